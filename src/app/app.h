@@ -1,0 +1,38 @@
+/* The program behind every surface: it owns nothing outside itself, and reaches the world through ports only. */
+#ifndef OPS_APP_APP_H
+#define OPS_APP_APP_H
+
+#include "core/manifest.h"
+#include "ports/catalogue.h"
+#include "ports/clock.h"
+#include "ports/hasher.h"
+#include "ports/log_sink.h"
+#include "ports/random.h"
+#include "ports/session.h"
+#include "ports/store.h"
+
+/* What a running g3nops needs. All borrowed; all outlive the app. */
+struct ops_app_ports {
+    struct ops_store *store;
+    struct ops_catalogue *catalogue;
+    struct ops_log_sink *log_sink;
+    struct ops_session_source *sessions; /* NULL: session-gated routes answer session-store-unavailable */
+    struct ops_clock *clock;
+    struct ops_random *random;
+    struct ops_hasher *hasher;
+};
+
+struct ops_build {
+    int major;
+    int minor;
+    const char *id; /* "Tue-1763955000"; static */
+};
+
+struct ops_app;
+
+/* manifest is borrowed and outlives the app. OPS_NO_MEMORY. */
+enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_manifest *manifest,
+                            const struct ops_build *build, struct ops_app **ret_app) OPS_MUST_USE;
+void ops_app_free(struct ops_app *app); /* no call may be under way; NULL is fine */
+
+#endif

@@ -1,0 +1,32 @@
+/* The work that goes on by itself: what is due is started, vacuums advance, audit records are delivered.
+ *
+ * Each call is bounded and ends; threads, timers and loops live outside. Any number of workers in any number of processes
+ * may be stepped at once, in any order: the store decides.
+ */
+#ifndef OPS_APP_WORK_H
+#define OPS_APP_WORK_H
+
+#include "app/app.h"
+
+struct ops_sweep_result {
+    size_t maintenance_started;
+    size_t vacuums_started;
+    size_t vacuums_failed;   /* expired mutex */
+    size_t audit_delivered;
+};
+
+/* Starts the due window and the due vacuum, ends a vacuum whose mutex has expired, delivers waiting audit records.
+ * Idempotent. A part that fails does not stop the others: the first failure is returned, with its words in error. */
+enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_result, struct ops_error *error) OPS_MUST_USE;
+
+struct ops_worker;
+
+/* name goes into leases, for people; it is copied. */
+enum ops_status ops_worker_new(struct ops_app *app, const char *name, struct ops_worker **ret_worker) OPS_MUST_USE;
+void ops_worker_free(struct ops_worker *worker);
+
+/* One bounded step of any vacuum that has work. *ret_wait_ms says how long the worker may sleep before its next step: 0
+ * when there is more to do at once. On a failure it is the time to wait before the next try. */
+enum ops_status ops_worker_step(struct ops_worker *worker, int64_t *ret_wait_ms, struct ops_error *error) OPS_MUST_USE;
+
+#endif

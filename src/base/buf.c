@@ -1,0 +1,121 @@
+#include "base/buf.h"
+
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { FIRST_CAPACITY_BYTES = 64 };
+
+void ops_buf_init(struct ops_buf *buf, size_t limit_bytes)
+{
+    *buf = (struct ops_buf){.limit_bytes = limit_bytes, .status = OPS_OK};
+}
+
+void ops_buf_release(struct ops_buf *buf)
+{
+    ops_mem_free(buf->data);
+    ops_buf_init(buf, buf->limit_bytes);
+}
+
+void ops_buf_clear(struct ops_buf *buf)
+{
+    buf->length = 0;
+    buf->status = OPS_OK;
+    if (buf->data)
+        buf->data[0] = '\0';
+}
+
+/* Makes room for extra more bytes and the NUL. */
+static bool buf_reserve(struct ops_buf *buf, size_t extra)
+{
+    if (buf->status != OPS_OK)
+        return false;
+    if (extra > buf->limit_bytes - buf->length) {
+        buf->status = OPS_LIMIT;
+        return false;
+    }
+    size_t needed = buf->length + extra + 1;
+    if (needed <= buf->capacity)
+        return true;
+    size_t capacity = buf->capacity ? buf->capacity : FIRST_CAPACITY_BYTES;
+    while (capacity < needed)
+        capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
+    char *data = ops_mem_resize(buf->data, capacity);
+    if (!data) {
+        buf->status = OPS_NO_MEMORY;
+        return false;
+    }
+    buf->data = data;
+    buf->capacity = capacity;
+    return true;
+}
+
+void ops_buf_append(struct ops_buf *buf, const void *bytes, size_t length)
+{
+    if (!buf_reserve(buf, length))
+        return;
+    if (length)
+        memcpy(buf->data + buf->length, bytes, length);
+    buf->length += length;
+    buf->data[buf->length] = '\0';
+}
+
+void ops_buf_append_text(struct ops_buf *buf, const char *text)
+{
+    ops_buf_append(buf, text, strlen(text));
+}
+
+void ops_buf_append_view(struct ops_buf *buf, struct ops_view view)
+{
+    ops_buf_append(buf, view.data, view.length);
+}
+
+void ops_buf_append_char(struct ops_buf *buf, char c)
+{
+    ops_buf_append(buf, &c, 1);
+}
+
+void ops_buf_append_format(struct ops_buf *buf, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length < 0) {
+        if (buf->status == OPS_OK)
+            buf->status = OPS_LIMIT;
+        return;
+    }
+    if (!buf_reserve(buf, (size_t)length))
+        return;
+    va_start(args, format);
+    (void)vsnprintf(buf->data + buf->length, (size_t)length + 1, format, args);
+    va_end(args);
+    buf->length += (size_t)length;
+}
+
+enum ops_status ops_buf_status(const struct ops_buf *buf)
+{
+    return buf->status;
+}
+
+const char *ops_buf_text(const struct ops_buf *buf)
+{
+    return buf->data ? buf->data : "";
+}
+
+struct ops_view ops_buf_view(const struct ops_buf *buf)
+{
+    return ops_view(buf->data, buf->length);
+}
+
+char *ops_buf_take(struct ops_buf *buf)
+{
+    ops_buf_append(buf, "", 0);
+    char *data = buf->status == OPS_OK ? buf->data : NULL;
+    if (!data)
+        ops_mem_free(buf->data);
+    ops_buf_init(buf, buf->limit_bytes);
+    return data;
+}

@@ -1,0 +1,133 @@
+#include "base/json.h"
+
+#include "base/instant.h"
+#include "base/mem.h"
+
+/* jansson's own limit of 2048 levels is compiled in; ours is checked before it sees the text. */
+static bool too_deep(struct ops_view text)
+{
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.data[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > OPS_JSON_DEPTH_MAX)
+                return true;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return false;
+}
+
+enum ops_status ops_json_parse_object(struct ops_view text, json_t **ret_object, struct ops_error *error)
+{
+    if (too_deep(text))
+        return ops_fail(error, OPS_INVALID_JSON, "The JSON is nested deeper than %d levels.", OPS_JSON_DEPTH_MAX);
+    json_error_t reason;
+    json_t *value = json_loadb(text.data ? text.data : "", text.length, JSON_REJECT_DUPLICATES, &reason);
+    if (!value && json_error_code(&reason) == json_error_out_of_memory)
+        return OPS_NO_MEMORY;
+    if (!value)
+        return ops_fail(error, OPS_INVALID_JSON, "The JSON can't be read at line %d, column %d: %s.", reason.line,
+                        reason.column, reason.text);
+    if (!json_is_object(value)) {
+        json_decref(value);
+        return ops_fail(error, OPS_INVALID_JSON, "The JSON must be an object.");
+    }
+    *ret_object = value;
+    return OPS_OK;
+}
+
+static int append_chunk(const char *bytes, size_t length, void *buf)
+{
+    ops_buf_append(buf, bytes, length);
+    return ops_buf_status(buf) == OPS_OK ? 0 : -1;
+}
+
+static enum ops_status dump(const json_t *value, struct ops_buf *buf, size_t flags)
+{
+    int result = json_dump_callback(value, append_chunk, buf, JSON_COMPACT | JSON_ENCODE_ANY | flags);
+    if (ops_buf_status(buf) != OPS_OK)
+        return ops_buf_status(buf);
+    return result == 0 ? OPS_OK : OPS_NO_MEMORY;
+}
+
+enum ops_status ops_json_canonical(const json_t *value, struct ops_buf *buf)
+{
+    return dump(value, buf, JSON_SORT_KEYS);
+}
+
+enum ops_status ops_json_append(const json_t *value, struct ops_buf *buf)
+{
+    return dump(value, buf, 0);
+}
+
+const char *ops_json_text(const json_t *object, const char *name, const char *fallback)
+{
+    const char *value = json_string_value(json_object_get(object, name));
+    return value ? value : fallback;
+}
+
+json_int_t ops_json_integer(const json_t *object, const char *name, json_int_t fallback)
+{
+    const json_t *value = json_object_get(object, name);
+    return json_is_integer(value) ? json_integer_value(value) : fallback;
+}
+
+bool ops_json_flag(const json_t *object, const char *name, bool fallback)
+{
+    const json_t *value = json_object_get(object, name);
+    return json_is_boolean(value) ? json_is_true(value) : fallback;
+}
+
+enum ops_status ops_json_set(json_t *object, const char *name, json_t *value)
+{
+    return value && json_object_set_new(object, name, value) == 0 ? OPS_OK : OPS_NO_MEMORY;
+}
+
+enum ops_status ops_json_set_text(json_t *object, const char *name, const char *value)
+{
+    return ops_json_set(object, name, json_string(value));
+}
+
+enum ops_status ops_json_set_integer(json_t *object, const char *name, json_int_t value)
+{
+    return ops_json_set(object, name, json_integer(value));
+}
+
+enum ops_status ops_json_set_instant(json_t *object, const char *name, int64_t at_ms)
+{
+    char text[OPS_INSTANT_TEXT_SIZE];
+    ops_instant_format(at_ms, text);
+    return ops_json_set_text(object, name, text);
+}
+
+enum ops_status ops_json_instant(const json_t *object, const char *name, int64_t *ret_at_ms)
+{
+    const char *text = ops_json_text(object, name, NULL);
+    return text && ops_instant_parse(ops_view_of(text), ret_at_ms) == OPS_OK ? OPS_OK : OPS_CORRUPT;
+}
+
+json_t *ops_json_any_text(struct ops_view bytes)
+{
+    json_t *value = json_stringn(bytes.data ? bytes.data : "", bytes.length);
+    if (value)
+        return value;
+    char *plain = ops_mem_strndup(bytes.data ? bytes.data : "", bytes.length);
+    if (!plain)
+        return NULL;
+    for (size_t i = 0; i < bytes.length; i++)
+        if ((unsigned char)plain[i] >= 0x80)
+            plain[i] = '?';
+    value = json_stringn(plain, bytes.length);
+    ops_mem_free(plain);
+    return value;
+}

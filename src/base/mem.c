@@ -1,0 +1,58 @@
+#include "base/mem.h"
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct ops_mem_functions libc_functions = {malloc, realloc, free};
+static const struct ops_mem_functions *current = &libc_functions;
+
+void ops_mem_use(const struct ops_mem_functions *functions)
+{
+    current = functions ? functions : &libc_functions;
+    json_set_alloc_funcs(current->alloc, current->release);
+}
+
+void *ops_mem_alloc(size_t size_bytes)
+{
+    return current->alloc(size_bytes ? size_bytes : 1);
+}
+
+void *ops_mem_zeroed(size_t count, size_t size_bytes)
+{
+    if (size_bytes && count > SIZE_MAX / size_bytes)
+        return NULL;
+    void *block = ops_mem_alloc(count * size_bytes);
+    if (block)
+        memset(block, 0, count * size_bytes);
+    return block;
+}
+
+void *ops_mem_resize(void *block, size_t size_bytes)
+{
+    return current->resize(block, size_bytes ? size_bytes : 1);
+}
+
+char *ops_mem_strndup(const char *text, size_t length)
+{
+    if (length == SIZE_MAX)
+        return NULL;
+    char *copy = ops_mem_alloc(length + 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *ops_mem_strdup(const char *text)
+{
+    return ops_mem_strndup(text, strlen(text));
+}
+
+void ops_mem_free(void *block)
+{
+    if (block)
+        current->release(block);
+}

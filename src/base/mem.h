@@ -1,0 +1,30 @@
+/* The one allocator. Everything in g3nops, jansson included, allocates through it, so that a test can make the
+ * n-th allocation fail and see that out of memory is a status like another.
+ */
+#ifndef OPS_BASE_MEM_H
+#define OPS_BASE_MEM_H
+
+#include <stddef.h>
+
+/* A replacement for the C library's allocator. Must be thread-safe if the program has threads. */
+struct ops_mem_functions {
+    void *(*alloc)(size_t size_bytes);
+    void *(*resize)(void *block, size_t size_bytes);
+    void (*release)(void *block);
+};
+
+/* Switches allocator, for us and for jansson; NULL goes back to the C library's. Call it while no block of the
+ * previous allocator is alive: at program start, or between test cases. functions must stay valid. */
+void ops_mem_use(const struct ops_mem_functions *functions);
+
+/* NULL when there is no memory, never for a size of zero. Blocks are not cleared, but for ops_mem_zeroed. */
+void *ops_mem_alloc(size_t size_bytes);
+void *ops_mem_zeroed(size_t count, size_t size_bytes);
+void *ops_mem_resize(void *block, size_t size_bytes);
+char *ops_mem_strdup(const char *text);
+char *ops_mem_strndup(const char *text, size_t length);
+
+/* NULL is fine. */
+void ops_mem_free(void *block);
+
+#endif

@@ -1,0 +1,29 @@
+/* What is never deleted, whoever asks.
+ *
+ * The list is compiled in (CONTRACT section 5); a manifest can add exact resource names to it, never take one away. The
+ * guard is asked twice: when a vacuum is planned, and again for every key in the one place that deletions go through.
+ */
+#ifndef OPS_CORE_GUARD_H
+#define OPS_CORE_GUARD_H
+
+#include "ports/target.h"
+
+/* Anything whose name starts with this is protected: a resource, a path segment of a log group, an object key, a stream,
+ * a partition key. */
+#define OPS_PROTECTED_PREFIX "g3nmhsadmin"
+#define OPS_PROTECTED_TABLE "ops_main"
+#define OPS_AUDIT_LOG_GROUP "/g3nretailstack/ops/maintenance-audit"
+
+/* Further protected names, by the manifest. Borrowed: they must outlive the guard. */
+struct ops_guard {
+    const char *const *more_names;
+    size_t more_count;
+};
+
+/* Why this table, bucket or log group is protected ("ops_main is where OPS keeps its own records", static), or NULL. */
+const char *ops_guard_resource(const struct ops_guard *guard, enum ops_target_kind kind, const char *name);
+
+/* Why this partition key, object key or stream is protected, or NULL. */
+const char *ops_guard_key(const struct ops_guard *guard, enum ops_target_kind kind, struct ops_view key);
+
+#endif

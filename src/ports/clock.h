@@ -1,0 +1,29 @@
+/* Time, as the outside world has it. Core never asks; app asks once per use case and hands the answer down. */
+#ifndef OPS_PORTS_CLOCK_H
+#define OPS_PORTS_CLOCK_H
+
+#include "base/instant.h"
+
+struct ops_clock;
+
+struct ops_clock_ops {
+    int64_t (*now_ms)(struct ops_clock *self);       /* wall clock; may jump either way */
+    int64_t (*monotonic_ms)(struct ops_clock *self); /* never goes back; for waiting and for measuring */
+};
+
+/* Embed as the first member of the implementation. Both calls are thread-safe and can't fail. */
+struct ops_clock {
+    const struct ops_clock_ops *ops;
+};
+
+static inline int64_t ops_clock_now_ms(struct ops_clock *clock)
+{
+    return clock->ops->now_ms(clock);
+}
+
+static inline int64_t ops_clock_monotonic_ms(struct ops_clock *clock)
+{
+    return clock->ops->monotonic_ms(clock);
+}
+
+#endif

@@ -1,0 +1,99 @@
+#include "ports/target.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+
+static const char *const kind_names[OPS_TARGET_KIND_COUNT] = {
+    [OPS_TABLE] = "table",
+    [OPS_BUCKET] = "bucket",
+    [OPS_LOG_GROUP] = "log_group",
+};
+
+static const char *const by_names[OPS_SCOPE_BY_COUNT] = {
+    [OPS_SCOPE_ALL] = "all",
+    [OPS_SCOPE_ATTRIBUTE] = "attribute",
+    [OPS_SCOPE_INDEX] = "index",
+    [OPS_SCOPE_KEY_PREFIX] = "key_prefix",
+    [OPS_SCOPE_KEY] = "key",
+};
+
+const char *ops_target_kind_name(enum ops_target_kind kind)
+{
+    return kind_names[kind];
+}
+
+const char *ops_scope_by_name(enum ops_scope_by by)
+{
+    return by_names[by];
+}
+
+void ops_key_page_init(struct ops_key_page *page, size_t storage_limit_bytes)
+{
+    *page = (struct ops_key_page){.last = false};
+    ops_buf_init(&page->storage, storage_limit_bytes);
+    ops_buf_init(&page->cursor, OPS_CURSOR_MAX_BYTES);
+    ops_buf_init(&page->receipt, OPS_RECEIPT_MAX_BYTES);
+}
+
+void ops_key_page_clear(struct ops_key_page *page)
+{
+    page->count = 0;
+    page->last = false;
+    ops_buf_clear(&page->storage);
+    ops_buf_clear(&page->cursor);
+    ops_buf_clear(&page->receipt);
+}
+
+void ops_key_page_release(struct ops_key_page *page)
+{
+    ops_mem_free(page->keys);
+    ops_buf_release(&page->storage);
+    ops_buf_release(&page->cursor);
+    ops_buf_release(&page->receipt);
+    page->keys = NULL;
+    page->count = page->capacity = 0;
+}
+
+struct ops_key *ops_key_page_add(struct ops_key_page *page)
+{
+    if (page->count == page->capacity) {
+        size_t capacity = page->capacity ? page->capacity * 2 : 256;
+        struct ops_key *keys = ops_mem_resize(page->keys, capacity * sizeof *keys);
+        if (!keys)
+            return NULL;
+        page->keys = keys;
+        page->capacity = capacity;
+    }
+    struct ops_key *key = &page->keys[page->count++];
+    *key = (struct ops_key){.size_bytes = 0};
+    return key;
+}
+
+enum ops_status ops_target_page(struct ops_target *target, uint32_t segment, const char *cursor, size_t limit,
+                                struct ops_key_page *ret_page, struct ops_error *error)
+{
+    assert(segment < target->segment_count && limit >= 1);
+    ops_key_page_clear(ret_page);
+    return target->ops->page(target, segment, cursor, limit, ret_page, error);
+}
+
+enum ops_status ops_target_remove(struct ops_target *target, const struct ops_key *keys, size_t count,
+                                  enum ops_removal *ret_outcomes, struct ops_error *error)
+{
+    assert(count >= 1 && count <= target->batch_max);
+    return target->ops->remove(target, keys, count, ret_outcomes, error);
+}
+
+enum ops_status ops_target_recount(struct ops_target *target, uint32_t segment, const char *receipt, size_t *ret_there,
+                                   struct ops_error *error)
+{
+    assert(segment < target->segment_count);
+    return target->ops->recount(target, segment, receipt, ret_there, error);
+}
+
+void ops_target_close(struct ops_target *target)
+{
+    if (target)
+        target->ops->close(target);
+}

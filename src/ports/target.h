@@ -1,0 +1,118 @@
+/* What a vacuum deletes from: a table, a bucket or a log group, opened for one scope.
+ *
+ * The port is shaped by what SQLite, directories, DynamoDB, S3 and CloudWatch Logs can all do: read a page of keys from a
+ * cursor, remove some of those keys with an outcome for each, and say after a crash how much of a page is still there.
+ */
+#ifndef OPS_PORTS_TARGET_H
+#define OPS_PORTS_TARGET_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum ops_target_kind { OPS_TABLE, OPS_BUCKET, OPS_LOG_GROUP, OPS_TARGET_KIND_COUNT };
+
+/* "table", "bucket", "log_group". */
+const char *ops_target_kind_name(enum ops_target_kind kind);
+
+/* How a tenant's records are found. The text of each on the wire is the manifest's "by". */
+enum ops_scope_by {
+    OPS_SCOPE_ALL,        /* "all": every record */
+    OPS_SCOPE_ATTRIBUTE,  /* "attribute": attribute == value */
+    OPS_SCOPE_INDEX,      /* "index": attribute == value, found through the index */
+    OPS_SCOPE_KEY_PREFIX, /* "key_prefix": partition key (object key) starts with value */
+    OPS_SCOPE_KEY,        /* "key": partition key == value */
+    OPS_SCOPE_BY_COUNT
+};
+
+const char *ops_scope_by_name(enum ops_scope_by by);
+
+/* All text borrowed for the call. Comparison is by bytes, whatever a column's collation says: "acme" is not "ACME", and a
+ * tenant whose name begins another's is another tenant. */
+struct ops_scope {
+    enum ops_scope_by by;
+    const char *attribute; /* ATTRIBUTE, INDEX; else NULL */
+    const char *index;     /* INDEX; else NULL */
+    const char *value;     /* the orgcode, or the pattern with the orgcode put in; NULL for ALL */
+};
+
+struct ops_target_spec {
+    enum ops_target_kind kind;
+    const char *name;
+    const json_t *location; /* the manifest's "sqlite" object, or NULL: where the engine keeps its own */
+};
+
+/* One record in a page. Views into the page's storage. */
+struct ops_key {
+    struct ops_view guarded; /* what the guard looks at: the partition key's text, the object key, the stream's name */
+    struct ops_view id;      /* what the adapter needs to remove just this record; opaque */
+    int64_t size_bytes;      /* of an object or stream; 0 where the engine does not tell */
+};
+
+enum { OPS_CURSOR_MAX_BYTES = 16 * 1024, OPS_RECEIPT_MAX_BYTES = 128 * 1024 };
+
+/* A page of keys. Keep one and hand it in again: its memory is used again. */
+struct ops_key_page {
+    struct ops_key *keys;
+    size_t count;
+    size_t capacity;
+    struct ops_buf storage; /* the bytes behind keys; the adapter sets the views when it is complete */
+    struct ops_buf cursor;  /* where the next page starts: UTF-8 text, opaque, fits a document */
+    struct ops_buf receipt; /* names the records of this page, for recount: UTF-8 text, opaque */
+    bool last;              /* nothing follows; cursor is "" */
+};
+
+void ops_key_page_init(struct ops_key_page *page, size_t storage_limit_bytes);
+void ops_key_page_clear(struct ops_key_page *page);
+void ops_key_page_release(struct ops_key_page *page);
+/* Room for one more key at the end of keys, zeroed; NULL without memory. For adapters. */
+struct ops_key *ops_key_page_add(struct ops_key_page *page);
+
+enum ops_removal {
+    OPS_REMOVED, /* it is gone, whether we or someone else removed it */
+    OPS_RETRY,   /* not taken this time (UnprocessedItems, SlowDown, busy); may be tried again */
+    OPS_FAILED,  /* refused; trying again is no use */
+};
+
+struct ops_target;
+
+/* Statuses: OPS_THROTTLED and OPS_STORE_UNAVAILABLE may be tried again; OPS_TARGET_MISSING, it does not exist (any more);
+ * OPS_TARGET_ERROR, it can't be used, with the reason in error; OPS_NO_MEMORY; OPS_LIMIT, a key is too large to handle. */
+struct ops_target_ops {
+    /* The next keys in scope: at most limit of them, from cursor ("" = start) in the adapter's own order, within segment
+     * (0..segment_count-1). A page may be empty and not the last. Records added behind the cursor meanwhile may be missed;
+     * what was there before and stays is never missed and never given twice. */
+    enum ops_status (*page)(struct ops_target *self, uint32_t segment, const char *cursor, size_t limit,
+                            struct ops_key_page *ret_page, struct ops_error *error);
+    /* Removes these keys, which all come from one page, in that page's order, and fills an outcome for each. OPS_OK: see
+     * the outcomes. OPS_THROTTLED, OPS_STORE_UNAVAILABLE: nothing was removed. OPS_UNKNOWN: any part may have been.
+     * Removing again is harmless. */
+    enum ops_status (*remove)(struct ops_target *self, const struct ops_key *keys, size_t count,
+                              enum ops_removal *ret_outcomes, struct ops_error *error);
+    /* How many of the records that receipt names, those of a page that was read in the same scope and segment, are still
+     * there. After a crash between remove and its checkpoint this tells what the lost remove had done. */
+    enum ops_status (*recount)(struct ops_target *self, uint32_t segment, const char *receipt, size_t *ret_there,
+                               struct ops_error *error);
+    void (*close)(struct ops_target *self);
+};
+
+/* Embed as the first member. One thread at a time. */
+struct ops_target {
+    const struct ops_target_ops *ops;
+    uint32_t segment_count; /* 1 or more parts that can be paged side by side */
+    size_t page_max;        /* the largest useful limit for page */
+    size_t batch_max;       /* the most keys that remove takes at once */
+};
+
+enum ops_status ops_target_page(struct ops_target *target, uint32_t segment, const char *cursor, size_t limit,
+                                struct ops_key_page *ret_page, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_target_remove(struct ops_target *target, const struct ops_key *keys, size_t count,
+                                  enum ops_removal *ret_outcomes, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_target_recount(struct ops_target *target, uint32_t segment, const char *receipt, size_t *ret_there,
+                                   struct ops_error *error) OPS_MUST_USE;
+void ops_target_close(struct ops_target *target); /* NULL is fine */
+
+#endif
