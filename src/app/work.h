@@ -25,6 +25,9 @@ struct ops_worker;
 enum ops_status ops_worker_new(struct ops_app *app, const char *name, struct ops_worker **ret_worker) OPS_MUST_USE;
 void ops_worker_free(struct ops_worker *worker);
 
+/* From now on the worker takes steps of this vacuum only. id is copied. */
+void ops_worker_only(struct ops_worker *worker, const char *id);
+
 /* One bounded step of any vacuum that has work. *ret_wait_ms says how long the worker may sleep before its next step: 0
  * when there is more to do at once. On a failure it is the time to wait before the next try. */
 enum ops_status ops_worker_step(struct ops_worker *worker, int64_t *ret_wait_ms, struct ops_error *error) OPS_MUST_USE;

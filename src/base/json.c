@@ -32,9 +32,13 @@ enum ops_status ops_json_parse_object(struct ops_view text, json_t **ret_object,
     if (too_deep(text))
         return ops_fail(error, OPS_INVALID_JSON, "The JSON is nested deeper than %d levels.", OPS_JSON_DEPTH_MAX);
     json_error_t reason;
+    size_t failures_before = ops_mem_failure_count();
     json_t *value = json_loadb(text.data ? text.data : "", text.length, JSON_REJECT_DUPLICATES, &reason);
-    if (!value && json_error_code(&reason) == json_error_out_of_memory)
+    /* Without memory jansson may blame the text, and may even drop a byte from a string and go on. */
+    if (ops_mem_failure_count() != failures_before) {
+        json_decref(value);
         return OPS_NO_MEMORY;
+    }
     if (!value)
         return ops_fail(error, OPS_INVALID_JSON, "The JSON can't be read at line %d, column %d: %s.", reason.line,
                         reason.column, reason.text);
@@ -118,8 +122,9 @@ enum ops_status ops_json_instant(const json_t *object, const char *name, int64_t
 
 json_t *ops_json_any_text(struct ops_view bytes)
 {
+    size_t failures_before = ops_mem_failure_count();
     json_t *value = json_stringn(bytes.data ? bytes.data : "", bytes.length);
-    if (value)
+    if (value || ops_mem_failure_count() != failures_before)
         return value;
     char *plain = ops_mem_strndup(bytes.data ? bytes.data : "", bytes.length);
     if (!plain)

@@ -7,16 +7,23 @@
 
 static const struct ops_mem_functions libc_functions = {malloc, realloc, free};
 static const struct ops_mem_functions *current = &libc_functions;
+static _Thread_local size_t failure_count;
+
+static void *counted(void *block)
+{
+    failure_count += !block;
+    return block;
+}
 
 void ops_mem_use(const struct ops_mem_functions *functions)
 {
     current = functions ? functions : &libc_functions;
-    json_set_alloc_funcs(current->alloc, current->release);
+    json_set_alloc_funcs(ops_mem_alloc, current->release);
 }
 
 void *ops_mem_alloc(size_t size_bytes)
 {
-    return current->alloc(size_bytes ? size_bytes : 1);
+    return counted(current->alloc(size_bytes ? size_bytes : 1));
 }
 
 void *ops_mem_zeroed(size_t count, size_t size_bytes)
@@ -31,7 +38,7 @@ void *ops_mem_zeroed(size_t count, size_t size_bytes)
 
 void *ops_mem_resize(void *block, size_t size_bytes)
 {
-    return current->resize(block, size_bytes ? size_bytes : 1);
+    return counted(current->resize(block, size_bytes ? size_bytes : 1));
 }
 
 char *ops_mem_strndup(const char *text, size_t length)
@@ -55,4 +62,9 @@ void ops_mem_free(void *block)
 {
     if (block)
         current->release(block);
+}
+
+size_t ops_mem_failure_count(void)
+{
+    return failure_count;
 }

@@ -27,4 +27,8 @@ char *ops_mem_strndup(const char *text, size_t length);
 /* NULL is fine. */
 void ops_mem_free(void *block);
 
+/* How many allocations have failed in this thread, jansson's included once ops_mem_use was called. For code that must know
+ * what a library does not tell: it compares before and after. */
+size_t ops_mem_failure_count(void);
+
 #endif

@@ -42,7 +42,8 @@ struct ops_manifest {
     const char *stack;
     const char *sessions_table; /* NULL when the manifest has no "sessions" */
     const char *users_table;
-    struct ops_guard guard; /* the compiled-in list and "protected" */
+    const char **protected_names; /* the array behind guard */
+    struct ops_guard guard;       /* the compiled-in list and "protected" */
     struct ops_manifest_target *targets;
     size_t target_count;
 };

@@ -85,8 +85,8 @@ enum ops_status ops_target_remove(struct ops_target *target, const struct ops_ke
     return target->ops->remove(target, keys, count, ret_outcomes, error);
 }
 
-enum ops_status ops_target_recount(struct ops_target *target, uint32_t segment, const char *receipt, size_t *ret_there,
-                                   struct ops_error *error)
+enum ops_status ops_target_recount(struct ops_target *target, uint32_t segment, const char *receipt,
+                                   struct ops_recount *ret_there, struct ops_error *error)
 {
     assert(segment < target->segment_count);
     return target->ops->recount(target, segment, receipt, ret_there, error);

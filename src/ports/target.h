@@ -77,6 +77,12 @@ enum ops_removal {
     OPS_FAILED,  /* refused; trying again is no use */
 };
 
+/* What is still there of the records that a receipt names. */
+struct ops_recount {
+    size_t count;
+    int64_t size_bytes;
+};
+
 struct ops_target;
 
 /* Statuses: OPS_THROTTLED and OPS_STORE_UNAVAILABLE may be tried again; OPS_TARGET_MISSING, it does not exist (any more);
@@ -93,9 +99,9 @@ struct ops_target_ops {
     enum ops_status (*remove)(struct ops_target *self, const struct ops_key *keys, size_t count,
                               enum ops_removal *ret_outcomes, struct ops_error *error);
     /* How many of the records that receipt names, those of a page that was read in the same scope and segment, are still
-     * there. After a crash between remove and its checkpoint this tells what the lost remove had done. */
-    enum ops_status (*recount)(struct ops_target *self, uint32_t segment, const char *receipt, size_t *ret_there,
-                               struct ops_error *error);
+     * there, and their size. After a crash between remove and its checkpoint this tells what the lost remove had done. */
+    enum ops_status (*recount)(struct ops_target *self, uint32_t segment, const char *receipt,
+                               struct ops_recount *ret_there, struct ops_error *error);
     void (*close)(struct ops_target *self);
 };
 
@@ -111,8 +117,8 @@ enum ops_status ops_target_page(struct ops_target *target, uint32_t segment, con
                                 struct ops_key_page *ret_page, struct ops_error *error) OPS_MUST_USE;
 enum ops_status ops_target_remove(struct ops_target *target, const struct ops_key *keys, size_t count,
                                   enum ops_removal *ret_outcomes, struct ops_error *error) OPS_MUST_USE;
-enum ops_status ops_target_recount(struct ops_target *target, uint32_t segment, const char *receipt, size_t *ret_there,
-                                   struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_target_recount(struct ops_target *target, uint32_t segment, const char *receipt,
+                                   struct ops_recount *ret_there, struct ops_error *error) OPS_MUST_USE;
 void ops_target_close(struct ops_target *target); /* NULL is fine */
 
 #endif

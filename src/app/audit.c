@@ -1,0 +1,201 @@
+#include "app/audit.h"
+
+#include "app/commit.h"
+#include "app/keys.h"
+#include "app/paging.h"
+#include "app/use_cases.h"
+#include "base/json.h"
+
+#include <stdio.h>
+
+/* No record is larger than a description, a reason and a few names, so a full batch always fits. */
+enum { DELIVERY_LEASE_MS = 30000, DELIVERY_MAX_BYTES = 4 * 1024 * 1024 };
+
+enum ops_status ops_run_audit_list(struct ops_call_context *context, json_t **ret_data)
+{
+    const struct ops_listing listing = {.pk = OPS_PK_AUDIT, .scope = "audit", .id_name = "seq"};
+    return ops_listing_page(context, &listing, ret_data);
+}
+
+static enum ops_status follow_page(struct ops_audit_head *head, const json_t *records, struct ops_error *error)
+{
+    size_t i;
+    json_t *record;
+    json_array_foreach(records, i, record) {
+        enum ops_status status = ops_audit_follow(head, record, error);
+        if (status != OPS_OK)
+            return status;
+    }
+    return OPS_OK;
+}
+
+static enum ops_status query_after(struct ops_app *app, json_int_t seq, size_t limit, struct ops_store_page *ret_page,
+                                   struct ops_error *error)
+{
+    char after_sk[OPS_STORE_KEY_SIZE];
+    (void)snprintf(after_sk, sizeof after_sk, OPS_SK_AUDIT_FORMAT, seq);
+    const struct ops_query query = {.pk = OPS_PK_AUDIT, .after_sk = seq ? after_sk : NULL, .limit = limit};
+    return ops_store_query(app->ports.store, &query, ret_page, error);
+}
+
+static enum ops_status load_head(struct ops_app *app, struct ops_audit_head *ret_head, struct ops_error *error)
+{
+    json_t *doc = NULL;
+    enum ops_status status = ops_store_get(app->ports.store, OPS_PK_SINGLETON, OPS_SK_AUDIT_HEAD, &doc, error);
+    if (status == OPS_OK || status == OPS_NOT_FOUND)
+        status = ops_audit_head_read(doc, ret_head);
+    json_decref(doc);
+    return status;
+}
+
+/* The chain may grow while it is read; what must hold is that it reaches the head that was read before, and is that. */
+static enum ops_status compare_head(const struct ops_audit_head *known, const struct ops_audit_head *followed,
+                                    const char *sha256_at_known, struct ops_error *error)
+{
+    if (followed->seq < known->seq)
+        return ops_fail(error, OPS_CORRUPT, "Audit record %" JSON_INTEGER_FORMAT " is missing: the trail ends early, AUDIT_HEAD says %" JSON_INTEGER_FORMAT ".",
+                        followed->seq + 1, known->seq);
+    if (strcmp(sha256_at_known, known->sha256) != 0)
+        return ops_fail(error, OPS_CORRUPT, "Audit record %" JSON_INTEGER_FORMAT " is not the one that AUDIT_HEAD knows.", known->seq);
+    return OPS_OK;
+}
+
+enum ops_status ops_audit_verify(struct ops_app *app, json_int_t *ret_count, struct ops_error *error)
+{
+    struct ops_audit_head known, followed = OPS_AUDIT_HEAD_EMPTY;
+    char sha256_at_known[OPS_SHA256_HEX_SIZE];
+    *ret_count = 0;
+    enum ops_status status = load_head(app, &known, error);
+    memcpy(sha256_at_known, followed.sha256, sizeof sha256_at_known);
+    bool more = true;
+    while (status == OPS_OK && more) {
+        struct ops_store_page page = {0};
+        json_int_t left = known.seq - followed.seq;
+        size_t limit = left > 0 && left < OPS_STORE_PAGE_MAX ? (size_t)left : OPS_STORE_PAGE_MAX;
+        status = query_after(app, followed.seq, limit, &page, error);
+        if (status == OPS_OK)
+            status = follow_page(&followed, page.docs, error);
+        more = page.more && json_array_size(page.docs) > 0;
+        ops_store_page_release(&page);
+        if (followed.seq == known.seq)
+            memcpy(sha256_at_known, followed.sha256, sizeof sha256_at_known);
+    }
+    *ret_count = followed.seq;
+    return status == OPS_OK ? compare_head(&known, &followed, sha256_at_known, error) : status;
+}
+
+/* AUDIT_DELIVERY: {"seq", "lease", "lease_until_ms", "txn"}. The lease keeps two processes from delivering side by side. */
+struct delivery {
+    json_int_t seq;
+    char lease[OPS_ULID_SIZE];
+    json_int_t lease_until_ms;
+    bool exists;
+};
+
+static enum ops_status load_delivery(struct ops_app *app, struct delivery *ret_delivery, struct ops_error *error)
+{
+    json_t *doc = NULL;
+    enum ops_status status = ops_store_get(app->ports.store, OPS_PK_SINGLETON, OPS_SK_AUDIT_DELIVERY, &doc, error);
+    *ret_delivery = (struct delivery){.exists = status == OPS_OK,
+                                      .seq = ops_json_integer(doc, "seq", 0),
+                                      .lease_until_ms = ops_json_integer(doc, "lease_until_ms", 0)};
+    (void)snprintf(ret_delivery->lease, sizeof ret_delivery->lease, "%s", ops_json_text(doc, "lease", ""));
+    json_decref(doc);
+    return status == OPS_NOT_FOUND ? OPS_OK : status;
+}
+
+/* Moves AUDIT_DELIVERY from before to {seq, lease until}; OPS_CONFLICT when someone else has moved it. */
+static enum ops_status write_delivery(struct ops_app *app, const struct delivery *before, json_int_t seq, bool keep_lease,
+                                      int64_t now_ms, struct delivery *ret_after, struct ops_error *error)
+{
+    struct ops_txn txn;
+    ops_change_begin(app, &txn, now_ms);
+    struct delivery after = {.exists = true, .seq = seq, .lease_until_ms = keep_lease ? now_ms + DELIVERY_LEASE_MS : 0};
+    if (keep_lease)
+        memcpy(after.lease, txn.token, sizeof after.lease);
+    ops_txn_put(&txn, OPS_PK_SINGLETON, OPS_SK_AUDIT_DELIVERY,
+                json_pack("{s:I, s:s, s:I, s:s}", "seq", after.seq, "lease", after.lease, "lease_until_ms",
+                          after.lease_until_ms, "txn", txn.token));
+    if (before->exists) {
+        ops_txn_if_integer(&txn, "seq", before->seq);
+        ops_txn_if_text(&txn, "lease", before->lease);
+    } else {
+        ops_txn_if_absent(&txn);
+    }
+    enum ops_status status = ops_txn_commit(app, &txn, OPS_PK_SINGLETON, OPS_SK_AUDIT_DELIVERY, error);
+    ops_txn_release(&txn);
+    if (status == OPS_OK)
+        *ret_after = after;
+    return status;
+}
+
+static enum ops_status render_events(const json_t *records, struct ops_buf *text, struct ops_log_event *events)
+{
+    size_t starts[OPS_LOG_BATCH_MAX + 1] = {0};
+    size_t i;
+    json_t *record;
+    json_array_foreach(records, i, record) {
+        starts[i] = text->length;
+        enum ops_status status = ops_json_canonical(record, text);
+        if (status == OPS_OK)
+            status = ops_json_instant(record, "at", &events[i].at_ms);
+        if (status != OPS_OK)
+            return status;
+        starts[i + 1] = text->length;
+    }
+    for (i = 0; i < json_array_size(records); i++)
+        events[i].text = ops_view(text->data + starts[i], starts[i + 1] - starts[i]);
+    return OPS_OK;
+}
+
+static enum ops_status append_records(struct ops_app *app, const json_t *records, struct ops_error *error)
+{
+    struct ops_log_event events[OPS_LOG_BATCH_MAX];
+    struct ops_buf text;
+    ops_buf_init(&text, DELIVERY_MAX_BYTES);
+    enum ops_status status = render_events(records, &text, events);
+    if (status == OPS_OK)
+        status = ops_log_sink_append(app->ports.log_sink, events, json_array_size(records), error);
+    ops_buf_release(&text);
+    return status;
+}
+
+static bool nothing_waits(struct ops_app *app, const struct delivery *delivery, enum ops_status *status,
+                          struct ops_error *error)
+{
+    struct ops_audit_head head;
+    *status = load_head(app, &head, error);
+    return *status != OPS_OK || head.seq <= delivery->seq;
+}
+
+static bool leased(const struct delivery *delivery, int64_t now_ms)
+{
+    /* A lease that seems to last longer than any does was given before the wall clock went back. */
+    return delivery->lease_until_ms > now_ms && delivery->lease_until_ms - now_ms <= DELIVERY_LEASE_MS;
+}
+
+enum ops_status ops_audit_deliver(struct ops_app *app, size_t *ret_count, struct ops_error *error)
+{
+    *ret_count = 0;
+    int64_t now_ms = ops_clock_now_ms(app->ports.clock);
+    struct delivery delivery;
+    enum ops_status status = load_delivery(app, &delivery, error);
+    if (status != OPS_OK || nothing_waits(app, &delivery, &status, error) || leased(&delivery, now_ms))
+        return status;
+    status = write_delivery(app, &delivery, delivery.seq, true, now_ms, &delivery, error);
+    if (status != OPS_OK)
+        return status == OPS_CONFLICT ? OPS_OK : status;
+    struct ops_store_page page = {0};
+    status = query_after(app, delivery.seq, OPS_LOG_BATCH_MAX, &page, error);
+    json_int_t seq = delivery.seq;
+    if (status == OPS_OK && json_array_size(page.docs) > 0)
+        status = append_records(app, page.docs, error);
+    if (status == OPS_OK) {
+        *ret_count = json_array_size(page.docs);
+        seq += (json_int_t)*ret_count;
+    }
+    ops_store_page_release(&page);
+    /* The lease is given back also when nothing was delivered, so that the next sweep may try at once. */
+    enum ops_status given_back = write_delivery(app, &delivery, seq, false, now_ms, &delivery, error);
+    return status == OPS_OK && given_back != OPS_CONFLICT ? given_back : status;
+}

@@ -1,0 +1,56 @@
+/* The app's inside: what its files share, and nobody else sees. */
+#ifndef OPS_APP_CONTEXT_H
+#define OPS_APP_CONTEXT_H
+
+#include "app/app.h"
+#include "app/call.h"
+#include "core/pace.h"
+
+#include <pthread.h>
+
+enum { OPS_WORKERS_MAX = 64 };
+
+/* The ping answer's "maintenance" part, kept so that a ping costs no read. */
+struct ops_notice_cache {
+    pthread_mutex_t lock;
+    char *text;             /* JSON; NULL: none yet */
+    int64_t good_until_ms;  /* monotonic */
+};
+
+struct ops_app {
+    struct ops_app_ports ports;
+    const struct ops_manifest *manifest;
+    struct ops_build build;
+    int64_t started_ms;       /* monotonic */
+    int64_t inline_dry_run_ms; /* how long a request may itself advance the dry run that it asked for */
+    pthread_mutex_t secret_lock; /* one secret code is checked at a time, so that a lock holds for those who wait */
+    struct ops_notice_cache notice;
+    pthread_mutex_t pace_lock;
+    struct ops_pace pace;
+};
+
+/* One call, from its validated input to its data. */
+struct ops_call_context {
+    struct ops_app *app;
+    const struct ops_operation *operation;
+    json_t *input;            /* validated: known fields only, of their types */
+    int64_t now_ms;
+    char request_id[OPS_ULID_SIZE];
+    int64_t began_ms;         /* monotonic */
+    struct ops_session session;
+    bool has_session;
+    char session_fingerprint[17];
+    json_int_t revision;      /* for the envelope; 0: none */
+    struct ops_error error;
+};
+
+/* Members of the validated input. */
+const char *ops_input_text(const struct ops_call_context *context, const char *name); /* NULL: absent */
+json_int_t ops_input_integer(const struct ops_call_context *context, const char *name, json_int_t fallback);
+bool ops_input_flag(const struct ops_call_context *context, const char *name);
+int64_t ops_input_instant(const struct ops_call_context *context, const char *name); /* -1: absent */
+
+/* The notice cache forgets what it knows: the active window may have changed. */
+void ops_notice_forget(struct ops_app *app);
+
+#endif

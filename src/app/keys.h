@@ -1,0 +1,27 @@
+/* Where records live in ops_main (DESIGN section 2). */
+#ifndef OPS_APP_KEYS_H
+#define OPS_APP_KEYS_H
+
+#include "ports/store.h"
+
+#define OPS_PK_SINGLETON "SINGLETON"
+#define OPS_SK_ACTIVE_MAINTENANCE "ACTIVE_MAINTENANCE" /* a copy of the active window; exists exactly while one is */
+#define OPS_SK_SECRET_CODE "SECRET_CODE"
+#define OPS_SK_VACUUM_MUTEX "VACUUM_MUTEX"
+#define OPS_SK_AUDIT_HEAD "AUDIT_HEAD"
+#define OPS_SK_AUDIT_DELIVERY "AUDIT_DELIVERY" /* how far the trail has reached the log group, and who is at it */
+
+#define OPS_PK_MAINTENANCE "MAINTENANCE" /* every window, by id */
+/* A second copy of every window, so that each list reads only what it shows; a window is in just one of the three. */
+#define OPS_PK_MAINTENANCE_OPEN "MAINTENANCE#open" /* scheduled and active */
+#define OPS_PK_MAINTENANCE_ENDED "MAINTENANCE#ended"
+#define OPS_PK_MAINTENANCE_CANCELLED "MAINTENANCE#cancelled"
+
+#define OPS_PK_VACUUM "VACUUM"           /* every vacuum, by id */
+#define OPS_PK_VACUUM_OPEN "VACUUM_OPEN" /* the ids of those that are pending or running */
+#define OPS_PK_TASKS_FORMAT "VACUUM#%s"  /* the tasks of one vacuum */
+
+#define OPS_PK_AUDIT "AUDIT"
+#define OPS_SK_AUDIT_FORMAT "%012" JSON_INTEGER_FORMAT
+
+#endif

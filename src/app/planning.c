@@ -1,0 +1,123 @@
+#include "app/planning.h"
+
+#include "app/keys.h"
+#include "app/vacuums.h"
+#include "base/json.h"
+
+enum { DRY_RUNS_LOOKED_AT = 20 };
+
+static bool is_pending(const json_t *target)
+{
+    return strcmp(ops_json_text(target, "status", ""), "pending") == 0;
+}
+
+/* Asks the target itself whether it exists and in how many segments it is read. One that exists but can't be opened stays
+ * in the plan: its task will say why it failed, and the vacuum does not pass for complete. */
+static enum ops_status survey_target(struct ops_app *app, json_t *target, struct ops_error *error)
+{
+    struct ops_target_spec spec;
+    struct ops_scope scope;
+    struct ops_target *opened = NULL;
+    enum ops_status status = ops_plan_target_read(target, &spec, &scope);
+    if (status == OPS_OK)
+        status = ops_catalogue_open(app->ports.catalogue, &spec, &scope, &opened, error);
+    json_int_t segments = status == OPS_OK ? (json_int_t)opened->segment_count : 1;
+    ops_target_close(opened);
+    if (status == OPS_TARGET_MISSING)
+        return ops_plan_skip(target, "does not exist");
+    if (status == OPS_OK || status == OPS_TARGET_ERROR)
+        return ops_json_set_integer(target, "segments", segments);
+    return status;
+}
+
+struct note_context {
+    const struct ops_manifest *manifest;
+    json_t *targets;
+};
+
+static enum ops_status note_existing(void *context, enum ops_target_kind kind, const char *name)
+{
+    struct note_context *note = context;
+    return ops_plan_note_existing(note->manifest, note->targets, kind, name);
+}
+
+static enum ops_status make_targets(struct ops_app *app, const json_t *vacuum, enum ops_vacuum_type type,
+                                    json_t **ret_targets, struct ops_error *error)
+{
+    json_t *targets = NULL;
+    enum ops_status status = ops_plan_make(app->manifest, type, ops_json_text(vacuum, "orgcode", NULL), &targets);
+    size_t i;
+    json_t *target;
+    json_array_foreach(targets, i, target)
+        if (status == OPS_OK && is_pending(target))
+            status = survey_target(app, target, error);
+    struct note_context note = {app->manifest, targets};
+    if (status == OPS_OK)
+        status = ops_catalogue_list(app->ports.catalogue, note_existing, &note, error);
+    if (status == OPS_OK)
+        *ret_targets = targets;
+    else
+        json_decref(targets);
+    return status;
+}
+
+/* How many records the latest dry run of the same plan found: what progress is measured by. -1: there was none. */
+static json_int_t expected_records(struct ops_app *app, const char *plan_sha256)
+{
+    const struct ops_query query = {.pk = OPS_PK_VACUUM, .descending = true, .limit = DRY_RUNS_LOOKED_AT};
+    struct ops_store_page page = {0};
+    json_int_t expected = -1;
+    /* Without an answer there is no estimate, and nothing is lost. */
+    if (ops_store_query(app->ports.store, &query, &page, NULL) != OPS_OK)
+        return expected;
+    size_t i;
+    json_t *other;
+    json_array_foreach(page.docs, i, other)
+        if (expected < 0 && ops_vacuum_dry_run(other) && ops_vacuum_is(other, OPS_VACUUM_COMPLETED) &&
+            strcmp(ops_json_text(other, "plan_sha256", ""), plan_sha256) == 0)
+            expected = ops_json_integer(json_object_get(other, "totals"), "matched", -1);
+    ops_store_page_release(&page);
+    return expected;
+}
+
+static enum ops_status fix_plan(struct ops_app *app, const json_t *vacuum, json_t *targets, const char *plan_sha256,
+                                struct ops_error *error)
+{
+    json_t *planned = NULL;
+    enum ops_status status = ops_vacuum_fix_plan(vacuum, targets, plan_sha256, &planned);
+    json_int_t expected = status == OPS_OK ? expected_records(app, plan_sha256) : -1;
+    if (expected >= 0)
+        status = ops_json_set_integer(planned, "expected_records", expected);
+    struct ops_txn txn;
+    ops_change_begin(app, &txn, ops_clock_now_ms(app->ports.clock));
+    if (status == OPS_OK) {
+        ops_vacuums_put(&txn, vacuum, json_incref(planned));
+        ops_vacuums_check_mutex(&txn, vacuum);
+        status = ops_store_transact(app->ports.store, &txn, error);
+    }
+    ops_txn_release(&txn);
+    json_decref(planned);
+    return status;
+}
+
+enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
+{
+    json_t *targets = NULL;
+    char plan_sha256[OPS_SHA256_HEX_SIZE];
+    enum ops_vacuum_type type;
+    enum ops_status status = ops_vacuum_type(vacuum, &type);
+    if (status == OPS_OK)
+        status = make_targets(app, vacuum, type, &targets, error);
+    if (status == OPS_OK)
+        status = ops_plan_sha256(type, ops_json_text(vacuum, "orgcode", NULL), targets, plan_sha256);
+    if (status == OPS_OK) {
+        struct ops_error drift = OPS_ERROR_INIT;
+        if (ops_vacuum_expect_plan(vacuum, plan_sha256, &drift) == OPS_OK)
+            status = fix_plan(app, vacuum, targets, plan_sha256, error);
+        else
+            status = ops_vacuums_finish(app, vacuum, OPS_PLAN_DRIFTED, &drift, ops_clock_now_ms(app->ports.clock), error);
+        ops_error_release(&drift);
+    }
+    json_decref(targets);
+    return status;
+}

@@ -1,0 +1,141 @@
+#include "app/work.h"
+
+#include "app/audit.h"
+#include "app/keys.h"
+#include "app/use_cases.h"
+#include "app/vacuums.h"
+#include "app/windows.h"
+#include "base/json.h"
+
+#include <stdio.h>
+
+/* The due window that comes first, or NULL. */
+static enum ops_status find_due(struct ops_app *app, int64_t now_ms, json_t **ret_window, struct ops_error *error)
+{
+    *ret_window = NULL;
+    char after_sk[OPS_STORE_KEY_SIZE] = "";
+    bool more = true;
+    enum ops_status status = OPS_OK;
+    while (status == OPS_OK && more) {
+        const struct ops_query query = {
+            .pk = OPS_PK_MAINTENANCE_OPEN, .after_sk = after_sk[0] ? after_sk : NULL, .limit = OPS_STORE_PAGE_MAX};
+        struct ops_store_page page = {0};
+        status = ops_store_query(app->ports.store, &query, &page, error);
+        size_t i;
+        json_t *window;
+        json_array_foreach(page.docs, i, window) {
+            if (ops_window_due(window, now_ms) && (!*ret_window || ops_window_before(window, *ret_window))) {
+                json_decref(*ret_window);
+                *ret_window = json_incref(window);
+            }
+        }
+        more = page.more;
+        if (page.last_sk[0])
+            memcpy(after_sk, page.last_sk, sizeof after_sk);
+        ops_store_page_release(&page);
+    }
+    return status;
+}
+
+static enum ops_status sweep_windows(struct ops_app *app, int64_t now_ms, size_t *ret_started, struct ops_error *error)
+{
+    json_t *active = NULL, *due = NULL, *started = NULL;
+    enum ops_status status = ops_windows_active(app, &active, error);
+    if (status == OPS_OK && !active)
+        status = find_due(app, now_ms, &due, error);
+    if (status == OPS_OK && due) {
+        status = ops_windows_start(app, due, "sweep", NULL, NULL, now_ms, &started, error);
+        *ret_started += status == OPS_OK;
+        /* Someone else was quicker, and what they did is as good. */
+        if (status == OPS_CONFLICT || status == OPS_MAINTENANCE_ALREADY_ACTIVE)
+            status = OPS_OK;
+    }
+    json_decref(active);
+    json_decref(due);
+    json_decref(started);
+    return status;
+}
+
+static enum ops_status start_vacuum(struct ops_app *app, const json_t *vacuum, int64_t now_ms, struct ops_error *error)
+{
+    json_t *running = NULL;
+    struct ops_audit_event event = {.data = NULL};
+    struct ops_txn txn;
+    ops_change_begin(app, &txn, now_ms);
+    enum ops_status status = ops_vacuum_start(vacuum, now_ms, &running);
+    if (status == OPS_OK)
+        status = ops_vacuums_event(running, OPS_AUDIT_VACUUM_STARTED, ops_json_text(vacuum, "actor", NULL), NULL, &event);
+    if (status == OPS_OK) {
+        ops_vacuums_put(&txn, vacuum, json_incref(running));
+        ops_vacuums_check_mutex(&txn, vacuum);
+        status = ops_change_commit(app, &txn, &event, 1, now_ms, error);
+    }
+    ops_txn_release(&txn);
+    json_decref(event.data);
+    json_decref(running);
+    return status;
+}
+
+static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t now_ms,
+                                    struct ops_sweep_result *result, struct ops_error *error)
+{
+    json_t *vacuum = NULL, *expired = NULL;
+    struct ops_mutex mutex;
+    enum ops_status status = ops_vacuums_load(app, id, &vacuum, error);
+    if (status == OPS_OK)
+        status = ops_vacuums_mutex(app, &mutex, error);
+    if (status == OPS_OK && !ops_vacuum_dry_run(vacuum)) {
+        bool mine = strcmp(mutex.holder, id) == 0;
+        if (mine && ops_mutex_expired(&mutex, now_ms) && ops_vacuum_open(vacuum)) {
+            status = ops_vacuums_expired(app, vacuum, &mutex, now_ms, &expired, error);
+            if (status == OPS_OK)
+                status = ops_vacuums_end(app, vacuum, expired, ops_json_text(vacuum, "actor", NULL), NULL, now_ms, error);
+            result->vacuums_failed += status == OPS_OK;
+        } else if (mine && ops_vacuum_due(vacuum, now_ms)) {
+            status = start_vacuum(app, vacuum, now_ms, error);
+            result->vacuums_started += status == OPS_OK;
+        }
+    }
+    json_decref(vacuum);
+    return status == OPS_CONFLICT || status == OPS_VACUUM_NOT_FOUND ? OPS_OK : status;
+}
+
+static enum ops_status sweep_vacuums(struct ops_app *app, int64_t now_ms, struct ops_sweep_result *result,
+                                     struct ops_error *error)
+{
+    json_t *ids = NULL;
+    enum ops_status status = ops_vacuums_open_ids(app, &ids, error);
+    size_t i;
+    json_t *id;
+    json_array_foreach(ids, i, id) {
+        enum ops_status swept = sweep_vacuum(app, json_string_value(id), now_ms, result, status == OPS_OK ? error : NULL);
+        if (status == OPS_OK)
+            status = swept;
+    }
+    json_decref(ids);
+    return status;
+}
+
+enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_result, struct ops_error *error)
+{
+    *ret_result = (struct ops_sweep_result){0};
+    int64_t now_ms = ops_clock_now_ms(app->ports.clock);
+    enum ops_status first = sweep_windows(app, now_ms, &ret_result->maintenance_started, error);
+    enum ops_status status = sweep_vacuums(app, now_ms, ret_result, first == OPS_OK ? error : NULL);
+    if (first == OPS_OK)
+        first = status;
+    status = ops_audit_deliver(app, &ret_result->audit_delivered, first == OPS_OK ? error : NULL);
+    return first == OPS_OK ? status : first;
+}
+
+enum ops_status ops_run_sweep(struct ops_call_context *context, json_t **ret_data)
+{
+    struct ops_sweep_result result;
+    enum ops_status status = ops_app_sweep(context->app, &result, &context->error);
+    if (status != OPS_OK)
+        return status;
+    *ret_data = json_pack("{s:I, s:I, s:I, s:I}", "maintenance_started", (json_int_t)result.maintenance_started,
+                          "vacuums_started", (json_int_t)result.vacuums_started, "vacuums_failed",
+                          (json_int_t)result.vacuums_failed, "audit_delivered", (json_int_t)result.audit_delivered);
+    return *ret_data ? OPS_OK : OPS_NO_MEMORY;
+}

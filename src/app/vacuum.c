@@ -1,0 +1,214 @@
+#include "app/use_cases.h"
+
+#include "app/keys.h"
+#include "app/vacuums.h"
+#include "app/work.h"
+#include "base/json.h"
+
+/* What the caller sees of a vacuum now: while it runs, with the counters of its tasks. */
+static enum ops_status show(struct ops_call_context *context, const json_t *vacuum, json_t **ret_data)
+{
+    json_t *targets = NULL;
+    enum ops_status status = OPS_OK;
+    if (ops_vacuum_open(vacuum))
+        status = ops_vacuums_tally(context->app, vacuum, &targets, &context->error);
+    if (status == OPS_OK)
+        status = ops_vacuum_view(vacuum, targets, ret_data);
+    json_decref(targets);
+    context->revision = ops_json_integer(vacuum, "revision", 0);
+    return status;
+}
+
+static enum ops_status refuse_second(const struct ops_mutex *mutex, struct ops_error *error)
+{
+    char expires[OPS_INSTANT_TEXT_SIZE];
+    ops_instant_format(mutex->expires_ms, expires);
+    (void)ops_fail(error, OPS_VACUUM_IN_PROGRESS, "The vacuum %s is pending or running.", mutex->holder);
+    ops_error_detail(error, "vacuum_id", mutex->holder);
+    ops_error_detail(error, "expires_at", expires);
+    return OPS_VACUUM_IN_PROGRESS;
+}
+
+static void put_open(struct ops_txn *txn, const char *id)
+{
+    ops_txn_put(txn, OPS_PK_VACUUM_OPEN, id, json_pack("{s:s}", "vacuum_id", id));
+}
+
+/* Ends the vacuum whose mutex is taken over: its record in this transaction, its event in *ret_event. */
+static enum ops_status put_expired(struct ops_call_context *context, struct ops_txn *txn, const struct ops_mutex *mutex,
+                                   struct ops_audit_event *ret_event, json_t **ret_expired)
+{
+    json_t *old = NULL;
+    enum ops_status status = ops_vacuums_load(context->app, mutex->holder, &old, &context->error);
+    if (status == OPS_OK)
+        status = ops_vacuums_expired(context->app, old, mutex, context->now_ms, ret_expired, &context->error);
+    if (status == OPS_OK)
+        status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED, ops_json_text(old, "actor", NULL), NULL, ret_event);
+    if (status == OPS_OK) {
+        ops_vacuums_put(txn, old, json_incref(*ret_expired));
+        ops_txn_delete(txn, OPS_PK_VACUUM_OPEN, mutex->holder);
+    }
+    json_decref(old);
+    return status;
+}
+
+/* Writes a request that deletes: record, mutex and audit, and the end of the one whose mutex has expired. */
+static enum ops_status write_request(struct ops_call_context *context, const char *id, struct ops_vacuum_request *request,
+                                     json_t **ret_vacuum)
+{
+    struct ops_mutex before;
+    enum ops_status status = ops_vacuums_mutex(context->app, &before, &context->error);
+    if (status != OPS_OK)
+        return status;
+    if (ops_mutex_held(&before) && !ops_mutex_expired(&before, context->now_ms))
+        return refuse_second(&before, &context->error);
+    struct ops_mutex taken = ops_mutex_take(&before, id, context->now_ms);
+    request->fence = taken.fence;
+    struct ops_audit_event events[2] = {{.data = NULL}, {.data = NULL}};
+    size_t event_count = 0;
+    json_t *expired = NULL;
+    struct ops_txn txn;
+    ops_change_begin(context->app, &txn, context->now_ms);
+    if (ops_mutex_held(&before))
+        status = put_expired(context, &txn, &before, &events[event_count++], &expired);
+    if (status == OPS_OK)
+        status = ops_vacuum_request(id, request, context->now_ms, ret_vacuum);
+    if (status == OPS_OK)
+        status = ops_vacuums_event(*ret_vacuum, OPS_AUDIT_VACUUM_REQUESTED, request->actor, request->reason,
+                                   &events[event_count++]);
+    if (status == OPS_OK) {
+        ops_vacuums_put(&txn, NULL, json_incref(*ret_vacuum));
+        put_open(&txn, id);
+        ops_vacuums_put_mutex(&txn, &before, &taken);
+        status = ops_change_commit(context->app, &txn, events, event_count, context->now_ms, &context->error);
+    }
+    ops_txn_release(&txn);
+    json_decref(events[0].data);
+    json_decref(events[1].data);
+    json_decref(expired);
+    return status;
+}
+
+static enum ops_status write_dry_run(struct ops_call_context *context, const char *id,
+                                     const struct ops_vacuum_request *request, json_t **ret_vacuum)
+{
+    struct ops_audit_event event = {.data = NULL};
+    struct ops_txn txn;
+    ops_change_begin(context->app, &txn, context->now_ms);
+    enum ops_status status = ops_vacuum_request(id, request, context->now_ms, ret_vacuum);
+    if (status == OPS_OK)
+        status = ops_vacuums_event(*ret_vacuum, OPS_AUDIT_VACUUM_DRY_RUN, request->actor, request->reason, &event);
+    if (status == OPS_OK) {
+        ops_vacuums_put(&txn, NULL, json_incref(*ret_vacuum));
+        put_open(&txn, id);
+        status = ops_change_commit(context->app, &txn, &event, 1, context->now_ms, &context->error);
+    }
+    ops_txn_release(&txn);
+    json_decref(event.data);
+    return status;
+}
+
+/* A dry run over a small stack is over in the blink of an eye: the request itself takes its steps for a while, so that the
+ * caller gets the report at once. What is left then is the workers'. */
+static void advance_dry_run(struct ops_call_context *context, const char *id, json_t **vacuum)
+{
+    struct ops_app *app = context->app;
+    int64_t until_ms = ops_clock_monotonic_ms(app->ports.clock) + app->inline_dry_run_ms;
+    struct ops_worker *worker = NULL;
+    if (app->inline_dry_run_ms == 0 || ops_worker_new(app, "request", &worker) != OPS_OK)
+        return;
+    ops_worker_only(worker, id);
+    int64_t wait_ms = 0;
+    while (wait_ms == 0 && ops_clock_monotonic_ms(app->ports.clock) < until_ms &&
+           ops_worker_step(worker, &wait_ms, NULL) == OPS_OK)
+        ;
+    ops_worker_free(worker);
+    json_t *now = NULL;
+    if (ops_vacuums_load(app, id, &now, NULL) == OPS_OK) {
+        json_decref(*vacuum);
+        *vacuum = now;
+    }
+}
+
+static enum ops_status request_vacuum(struct ops_call_context *context, enum ops_vacuum_type type, json_t **ret_data)
+{
+    char id[OPS_ULID_SIZE];
+    ops_random_ulid(context->app->ports.random, context->now_ms, id);
+    struct ops_vacuum_request request = {
+        .type = type,
+        .orgcode = type == OPS_VACUUM_ORG ? ops_input_text(context, "orgcode") : NULL,
+        .dry_run = ops_input_flag(context, "dry_run"),
+        .actor = ops_input_text(context, "actor"),
+        .reason = ops_input_text(context, "reason"),
+        .plan_sha256 = ops_input_text(context, "plan_sha256"),
+    };
+    json_t *vacuum = NULL;
+    enum ops_status status = request.dry_run ? write_dry_run(context, id, &request, &vacuum)
+                                             : write_request(context, id, &request, &vacuum);
+    if (status == OPS_OK && request.dry_run)
+        advance_dry_run(context, id, &vacuum);
+    if (status == OPS_OK)
+        status = show(context, vacuum, ret_data);
+    json_decref(vacuum);
+    return status;
+}
+
+enum ops_status ops_run_vacuum_all(struct ops_call_context *context, json_t **ret_data)
+{
+    const char *phrase = ops_input_text(context, "confirmation_phrase");
+    if (!ops_input_flag(context, "dry_run") && (!phrase || strcmp(phrase, OPS_VACUUM_PHRASE) != 0)) {
+        (void)ops_fail(&context->error, OPS_CONFIRMATION_PHRASE_MISMATCH, "confirmation_phrase must be exactly '%s'.",
+                       OPS_VACUUM_PHRASE);
+        ops_error_detail(&context->error, "field", "confirmation_phrase");
+        ops_error_detail(&context->error, "expected", OPS_VACUUM_PHRASE);
+        return OPS_CONFIRMATION_PHRASE_MISMATCH;
+    }
+    return request_vacuum(context, OPS_VACUUM_ALL, ret_data);
+}
+
+enum ops_status ops_run_vacuum_org(struct ops_call_context *context, json_t **ret_data)
+{
+    return request_vacuum(context, OPS_VACUUM_ORG, ret_data);
+}
+
+enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t **ret_data)
+{
+    json_t *vacuum = NULL, *cancelled = NULL;
+    enum ops_status status =
+        ops_vacuums_load(context->app, ops_input_text(context, "vacuum_id"), &vacuum, &context->error);
+    if (status == OPS_OK)
+        status = ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
+    if (status == OPS_OK)
+        status = ops_vacuums_end(context->app, vacuum, json_incref(cancelled), ops_input_text(context, "actor"),
+                                 ops_input_text(context, "reason"), context->now_ms, &context->error);
+    if (status == OPS_OK)
+        status = show(context, cancelled, ret_data);
+    json_decref(vacuum);
+    json_decref(cancelled);
+    return status;
+}
+
+static enum ops_status load_latest(struct ops_call_context *context, json_t **ret_vacuum)
+{
+    const struct ops_query query = {.pk = OPS_PK_VACUUM, .descending = true, .limit = 1};
+    struct ops_store_page page = {0};
+    enum ops_status status = ops_store_query(context->app->ports.store, &query, &page, &context->error);
+    if (status == OPS_OK && json_array_size(page.docs) == 0)
+        status = ops_fail(&context->error, OPS_VACUUM_NOT_FOUND, "No vacuum has ever been asked for.");
+    if (status == OPS_OK)
+        *ret_vacuum = json_incref(json_array_get(page.docs, 0));
+    ops_store_page_release(&page);
+    return status;
+}
+
+enum ops_status ops_run_vacuum_status(struct ops_call_context *context, json_t **ret_data)
+{
+    const char *id = ops_input_text(context, "vacuum_id");
+    json_t *vacuum = NULL;
+    enum ops_status status = id ? ops_vacuums_load(context->app, id, &vacuum, &context->error)
+                                : load_latest(context, &vacuum);
+    if (status == OPS_OK)
+        status = show(context, vacuum, ret_data);
+    json_decref(vacuum);
+    return status;
+}

@@ -1,0 +1,243 @@
+#include "app/vacuums.h"
+
+#include "app/keys.h"
+#include "base/json.h"
+#include "core/pass.h"
+
+#include <stdio.h>
+
+enum ops_status ops_vacuums_load(struct ops_app *app, const char *id, json_t **ret_vacuum, struct ops_error *error)
+{
+    enum ops_status status = ops_store_get(app->ports.store, OPS_PK_VACUUM, id, ret_vacuum, error);
+    if (status != OPS_NOT_FOUND)
+        return status;
+    (void)ops_fail(error, OPS_VACUUM_NOT_FOUND, "There is no vacuum %s.", id);
+    ops_error_detail(error, "vacuum_id", id);
+    return OPS_VACUUM_NOT_FOUND;
+}
+
+/* All documents of a partition after a sort key. */
+static enum ops_status read_partition(struct ops_app *app, const char *pk, const char *after_sk, json_t **ret_docs,
+                                      struct ops_error *error)
+{
+    json_t *docs = json_array();
+    enum ops_status status = docs ? OPS_OK : OPS_NO_MEMORY;
+    char after[OPS_STORE_KEY_SIZE];
+    (void)snprintf(after, sizeof after, "%s", after_sk);
+    bool more = true;
+    while (status == OPS_OK && more) {
+        const struct ops_query query = {.pk = pk, .after_sk = after[0] ? after : NULL, .limit = OPS_STORE_PAGE_MAX};
+        struct ops_store_page page = {0};
+        status = ops_store_query(app->ports.store, &query, &page, error);
+        if (status == OPS_OK && json_array_extend(docs, page.docs) != 0)
+            status = OPS_NO_MEMORY;
+        more = page.more;
+        if (page.last_sk[0])
+            memcpy(after, page.last_sk, sizeof after);
+        ops_store_page_release(&page);
+    }
+    if (status == OPS_OK)
+        *ret_docs = docs;
+    else
+        json_decref(docs);
+    return status;
+}
+
+enum ops_status ops_vacuums_open_ids(struct ops_app *app, json_t **ret_ids, struct ops_error *error)
+{
+    json_t *docs = NULL;
+    enum ops_status status = read_partition(app, OPS_PK_VACUUM_OPEN, "", &docs, error);
+    json_t *ids = status == OPS_OK ? json_array() : NULL;
+    if (status == OPS_OK && !ids)
+        status = OPS_NO_MEMORY;
+    size_t i;
+    json_t *doc;
+    json_array_foreach(docs, i, doc)
+        if (status == OPS_OK && json_array_append(ids, json_object_get(doc, "vacuum_id")) != 0)
+            status = OPS_CORRUPT;
+    json_decref(docs);
+    if (status == OPS_OK)
+        *ret_ids = ids;
+    else
+        json_decref(ids);
+    return status;
+}
+
+enum ops_status ops_vacuums_mutex(struct ops_app *app, struct ops_mutex *ret_mutex, struct ops_error *error)
+{
+    json_t *doc = NULL;
+    enum ops_status status = ops_store_get(app->ports.store, OPS_PK_SINGLETON, OPS_SK_VACUUM_MUTEX, &doc, error);
+    if (status == OPS_OK || status == OPS_NOT_FOUND)
+        status = ops_mutex_read(doc, ret_mutex);
+    json_decref(doc);
+    return status;
+}
+
+enum ops_status ops_vacuums_tasks(struct ops_app *app, const char *id, json_int_t first, json_t **ret_tasks,
+                                  struct ops_error *error)
+{
+    char pk[OPS_STORE_KEY_SIZE], after_sk[OPS_TASK_KEY_SIZE] = "";
+    (void)snprintf(pk, sizeof pk, OPS_PK_TASKS_FORMAT, id);
+    if (first > 0)
+        ops_task_key(first - 1, after_sk);
+    return read_partition(app, pk, after_sk, ret_tasks, error);
+}
+
+static const char *id_of(const json_t *vacuum)
+{
+    return ops_json_text(vacuum, "vacuum_id", "");
+}
+
+void ops_vacuums_put(struct ops_txn *txn, const json_t *before, json_t *after)
+{
+    char id[OPS_ULID_SIZE];
+    (void)snprintf(id, sizeof id, "%s", id_of(after));
+    ops_txn_put(txn, OPS_PK_VACUUM, id, after);
+    if (before)
+        ops_txn_if_integer(txn, "revision", ops_json_integer(before, "revision", 0));
+    else
+        ops_txn_if_absent(txn);
+}
+
+void ops_vacuums_put_mutex(struct ops_txn *txn, const struct ops_mutex *before, const struct ops_mutex *after)
+{
+    ops_txn_put(txn, OPS_PK_SINGLETON, OPS_SK_VACUUM_MUTEX, ops_mutex_doc(after));
+    if (before->fence == 0) {
+        ops_txn_if_absent(txn);
+        return;
+    }
+    ops_txn_if_integer(txn, "fence", before->fence);
+    ops_txn_if_text(txn, "holder", before->holder);
+}
+
+void ops_vacuums_check_mutex(struct ops_txn *txn, const json_t *vacuum)
+{
+    if (ops_vacuum_dry_run(vacuum))
+        return;
+    ops_txn_check(txn, OPS_PK_SINGLETON, OPS_SK_VACUUM_MUTEX);
+    ops_txn_if_text(txn, "holder", id_of(vacuum));
+    ops_txn_if_integer(txn, "fence", ops_vacuum_fence(vacuum));
+}
+
+/* What the audit record of a vacuum says besides who and why. */
+static json_t *event_data(const json_t *vacuum)
+{
+    json_t *data = json_object();
+    static const char *const members[] = {"type",      "orgcode",     "dry_run", "status",
+                                          "execute_at", "plan_sha256", "totals",  "error"};
+    for (size_t i = 0; data && i < sizeof members / sizeof members[0]; i++) {
+        json_t *value = json_object_get(vacuum, members[i]);
+        if (value && json_object_set(data, members[i], value) != 0) {
+            json_decref(data);
+            data = NULL;
+        }
+    }
+    return data;
+}
+
+enum ops_status ops_vacuums_event(const json_t *vacuum, enum ops_audit_type type, const char *actor, const char *reason,
+                                  struct ops_audit_event *ret_event)
+{
+    json_t *data = event_data(vacuum);
+    if (!data)
+        return OPS_NO_MEMORY;
+    *ret_event = (struct ops_audit_event){.type = type,
+                                          .actor = actor,
+                                          .reason = reason,
+                                          .subject_name = "vacuum_id",
+                                          .subject_id = id_of(vacuum),
+                                          .data = data};
+    return OPS_OK;
+}
+
+static enum ops_audit_type end_type(const json_t *vacuum)
+{
+    if (ops_vacuum_is(vacuum, OPS_VACUUM_CANCELLED))
+        return OPS_AUDIT_VACUUM_CANCELLED;
+    return ops_vacuum_is(vacuum, OPS_VACUUM_COMPLETED) ? OPS_AUDIT_VACUUM_COMPLETED : OPS_AUDIT_VACUUM_FAILED;
+}
+
+static enum ops_status give_mutex_back(struct ops_app *app, struct ops_txn *txn, const json_t *vacuum,
+                                       struct ops_error *error)
+{
+    if (ops_vacuum_dry_run(vacuum))
+        return OPS_OK;
+    struct ops_mutex mutex;
+    enum ops_status status = ops_vacuums_mutex(app, &mutex, error);
+    if (status != OPS_OK)
+        return status;
+    /* Somebody else's by now: then this vacuum was ended when it was taken over. */
+    if (strcmp(mutex.holder, id_of(vacuum)) != 0)
+        return OPS_CONFLICT;
+    struct ops_mutex free_mutex = ops_mutex_give_back(&mutex);
+    ops_vacuums_put_mutex(txn, &mutex, &free_mutex);
+    return OPS_OK;
+}
+
+enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after, const char *actor,
+                                const char *reason, int64_t now_ms, struct ops_error *error)
+{
+    struct ops_audit_event event = {.data = NULL};
+    struct ops_txn txn;
+    ops_change_begin(app, &txn, now_ms);
+    enum ops_status status = ops_vacuums_event(after, end_type(after), actor, reason, &event);
+    if (status == OPS_OK)
+        status = give_mutex_back(app, &txn, before, error);
+    if (status == OPS_OK) {
+        ops_vacuums_put(&txn, before, json_incref(after));
+        ops_txn_delete(&txn, OPS_PK_VACUUM_OPEN, id_of(after));
+        status = ops_change_commit(app, &txn, &event, 1, now_ms, error);
+    }
+    ops_txn_release(&txn);
+    json_decref(event.data);
+    json_decref(after);
+    return status;
+}
+
+enum ops_status ops_vacuums_tally(struct ops_app *app, const json_t *vacuum, json_t **ret_targets, struct ops_error *error)
+{
+    *ret_targets = NULL;
+    if (!ops_vacuum_planned(vacuum))
+        return OPS_OK;
+    json_t *tasks = NULL;
+    enum ops_status status = ops_vacuums_tasks(app, id_of(vacuum), 0, &tasks, error);
+    if (status == OPS_OK)
+        status = ops_pass_tally(vacuum, tasks, ret_targets);
+    json_decref(tasks);
+    return status;
+}
+
+enum ops_status ops_vacuums_finished(struct ops_app *app, const json_t *vacuum, enum ops_status failure,
+                                     const struct ops_error *why, int64_t now_ms, json_t **ret_vacuum,
+                                     struct ops_error *error)
+{
+    json_t *targets = NULL;
+    enum ops_status status = ops_vacuums_tally(app, vacuum, &targets, error);
+    if (status == OPS_OK)
+        status = ops_vacuum_finish(vacuum, targets, failure, why, now_ms, ret_vacuum);
+    json_decref(targets);
+    return status;
+}
+
+enum ops_status ops_vacuums_finish(struct ops_app *app, const json_t *vacuum, enum ops_status failure,
+                                   const struct ops_error *why, int64_t now_ms, struct ops_error *error)
+{
+    json_t *after = NULL;
+    enum ops_status status = ops_vacuums_finished(app, vacuum, failure, why, now_ms, &after, error);
+    if (status != OPS_OK)
+        return status;
+    return ops_vacuums_end(app, vacuum, after, ops_json_text(vacuum, "actor", NULL), NULL, now_ms, error);
+}
+
+enum ops_status ops_vacuums_expired(struct ops_app *app, const json_t *vacuum, const struct ops_mutex *mutex,
+                                    int64_t now_ms, json_t **ret_vacuum, struct ops_error *error)
+{
+    struct ops_error why = OPS_ERROR_INIT;
+    char expired[OPS_INSTANT_TEXT_SIZE];
+    ops_instant_format(mutex->expires_ms, expired);
+    (void)ops_fail(&why, OPS_MUTEX_EXPIRED, "Its mutex expired at %s; what is left was not deleted.", expired);
+    ops_error_detail(&why, "expires_at", expired);
+    enum ops_status status = ops_vacuums_finished(app, vacuum, OPS_MUTEX_EXPIRED, &why, now_ms, ret_vacuum, error);
+    ops_error_release(&why);
+    return status;
+}

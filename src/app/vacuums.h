@@ -1,0 +1,51 @@
+/* Loading and writing vacuum records, their tasks and the mutex. */
+#ifndef OPS_APP_VACUUMS_H
+#define OPS_APP_VACUUMS_H
+
+#include "app/commit.h"
+#include "core/mutex.h"
+#include "core/vacuum.h"
+
+enum ops_status ops_vacuums_load(struct ops_app *app, const char *id, json_t **ret_vacuum, struct ops_error *error)
+    OPS_MUST_USE; /* OPS_VACUUM_NOT_FOUND */
+
+/* The ids of the vacuums that are pending or running: an array of texts. */
+enum ops_status ops_vacuums_open_ids(struct ops_app *app, json_t **ret_ids, struct ops_error *error) OPS_MUST_USE;
+
+enum ops_status ops_vacuums_mutex(struct ops_app *app, struct ops_mutex *ret_mutex, struct ops_error *error) OPS_MUST_USE;
+
+/* All task records of a vacuum from number first on, in the order of their numbers. */
+enum ops_status ops_vacuums_tasks(struct ops_app *app, const char *id, json_int_t first, json_t **ret_tasks,
+                                  struct ops_error *error) OPS_MUST_USE;
+
+/* The pieces of a transaction. before is the record as it was read. */
+void ops_vacuums_put(struct ops_txn *txn, const json_t *before, json_t *after); /* takes after */
+void ops_vacuums_put_mutex(struct ops_txn *txn, const struct ops_mutex *before, const struct ops_mutex *after);
+void ops_vacuums_check_mutex(struct ops_txn *txn, const json_t *vacuum); /* still held by it; nothing for a dry run */
+
+/* Writes a terminal state: the record, its end among the open ones, the mutex given back, the audit record. takes after. */
+enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after, const char *actor,
+                                const char *reason, int64_t now_ms, struct ops_error *error) OPS_MUST_USE;
+
+/* The vacuum's targets with the counters of its tasks; *ret_targets is NULL while nothing is planned. */
+enum ops_status ops_vacuums_tally(struct ops_app *app, const json_t *vacuum, json_t **ret_targets, struct ops_error *error)
+    OPS_MUST_USE;
+
+/* The terminal record of a vacuum: completed when failure is OPS_OK, else failed for why. */
+enum ops_status ops_vacuums_finished(struct ops_app *app, const json_t *vacuum, enum ops_status failure,
+                                     const struct ops_error *why, int64_t now_ms, json_t **ret_vacuum,
+                                     struct ops_error *error) OPS_MUST_USE;
+
+/* Likewise, and written. */
+enum ops_status ops_vacuums_finish(struct ops_app *app, const json_t *vacuum, enum ops_status failure,
+                                   const struct ops_error *why, int64_t now_ms, struct ops_error *error) OPS_MUST_USE;
+
+/* The event for a vacuum's change. *ret_event borrows from vacuum; its data is the caller's to release. */
+enum ops_status ops_vacuums_event(const json_t *vacuum, enum ops_audit_type type, const char *actor, const char *reason,
+                                  struct ops_audit_event *ret_event) OPS_MUST_USE;
+
+/* The failed record of a vacuum whose mutex has expired. */
+enum ops_status ops_vacuums_expired(struct ops_app *app, const json_t *vacuum, const struct ops_mutex *mutex,
+                                    int64_t now_ms, json_t **ret_vacuum, struct ops_error *error) OPS_MUST_USE;
+
+#endif

@@ -1,0 +1,55 @@
+#include "core/guard.h"
+
+struct protected_name {
+    enum ops_target_kind kind;
+    const char *name;
+    const char *reason;
+};
+
+static const struct protected_name protected_names[] = {
+    {OPS_TABLE, OPS_PROTECTED_TABLE, "ops_main is where OPS keeps its own records"},
+    {OPS_LOG_GROUP, OPS_AUDIT_LOG_GROUP, "the audit trail is never deleted"},
+    {OPS_BUCKET, "doc.g3nretailstack.com", "the documentation site is never deleted"},
+    {OPS_BUCKET, "mcp.g3nretailstack.com", "the MCP site is never deleted"},
+};
+
+static const char prefix_reason[] = "names that start with " OPS_PROTECTED_PREFIX " are protected";
+
+static bool has_prefix(struct ops_view name)
+{
+    return ops_view_starts_with(name, ops_view(OPS_PROTECTED_PREFIX, sizeof OPS_PROTECTED_PREFIX - 1));
+}
+
+/* Only in a log group's name does a slash begin a name within the name. */
+static bool has_protected_segment(enum ops_target_kind kind, const char *name)
+{
+    if (has_prefix(ops_view_of(name)))
+        return true;
+    if (kind != OPS_LOG_GROUP)
+        return false;
+    for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/'))
+        if (has_prefix(ops_view_of(slash + 1)))
+            return true;
+    return false;
+}
+
+const char *ops_guard_resource(const struct ops_guard *guard, enum ops_target_kind kind, const char *name)
+{
+    for (size_t i = 0; i < sizeof protected_names / sizeof protected_names[0]; i++)
+        if (protected_names[i].kind == kind && strcmp(protected_names[i].name, name) == 0)
+            return protected_names[i].reason;
+    if (has_protected_segment(kind, name))
+        return prefix_reason;
+    for (size_t i = 0; i < guard->more_count; i++)
+        if (strcmp(guard->more_names[i], name) == 0)
+            return "the manifest lists it as protected";
+    return NULL;
+}
+
+const char *ops_guard_key(const struct ops_guard *guard, enum ops_target_kind kind, struct ops_view key)
+{
+    /* The manifest's names are resources; keys, objects and streams have the one rule, whatever they are in. */
+    (void)guard;
+    (void)kind;
+    return has_prefix(key) ? prefix_reason : NULL;
+}

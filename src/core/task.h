@@ -1,0 +1,68 @@
+/* A task: one segment of one target in one pass of a vacuum, the unit that a worker holds by lease.
+ *
+ * Stored as VACUUM#<ulid> / TASK#<number>. A task that nobody has claimed yet has no record. The record carries everything
+ * that another worker needs to go on: cursor is where the page in hand began, receipt names that page once its removal may
+ * have begun, and the counters cover what was before it.
+ */
+#ifndef OPS_CORE_TASK_H
+#define OPS_CORE_TASK_H
+
+#include "base/buf.h"
+#include "base/instant.h"
+#include "base/ulid.h"
+#include "ports/target.h"
+
+#include <jansson.h>
+
+#define OPS_LEASE_MS (60 * OPS_SECOND_MS)
+/* A worker that last renewed its lease longer ago than this renews it before it removes anything, so that a removal which
+ * begins within its lease also ends within it. */
+#define OPS_LEASE_FRESH_MS (20 * OPS_SECOND_MS)
+
+enum { OPS_WORKER_NAME_SIZE = 64, OPS_TASK_ERROR_SIZE = 256 };
+
+struct ops_counters {
+    json_int_t matched;   /* records in scope, without the protected ones */
+    json_int_t deleted;   /* of those, gone */
+    json_int_t failed;    /* of those, still there after every try */
+    json_int_t protected; /* records that the guard kept */
+    json_int_t bytes;     /* of matched objects and streams */
+};
+
+struct ops_task {
+    json_int_t number;
+    json_int_t pass;
+    json_int_t target;  /* index in the vacuum's targets */
+    json_int_t segment;
+    bool done;
+    char owner[OPS_WORKER_NAME_SIZE]; /* for people */
+    char lease[OPS_ULID_SIZE];        /* new at every claim; "" when nobody has it */
+    int64_t lease_until_ms;
+    json_int_t revision; /* 0: no record yet */
+    struct ops_counters counters;
+    struct ops_buf cursor;
+    struct ops_buf receipt;      /* "" when no removal can be under way */
+    json_int_t receipt_matched;  /* of the receipt's records, how many are to be removed */
+    json_int_t receipt_protected;
+    json_int_t receipt_bytes; /* of all the receipt's records */
+    char error[OPS_TASK_ERROR_SIZE]; /* why the target could not be finished, or "" */
+};
+
+void ops_task_init(struct ops_task *task);
+void ops_task_release(struct ops_task *task);
+
+/* "TASK#000042". */
+enum { OPS_TASK_KEY_SIZE = 24 };
+void ops_task_key(json_int_t number, char ret_key[static OPS_TASK_KEY_SIZE]);
+
+enum ops_status ops_task_read(const json_t *doc, struct ops_task *ret_task) OPS_MUST_USE; /* OPS_CORRUPT */
+json_t *ops_task_doc(const struct ops_task *task, const char *txn);                       /* NULL: no memory */
+
+/* Not done, and nobody holds it. */
+bool ops_task_claimable(const json_t *doc, int64_t now_ms);
+
+/* Settles a removal that was lost with its worker: of the receipt's records, there are still there. What is gone is counted
+ * as matched and deleted; the rest will be read again from the cursor. */
+void ops_task_settle_lost(struct ops_task *task, const struct ops_recount *there);
+
+#endif
