@@ -8,6 +8,10 @@
 
 #include "app/app.h"
 
+/* Says that no other process works on this store, so that whatever is still leased was leased by one that died: work goes
+ * on at once instead of when the leases run out. Only for an engine that can be sure of it. */
+enum ops_status ops_app_adopt(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
+
 struct ops_sweep_result {
     size_t maintenance_started;
     size_t vacuums_started;

@@ -1,0 +1,230 @@
+#include "main/engine.h"
+
+#include "adapters/curl/http_client.h"
+#include "adapters/local/catalogue.h"
+#include "adapters/local/log_sink.h"
+#include "adapters/local/sessions.h"
+#include "adapters/local/store.h"
+#include "adapters/usm/usm.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "main/embedded.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MANIFEST_MAX_BYTES = 4 * 1024 * 1024, PROBLEMS_MAX_BYTES = 16 * 1024, PATH_TEXT_MAX = 4096 };
+
+static enum ops_status make_directories(const char *path, struct ops_error *error)
+{
+    char partial[PATH_TEXT_MAX];
+    if (snprintf(partial, sizeof partial, "%s", path) >= (int)sizeof partial)
+        return ops_fail(error, OPS_USAGE, "The path of the data directory is too long.");
+    for (char *slash = partial; slash; slash = strchr(slash + 1, '/')) {
+        char *next = strchr(slash + 1, '/');
+        if (next)
+            *next = '\0';
+        if (partial[0] && mkdir(partial, 0700) != 0 && errno != EEXIST)
+            return ops_fail(error, OPS_IO_ERROR, "The data directory %s can't be made: %s.", partial, strerror(errno));
+        if (next)
+            *next = '/';
+    }
+    return OPS_OK;
+}
+
+enum ops_status ops_engine_data_dir(const char *path, char **ret_path, struct ops_error *error)
+{
+    enum ops_status status = make_directories(path, error);
+    if (status != OPS_OK)
+        return status;
+    struct stat info;
+    char absolute[PATH_MAX];
+    if (!realpath(path, absolute) || stat(absolute, &info) != 0)
+        return ops_fail(error, OPS_IO_ERROR, "The data directory %s can't be used: %s.", path, strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        return ops_fail(error, OPS_IO_ERROR, "The data directory %s is not a directory.", path);
+    *ret_path = ops_mem_strdup(absolute);
+    return *ret_path ? OPS_OK : OPS_NO_MEMORY;
+}
+
+enum ops_status ops_engine_open_store(const char *data_dir, bool create, struct ops_store **ret_store,
+                                      struct ops_error *error)
+{
+    char path[PATH_TEXT_MAX];
+    if (snprintf(path, sizeof path, "%s/ops.sqlite", data_dir) >= (int)sizeof path)
+        return ops_fail(error, OPS_USAGE, "The path of the data directory is too long.");
+    if (!create && access(path, F_OK) != 0)
+        return ops_fail(error, OPS_STORE_UNAVAILABLE, "There is no record store %s: %s.", path, strerror(errno));
+    return ops_local_store_open(path, ret_store, error);
+}
+
+static enum ops_status read_file(const char *path, struct ops_buf *text, struct ops_error *error)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return ops_fail(error, OPS_IO_ERROR, "The manifest %s can't be read: %s.", path, strerror(errno));
+    char chunk[8192];
+    size_t count;
+    while ((count = fread(chunk, 1, sizeof chunk, file)) > 0)
+        ops_buf_append(text, chunk, count);
+    bool failed = ferror(file);
+    int reason = errno;
+    (void)fclose(file);
+    if (failed)
+        return ops_fail(error, OPS_IO_ERROR, "The manifest %s can't be read: %s.", path, strerror(reason));
+    if (ops_buf_status(text) == OPS_LIMIT)
+        return ops_fail(error, OPS_INVALID_FIELD, "The manifest %s is larger than %d bytes.", path, MANIFEST_MAX_BYTES);
+    return ops_buf_status(text);
+}
+
+/* One sentence for the terminal, and all problems in the details. */
+static enum ops_status report_problems(const char *name, const struct ops_buf *problems, struct ops_error *error)
+{
+    struct ops_view all = ops_buf_view(problems);
+    json_t *lines = json_array();
+    const char *at = all.data ? all.data : "";
+    int first = (int)strcspn(at, "\n");
+    (void)ops_fail(error, OPS_INVALID_FIELD, "The manifest %s has errors: %.*s", name, first, at);
+    while (lines && *at) {
+        size_t length = strcspn(at, "\n");
+        if (length && json_array_append_new(lines, ops_json_any_text(ops_view(at, length))) != 0)
+            break; /* what does not fit is left out */
+        at += length + (at[length] == '\n');
+    }
+    if (lines)
+        ops_error_detail_json(error, "problems", lines);
+    return OPS_INVALID_FIELD;
+}
+
+static enum ops_status parse_manifest(const char *name, struct ops_view text, struct ops_manifest *ret_manifest,
+                                      struct ops_error *error)
+{
+    json_t *document = NULL;
+    enum ops_status status = ops_json_parse_object(text, &document, error);
+    if (status == OPS_INVALID_JSON) {
+        struct ops_error inner = *error;
+        ops_error_init(error);
+        (void)ops_fail(error, OPS_INVALID_JSON, "The manifest %s: %.300s", name, inner.text);
+        ops_error_release(&inner);
+    }
+    if (status != OPS_OK)
+        return status;
+    struct ops_buf problems;
+    ops_buf_init(&problems, PROBLEMS_MAX_BYTES);
+    status = ops_manifest_init(ret_manifest, document, &problems);
+    if (status == OPS_INVALID_FIELD)
+        status = report_problems(name, &problems, error);
+    ops_buf_release(&problems);
+    json_decref(document);
+    return status;
+}
+
+/* Where the manifest is: as asked for, in the data directory, or compiled in (path is ""). */
+static void find_manifest(const char *data_dir, const char *manifest_path, char path[static PATH_TEXT_MAX])
+{
+    if (manifest_path) {
+        (void)snprintf(path, PATH_TEXT_MAX, "%s", manifest_path);
+        return;
+    }
+    (void)snprintf(path, PATH_TEXT_MAX, "%s/manifest.json", data_dir);
+    if (access(path, F_OK) != 0)
+        path[0] = '\0';
+}
+
+enum ops_status ops_engine_load_manifest(const char *data_dir, const char *manifest_path, struct ops_manifest *ret_manifest,
+                                         char **ret_name, struct ops_error *error)
+{
+    char path[PATH_TEXT_MAX];
+    find_manifest(data_dir, manifest_path, path);
+    struct ops_buf text;
+    ops_buf_init(&text, MANIFEST_MAX_BYTES);
+    enum ops_status status = OPS_OK;
+    if (path[0])
+        status = read_file(path, &text, error);
+    else
+        ops_buf_append_view(&text, ops_embedded_manifest());
+    const char *name = path[0] ? path : "(the sample stack's)";
+    if (status == OPS_OK)
+        status = parse_manifest(name, ops_buf_view(&text), ret_manifest, error);
+    ops_buf_release(&text);
+    if (status != OPS_OK)
+        return status;
+    *ret_name = ops_mem_strdup(name);
+    if (*ret_name)
+        return OPS_OK;
+    ops_manifest_release(ret_manifest);
+    return OPS_NO_MEMORY;
+}
+
+static enum ops_status open_sessions(const struct ops_engine_config *config, struct ops_engine *engine,
+                                     struct ops_error *error)
+{
+    const struct ops_manifest *manifest = &engine->manifest;
+    if (config->usm_url) {
+        enum ops_status status = ops_curl_http_client_new(&engine->http);
+        return status == OPS_OK ? ops_usm_sessions_new(engine->http, config->usm_url, &engine->sessions) : status;
+    }
+    /* Without either, session-gated routes say that sessions can't be checked. */
+    if (!manifest->sessions_table)
+        return OPS_OK;
+    return ops_local_sessions_new(engine->data_dir, manifest->sessions_table, manifest->users_table, &engine->sessions,
+                                  error);
+}
+
+static enum ops_status open_app(const struct ops_engine_config *config, struct ops_engine *engine)
+{
+    const struct ops_app_ports ports = {
+        .store = engine->store,
+        .catalogue = engine->catalogue,
+        .log_sink = engine->log_sink,
+        .sessions = engine->sessions,
+        .clock = config->clock,
+        .random = config->random,
+        .hasher = config->hasher,
+    };
+    return ops_app_new(&ports, &engine->manifest, ops_embedded_build(), &engine->app);
+}
+
+enum ops_status ops_engine_open(const struct ops_engine_config *config, struct ops_engine *ret_engine,
+                                struct ops_error *error)
+{
+    struct ops_engine engine = {.data_dir = NULL};
+    enum ops_status status = ops_engine_data_dir(config->data_dir, &engine.data_dir, error);
+    if (status == OPS_OK)
+        status = ops_engine_load_manifest(engine.data_dir, config->manifest_path, &engine.manifest, &engine.manifest_name,
+                                          error);
+    if (status == OPS_OK)
+        status = ops_engine_open_store(engine.data_dir, true, &engine.store, error);
+    if (status == OPS_OK)
+        status = ops_local_catalogue_new(engine.data_dir, &engine.catalogue, error);
+    if (status == OPS_OK)
+        status = ops_local_log_sink_new(engine.data_dir, &engine.log_sink);
+    if (status == OPS_OK)
+        status = open_sessions(config, &engine, error);
+    *ret_engine = engine;
+    /* The app keeps a pointer to the manifest, so it is made when the engine is where it stays. */
+    if (status == OPS_OK)
+        status = open_app(config, ret_engine);
+    if (status != OPS_OK)
+        ops_engine_close(ret_engine);
+    return status;
+}
+
+void ops_engine_close(struct ops_engine *engine)
+{
+    ops_app_free(engine->app);
+    ops_session_source_release(engine->sessions);
+    ops_http_client_release(engine->http);
+    ops_log_sink_release(engine->log_sink);
+    ops_catalogue_release(engine->catalogue);
+    ops_store_release(engine->store);
+    ops_manifest_release(&engine->manifest);
+    ops_mem_free(engine->manifest_name);
+    ops_mem_free(engine->data_dir);
+    *engine = (struct ops_engine){.data_dir = NULL};
+}

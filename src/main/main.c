@@ -1,0 +1,40 @@
+/* g3nops: joins the parts up and runs one command. */
+#include "adapters/curl/http_client.h"
+#include "adapters/sys/clock.h"
+#include "base/mem.h"
+#include "main/commands.h"
+#include "main/embedded.h"
+
+#include <signal.h>
+
+static const struct ops_cli_handler handlers[] = {
+    {"audit-verify", ops_command_audit_verify},     {"aws-bootstrap", ops_command_aws_bootstrap},
+    {"demo", ops_command_demo},                     {"demo-data", ops_command_demo_data},
+    {"manifest-check", ops_command_manifest_check}, {"secret-set", ops_command_secret_set},
+    {"serve", ops_command_serve},                   {"session-create", ops_command_session_create},
+    {"version", ops_command_version},
+};
+
+int main(int argc, char **argv)
+{
+    ops_mem_use(NULL);
+    /* A reader that went away is an error to report, not a reason to die. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct ops_http_client *http = NULL;
+    if (ops_curl_http_client_new(&http) != OPS_OK)
+        http = NULL; /* commands that need it say so */
+    const struct ops_cli_host host = {
+        .handlers = handlers,
+        .handler_count = sizeof handlers / sizeof handlers[0],
+        .http = http,
+        .clock = ops_system_clock(),
+        .terminal = ops_terminal_system(),
+        .build = ops_embedded_build(),
+        .in = stdin,
+        .out = stdout,
+        .err = stderr,
+    };
+    int code = ops_cli_run(&host, argc, argv);
+    ops_http_client_release(http);
+    return code;
+}

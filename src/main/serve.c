@@ -1,0 +1,206 @@
+#include "main/commands.h"
+
+#include "adapters/sys/clock.h"
+#include "adapters/sys/random.h"
+#include "adapters/sys/scrypt.h"
+#include "app/work.h"
+#include "base/mem.h"
+#include "main/embedded.h"
+#include "main/engine.h"
+#include "main/lock.h"
+#include "main/threads.h"
+#include "surfaces/http/server.h"
+#include "surfaces/invoke/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    WORKERS_DEFAULT = 2,
+    /* A secret code takes a tenth of a second to check, and a session check may wait for USM; the threads of a surface are
+     * few, so there are some more than cores. */
+    SLOW_SURFACE_THREADS = 4,
+    OPEN_FILES_WANTED = 16384,
+    ADDRESS_SIZE = 512,
+    PATH_TEXT_MAX = 4096,
+};
+
+static const char http_listen_default[] = "127.0.0.1:8080";
+
+/* A serve from its first lock to its last. */
+struct serving {
+    int lock; /* -1: not held */
+    struct ops_engine engine;
+    char *tls_cert;
+    char *tls_key;
+    struct ops_http_server *http;
+    struct ops_invoke_server *invoke;
+    struct ops_threads *threads;
+    char http_address[ADDRESS_SIZE]; /* "http://127.0.0.1:8080" */
+    char endpoints_path[PATH_TEXT_MAX];
+};
+
+static void report(const char *line)
+{
+    (void)fprintf(stderr, "g3nops: %s\n", line);
+}
+
+/* Every connection is an open file; what the system allows is taken, and no more is asked for. */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= OPEN_FILES_WANTED)
+        return;
+    limit.rlim_cur = limit.rlim_max < OPEN_FILES_WANTED ? limit.rlim_max : OPEN_FILES_WANTED;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static enum ops_status open_engine(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
+{
+    struct ops_engine_config config = {
+        .manifest_path = ops_cli_manifest(cli),
+        .usm_url = ops_cli_text(cli, "--usm-url"),
+        .clock = ops_system_clock(),
+        .random = ops_system_random(),
+        .hasher = ops_scrypt_hasher(),
+    };
+    char *data_dir = NULL;
+    enum ops_status status = ops_cli_data_dir(cli, &config.data_dir, error);
+    if (status == OPS_OK)
+        status = ops_engine_data_dir(config.data_dir, &data_dir, error);
+    if (status == OPS_OK)
+        status = ops_serve_lock(data_dir, &serving->lock, error);
+    if (status == OPS_OK)
+        status = ops_engine_open(&config, &serving->engine, error);
+    /* The lock says that we are the only one, so that nobody's lease is alive. */
+    if (status == OPS_OK)
+        status = ops_app_adopt(serving->engine.app, error);
+    ops_mem_free(data_dir);
+    return status;
+}
+
+/* "HOST:PORT" or "[IPV6]:PORT" in two. */
+static enum ops_status split_address(const char *listen, char host[static ADDRESS_SIZE], uint16_t *ret_port,
+                                     struct ops_error *error)
+{
+    const char *colon = strrchr(listen, ':');
+    char *end = NULL;
+    errno = 0;
+    unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 0;
+    bool bracketed = listen[0] == '[' && colon && colon > listen + 1 && colon[-1] == ']';
+    size_t length = colon ? (size_t)(colon - listen) - (bracketed ? 2 : 0) : 0;
+    if (!colon || length == 0 || length >= ADDRESS_SIZE || end == colon + 1 || *end || errno || port > 65535 ||
+        colon[1] == '-' || colon[1] == '+')
+        return ops_fail(error, OPS_USAGE, "--http-listen must be HOST:PORT, like %s.", http_listen_default);
+    memcpy(host, listen + bracketed, length);
+    host[length] = '\0';
+    *ret_port = (uint16_t)port;
+    return OPS_OK;
+}
+
+static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
+{
+    const char *listen = ops_cli_text(cli, "--http-listen");
+    const char *cert = ops_cli_text(cli, "--tls-cert"), *key = ops_cli_text(cli, "--tls-key");
+    char host[ADDRESS_SIZE];
+    struct ops_http_config config = {.host = host, .openapi = ops_embedded_openapi()};
+    if (ops_cli_text(cli, "--usm-url"))
+        config.threads = SLOW_SURFACE_THREADS;
+    enum ops_status status = split_address(listen ? listen : http_listen_default, host, &config.port, error);
+    if (status == OPS_OK && cert)
+        status = ops_http_read_pem(cert, &serving->tls_cert, error);
+    if (status == OPS_OK && key)
+        status = ops_http_read_pem(key, &serving->tls_key, error);
+    config.tls_cert_pem = serving->tls_cert;
+    config.tls_key_pem = serving->tls_key;
+    if (status == OPS_OK)
+        status = ops_http_server_start(serving->engine.app, &config, &serving->http, error);
+    if (status != OPS_OK)
+        return status;
+    bool ipv6 = strchr(host, ':');
+    (void)snprintf(serving->http_address, sizeof serving->http_address, "%s://%s%.400s%s:%u", cert ? "https" : "http",
+                   ipv6 ? "[" : "", host, ipv6 ? "]" : "", ops_http_server_port(serving->http));
+    return OPS_OK;
+}
+
+static enum ops_status start_invoke(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
+{
+    char socket[PATH_TEXT_MAX];
+    (void)snprintf(socket, sizeof socket, "unix:%.4000s/invoke.sock", serving->engine.data_dir);
+    const char *listen = ops_cli_text(cli, "--invoke-listen");
+    const struct ops_invoke_config config = {.listen = listen ? listen : socket, .threads = SLOW_SURFACE_THREADS};
+    return ops_invoke_server_start(serving->engine.app, &config, &serving->invoke, error);
+}
+
+/* <data>/serve.json tells the other commands where this serve listens. Without it they try the defaults. */
+static void write_endpoints(struct serving *serving)
+{
+    char partial[PATH_TEXT_MAX];
+    (void)snprintf(serving->endpoints_path, sizeof serving->endpoints_path, "%.4000s/serve.json", serving->engine.data_dir);
+    (void)snprintf(partial, sizeof partial, "%.4000s/serve.json.new", serving->engine.data_dir);
+    json_t *endpoints = json_pack("{s:s, s:s, s:I}", "http", serving->http_address, "invoke",
+                                  ops_invoke_server_address(serving->invoke), "pid", (json_int_t)getpid());
+    if (!endpoints || json_dump_file(endpoints, partial, JSON_COMPACT) != 0 ||
+        rename(partial, serving->endpoints_path) != 0)
+        report("serve.json could not be written; other commands will need --endpoint");
+    json_decref(endpoints);
+}
+
+static enum ops_status start(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
+{
+    enum ops_status status = ops_command_check_engine(cli, error);
+    if (status == OPS_OK)
+        status = open_engine(cli, serving, error);
+    if (status == OPS_OK)
+        status = start_http(cli, serving, error);
+    if (status == OPS_OK)
+        status = start_invoke(cli, serving, error);
+    if (status == OPS_OK)
+        status = ops_threads_start(serving->engine.app, (unsigned)ops_cli_integer(cli, "--workers", WORKERS_DEFAULT), report,
+                                   &serving->threads, error);
+    return status;
+}
+
+static void stop(struct serving *serving)
+{
+    if (serving->endpoints_path[0])
+        (void)unlink(serving->endpoints_path);
+    ops_http_server_stop(serving->http);
+    ops_invoke_server_stop(serving->invoke);
+    ops_threads_stop(serving->threads);
+    ops_engine_close(&serving->engine);
+    ops_mem_free(serving->tls_cert);
+    ops_mem_free(serving->tls_key);
+    if (serving->lock >= 0)
+        ops_serve_unlock(serving->lock);
+}
+
+int ops_command_serve(struct ops_cli *cli, void *context)
+{
+    (void)context;
+    struct serving serving = {.lock = -1};
+    struct ops_error error = OPS_ERROR_INIT;
+    sigset_t ends;
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGINT);
+    /* Before any thread begins, so that all of them leave these signals to sigwait. */
+    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    raise_open_files();
+    enum ops_status status = start(cli, &serving, &error);
+    int code = OPS_EXIT_DONE;
+    if (status == OPS_OK) {
+        write_endpoints(&serving);
+        (void)fprintf(stderr, "ready http=%s invoke=%s\n", serving.http_address, ops_invoke_server_address(serving.invoke));
+        int signal_number;
+        (void)sigwait(&ends, &signal_number);
+    } else {
+        code = ops_cli_fail(cli, status, &error);
+    }
+    stop(&serving);
+    ops_error_release(&error);
+    return code;
+}

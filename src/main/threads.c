@@ -1,0 +1,177 @@
+#include "main/threads.h"
+
+#include "app/work.h"
+#include "base/mem.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { WAIT_MAX_MS = 1000, SWEEP_EVERY_MS = 500, TROUBLE_SIZE = 256 };
+
+/* What a thread last had to complain about, so that a trouble that lasts is reported once. */
+struct trouble {
+    char text[TROUBLE_SIZE];
+};
+
+struct worker_thread {
+    struct ops_threads *threads;
+    struct ops_worker *worker;
+    pthread_t thread;
+    char name[32];
+};
+
+struct ops_threads {
+    struct ops_app *app;
+    ops_report_fn report;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stopping; /* under lock */
+    pthread_t sweeper;
+    bool has_sweeper;
+    struct worker_thread *workers;
+    unsigned worker_count; /* that have a thread */
+};
+
+static void note_trouble(struct ops_threads *threads, struct trouble *trouble, const char *who, enum ops_status status,
+                         const struct ops_error *error)
+{
+    char text[TROUBLE_SIZE] = "";
+    if (status != OPS_OK)
+        (void)snprintf(text, sizeof text, "%s: %s", who, ops_error_text(error, status));
+    if (strcmp(text, trouble->text) == 0)
+        return;
+    char line[TROUBLE_SIZE + 16];
+    (void)snprintf(line, sizeof line, "%s", text[0] ? text : "well again: ");
+    if (!text[0])
+        (void)snprintf(line, sizeof line, "well again: %s", who);
+    threads->report(line);
+    memcpy(trouble->text, text, sizeof text);
+}
+
+/* Waits, or returns at once when the end has come; false at the end. */
+static bool wait_for(struct ops_threads *threads, int64_t wait_ms)
+{
+    if (wait_ms > WAIT_MAX_MS)
+        wait_ms = WAIT_MAX_MS;
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(wait_ms / 1000);
+    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    pthread_mutex_lock(&threads->lock);
+    int result = 0;
+    while (!threads->stopping && wait_ms > 0 && result == 0)
+        result = pthread_cond_timedwait(&threads->wake, &threads->lock, &until);
+    bool going = !threads->stopping;
+    pthread_mutex_unlock(&threads->lock);
+    return going;
+}
+
+static void *sweep_loop(void *context)
+{
+    struct ops_threads *threads = context;
+    struct trouble trouble = {""};
+    do {
+        struct ops_sweep_result result;
+        struct ops_error error = OPS_ERROR_INIT;
+        enum ops_status status = ops_app_sweep(threads->app, &result, &error);
+        note_trouble(threads, &trouble, "sweep", status, &error);
+        ops_error_release(&error);
+    } while (wait_for(threads, SWEEP_EVERY_MS));
+    return NULL;
+}
+
+static void *work_loop(void *context)
+{
+    struct worker_thread *self = context;
+    struct trouble trouble = {""};
+    int64_t wait_ms;
+    do {
+        struct ops_error error = OPS_ERROR_INIT;
+        enum ops_status status = ops_worker_step(self->worker, &wait_ms, &error);
+        note_trouble(self->threads, &trouble, self->name, status, &error);
+        ops_error_release(&error);
+    } while (wait_for(self->threads, wait_ms));
+    return NULL;
+}
+
+static enum ops_status start_worker(struct ops_threads *threads)
+{
+    struct worker_thread *worker = &threads->workers[threads->worker_count];
+    worker->threads = threads;
+    (void)snprintf(worker->name, sizeof worker->name, "worker %u", threads->worker_count + 1);
+    enum ops_status status = ops_worker_new(threads->app, worker->name, &worker->worker);
+    if (status != OPS_OK)
+        return status;
+    if (pthread_create(&worker->thread, NULL, work_loop, worker) != 0) {
+        ops_worker_free(worker->worker);
+        return OPS_NO_MEMORY;
+    }
+    threads->worker_count++;
+    return OPS_OK;
+}
+
+static enum ops_status start_all(struct ops_threads *threads, unsigned worker_count)
+{
+    enum ops_status status = OPS_OK;
+    for (unsigned i = 0; i < worker_count && status == OPS_OK; i++)
+        status = start_worker(threads);
+    if (status == OPS_OK) {
+        threads->has_sweeper = pthread_create(&threads->sweeper, NULL, sweep_loop, threads) == 0;
+        status = threads->has_sweeper ? OPS_OK : OPS_NO_MEMORY;
+    }
+    return status;
+}
+
+enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, ops_report_fn report,
+                                  struct ops_threads **ret_threads, struct ops_error *error)
+{
+    struct ops_threads *threads = ops_mem_zeroed(1, sizeof *threads);
+    struct worker_thread *workers = ops_mem_zeroed(worker_count, sizeof *workers);
+    if (!threads || !workers) {
+        ops_mem_free(threads);
+        ops_mem_free(workers);
+        return OPS_NO_MEMORY;
+    }
+    threads->app = app;
+    threads->report = report;
+    threads->workers = workers;
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&threads->wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_mutex_init(&threads->lock, NULL);
+    enum ops_status status = start_all(threads, worker_count);
+    if (status != OPS_OK) {
+        ops_threads_stop(threads);
+        return ops_fail(error, status, "A thread could not be started.");
+    }
+    *ret_threads = threads;
+    return OPS_OK;
+}
+
+void ops_threads_stop(struct ops_threads *threads)
+{
+    if (!threads)
+        return;
+    pthread_mutex_lock(&threads->lock);
+    threads->stopping = true;
+    pthread_cond_broadcast(&threads->wake);
+    pthread_mutex_unlock(&threads->lock);
+    for (unsigned i = 0; i < threads->worker_count; i++) {
+        (void)pthread_join(threads->workers[i].thread, NULL);
+        ops_worker_free(threads->workers[i].worker);
+    }
+    if (threads->has_sweeper)
+        (void)pthread_join(threads->sweeper, NULL);
+    (void)pthread_cond_destroy(&threads->wake);
+    (void)pthread_mutex_destroy(&threads->lock);
+    ops_mem_free(threads->workers);
+    ops_mem_free(threads);
+}
