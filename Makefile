@@ -1,5 +1,35 @@
-# The door. `make demo` and `make check` do all the set-up they need; see README.md.
+# The door. `make demo` and `make check` do all the set-up they need on Debian 12; see README.md.
 
-.PHONY: build
+# A simulation of your own: make sim SEEDS=1000000 FIRST=1
+SEEDS ?= 2000
+FIRST ?= 1
+
+.PHONY: build demo check sim bench install clean
+
 build:
+	@tools/setup build
 	@tools/build release
+
+demo: build
+	@build/g3nops demo
+
+check:
+	@tools/setup check
+	@tools/check
+
+sim:
+	@tools/setup build
+	@tools/build sim
+	@build/sim/tests/sim/sim --seeds $(SEEDS) --first $(FIRST)
+
+bench:
+	@tools/setup bench
+	@tools/build release
+	@bench/run
+
+PREFIX ?= /usr/local
+install: build
+	@tools/install "$(DESTDIR)$(PREFIX)"
+
+clean:
+	rm -rf build

@@ -107,7 +107,7 @@ const char *ops_buf_text(const struct ops_buf *buf)
 
 struct ops_view ops_buf_view(const struct ops_buf *buf)
 {
-    return ops_view(buf->data, buf->length);
+    return ops_view(ops_buf_text(buf), buf->length);
 }
 
 char *ops_buf_take(struct ops_buf *buf)

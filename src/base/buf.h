@@ -34,7 +34,7 @@ void ops_buf_append_format(struct ops_buf *buf, const char *format, ...) OPS_PRI
 /* OPS_OK, OPS_LIMIT or OPS_NO_MEMORY: the first failure since init or clear. */
 enum ops_status ops_buf_status(const struct ops_buf *buf) OPS_MUST_USE;
 
-/* The text so far, "" for an empty buffer; valid until the next append. */
+/* The text so far, "" for an empty buffer, never NULL; valid until the next append. */
 const char *ops_buf_text(const struct ops_buf *buf);
 struct ops_view ops_buf_view(const struct ops_buf *buf);
 
