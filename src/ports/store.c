@@ -49,21 +49,29 @@ static struct ops_op *txn_add(struct ops_txn *txn, enum ops_op_kind kind, const 
     return op;
 }
 
-/* Whether the compact text of doc fits; it is never written out, only counted. */
-static int count_bytes(const char *bytes, size_t length, void *left)
+struct text_count {
+    size_t left_bytes;
+    bool over;
+};
+
+static int count_bytes(const char *bytes, size_t length, void *context)
 {
     (void)bytes;
-    size_t *left_bytes = left;
-    if (length > *left_bytes)
+    struct text_count *count = context;
+    count->over = length > count->left_bytes;
+    if (count->over)
         return -1;
-    *left_bytes -= length;
+    count->left_bytes -= length;
     return 0;
 }
 
-static bool doc_fits(const json_t *doc)
+/* Whether the compact text of doc fits; it is never written out, only counted. */
+static enum ops_status check_size(const json_t *doc)
 {
-    size_t left_bytes = OPS_STORE_DOC_MAX_BYTES;
-    return json_dump_callback(doc, count_bytes, &left_bytes, JSON_COMPACT) == 0;
+    struct text_count count = {.left_bytes = OPS_STORE_DOC_MAX_BYTES};
+    if (json_dump_callback(doc, count_bytes, &count, JSON_COMPACT) == 0)
+        return OPS_OK;
+    return count.over ? OPS_LIMIT : OPS_NO_MEMORY;
 }
 
 void ops_txn_put(struct ops_txn *txn, const char *pk, const char *sk, json_t *doc)
@@ -78,8 +86,9 @@ void ops_txn_put(struct ops_txn *txn, const char *pk, const char *sk, json_t *do
         return;
     }
     op->doc = doc;
-    if (!doc_fits(doc))
-        txn_fail(txn, OPS_LIMIT);
+    enum ops_status status = check_size(doc);
+    if (status != OPS_OK)
+        txn_fail(txn, status);
 }
 
 void ops_txn_delete(struct ops_txn *txn, const char *pk, const char *sk)

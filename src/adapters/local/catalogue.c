@@ -1,0 +1,221 @@
+#include "adapters/local/catalogue.h"
+
+#include "adapters/local/objects.h"
+#include "adapters/local/table.h"
+#include "adapters/local/tree.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define TABLE_SUFFIX ".sqlite"
+
+struct local_catalogue {
+    struct ops_catalogue catalogue;
+    char data_dir[]; /* NUL-terminated */
+};
+
+struct listing {
+    const char *what; /* the directory, for error texts */
+    enum ops_target_kind kind;
+    ops_on_resource_fn on_resource;
+    void *context;
+    struct ops_error *error;
+};
+
+static mode_t entry_type(DIR *directory, const struct dirent *entry)
+{
+    struct stat info;
+    if (entry->d_type != DT_UNKNOWN)
+        return (mode_t)DTTOIF(entry->d_type);
+    return fstatat(dirfd(directory), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 ? info.st_mode & S_IFMT : 0;
+}
+
+static bool is_dots(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static enum ops_status list_fail(const struct listing *listing, int number)
+{
+    if (number == ENOMEM)
+        return OPS_NO_MEMORY;
+    return ops_fail(listing->error, OPS_TARGET_ERROR, "The directory %s can't be listed: %s.", listing->what,
+                    strerror(number));
+}
+
+static enum ops_status list_table(const struct listing *listing, const char *file)
+{
+    char name[NAME_MAX + 1];
+    size_t length = strlen(file), suffix = strlen(TABLE_SUFFIX);
+    if (length <= suffix || length > NAME_MAX || strcmp(file + length - suffix, TABLE_SUFFIX) != 0)
+        return OPS_OK;
+    memcpy(name, file, length - suffix);
+    name[length - suffix] = '\0';
+    return listing->on_resource(listing->context, OPS_TABLE, name);
+}
+
+/* Tables are files, buckets are directories; anything else there is not ours, a link least of all. */
+static enum ops_status list_entry(const struct listing *listing, DIR *directory, const struct dirent *entry)
+{
+    mode_t type = entry_type(directory, entry);
+    if (is_dots(entry->d_name))
+        return OPS_OK;
+    if (listing->kind == OPS_TABLE)
+        return S_ISREG(type) ? list_table(listing, entry->d_name) : OPS_OK;
+    return S_ISDIR(type) ? listing->on_resource(listing->context, OPS_BUCKET, entry->d_name) : OPS_OK;
+}
+
+/* Takes fd. */
+static enum ops_status list_flat(const struct listing *listing, int fd)
+{
+    DIR *directory = fdopendir(fd);
+    if (!directory) {
+        enum ops_status failed = list_fail(listing, errno);
+        close(fd);
+        return failed;
+    }
+    enum ops_status status = OPS_OK;
+    const struct dirent *entry;
+    while (errno = 0, status == OPS_OK && (entry = readdir(directory)) != NULL)
+        status = list_entry(listing, directory, entry);
+    if (status == OPS_OK && errno != 0)
+        status = list_fail(listing, errno);
+    (void)closedir(directory); /* it was only read */
+    return status;
+}
+
+static enum ops_status list_groups(const struct listing *listing, int fd, struct ops_buf *path, size_t depth);
+
+static enum ops_status list_group_below(const struct listing *listing, int parent_fd, const char *name, struct ops_buf *path,
+                                        size_t depth)
+{
+    size_t length = path->length;
+    if (depth == LOCAL_TREE_DEPTH_MAX)
+        return ops_fail(listing->error, OPS_TARGET_ERROR, "The log groups below %s are nested too deep.",
+                        ops_buf_text(path));
+    ops_buf_append_char(path, '/');
+    ops_buf_append_text(path, name);
+    if (ops_buf_status(path) != OPS_OK)
+        return ops_buf_status(path);
+    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    enum ops_status status;
+    if (fd >= 0)
+        status = list_groups(listing, fd, path, depth + 1);
+    else if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+        status = OPS_OK; /* it went away meanwhile */
+    else
+        status = ops_fail(listing->error, OPS_TARGET_ERROR, "The log group %s can't be opened: %s.", ops_buf_text(path),
+                          strerror(errno));
+    path->length = length;
+    path->data[length] = '\0';
+    return status;
+}
+
+/* Takes fd. A directory is a log group when a file is in it, or nothing that could be one. */
+static enum ops_status list_groups(const struct listing *listing, int fd, struct ops_buf *path, size_t depth)
+{
+    DIR *directory = fdopendir(fd);
+    if (!directory) {
+        enum ops_status failed = list_fail(listing, errno);
+        close(fd);
+        return failed;
+    }
+    enum ops_status status = OPS_OK;
+    bool has_file = false, has_directory = false;
+    const struct dirent *entry;
+    while (errno = 0, status == OPS_OK && (entry = readdir(directory)) != NULL) {
+        mode_t type = entry_type(directory, entry);
+        if (is_dots(entry->d_name))
+            continue;
+        has_file |= S_ISREG(type);
+        has_directory |= S_ISDIR(type);
+        if (S_ISDIR(type))
+            status = list_group_below(listing, dirfd(directory), entry->d_name, path, depth);
+    }
+    if (status == OPS_OK && errno != 0)
+        status = list_fail(listing, errno);
+    if (status == OPS_OK && depth > 0 && (has_file || !has_directory))
+        status = listing->on_resource(listing->context, OPS_LOG_GROUP, ops_buf_text(path));
+    (void)closedir(directory); /* it was only read */
+    return status;
+}
+
+static enum ops_status list_kind(const struct local_catalogue *catalogue, struct listing *listing, enum ops_target_kind kind)
+{
+    static const char *const places[OPS_TARGET_KIND_COUNT] = {
+        [OPS_TABLE] = "stack/tables",
+        [OPS_BUCKET] = "stack/buckets",
+        [OPS_LOG_GROUP] = "stack/log_groups",
+    };
+    int fd = -1;
+    listing->kind = kind;
+    listing->what = places[kind];
+    struct ops_error missing = OPS_ERROR_INIT;
+    enum ops_status status = local_tree_open(catalogue->data_dir, places[kind], &fd, &missing);
+    if (status != OPS_OK && status != OPS_TARGET_MISSING)
+        status = ops_fail(listing->error, status, "%s", ops_error_text(&missing, status));
+    ops_error_release(&missing);
+    if (status != OPS_OK)
+        return status == OPS_TARGET_MISSING ? OPS_OK : status;
+    if (kind != OPS_LOG_GROUP)
+        return list_flat(listing, fd);
+    struct ops_buf path;
+    ops_buf_init(&path, PATH_MAX);
+    status = list_groups(listing, fd, &path, 0);
+    ops_buf_release(&path);
+    return status;
+}
+
+static enum ops_status local_catalogue_list(struct ops_catalogue *self, ops_on_resource_fn on_resource, void *context,
+                                            struct ops_error *error)
+{
+    const struct local_catalogue *catalogue = (const struct local_catalogue *)self;
+    struct listing listing = {.on_resource = on_resource, .context = context, .error = error};
+    enum ops_status status = OPS_OK;
+    for (enum ops_target_kind kind = 0; kind < OPS_TARGET_KIND_COUNT && status == OPS_OK; kind++)
+        status = list_kind(catalogue, &listing, kind);
+    return status;
+}
+
+static enum ops_status local_catalogue_open(struct ops_catalogue *self, const struct ops_target_spec *spec,
+                                            const struct ops_scope *scope, struct ops_target **ret_target,
+                                            struct ops_error *error)
+{
+    static enum ops_status (*const openers[OPS_TARGET_KIND_COUNT])(
+        const char *, const struct ops_target_spec *, const struct ops_scope *, struct ops_target **, struct ops_error *) = {
+        [OPS_TABLE] = local_table_open,
+        [OPS_BUCKET] = local_bucket_open,
+        [OPS_LOG_GROUP] = local_log_group_open,
+    };
+    const struct local_catalogue *catalogue = (const struct local_catalogue *)self;
+    return openers[spec->kind](catalogue->data_dir, spec, scope, ret_target, error);
+}
+
+static void local_catalogue_release(struct ops_catalogue *self)
+{
+    ops_mem_free(self);
+}
+
+static const struct ops_catalogue_ops local_catalogue_ops = {
+    .list = local_catalogue_list,
+    .open = local_catalogue_open,
+    .release = local_catalogue_release,
+};
+
+enum ops_status ops_local_catalogue_new(const char *data_dir, struct ops_catalogue **ret_catalogue, struct ops_error *error)
+{
+    (void)error;
+    size_t size = strlen(data_dir) + 1;
+    struct local_catalogue *catalogue = ops_mem_alloc(sizeof *catalogue + size);
+    if (!catalogue)
+        return OPS_NO_MEMORY;
+    catalogue->catalogue.ops = &local_catalogue_ops;
+    memcpy(catalogue->data_dir, data_dir, size);
+    *ret_catalogue = &catalogue->catalogue;
+    return OPS_OK;
+}

@@ -1,0 +1,266 @@
+#include "adapters/local/log_sink.h"
+
+#include "base/buf.h"
+#include "base/instant.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const path_below_data[] = {"stack", "log_groups", "g3nretailstack", "ops", "maintenance-audit"};
+
+#define GROUP_PATH "stack/log_groups/g3nretailstack/ops/maintenance-audit"
+#define STREAM_PREFIX "audit-"
+#define STREAM_SUFFIX ".jsonl"
+
+enum {
+    DATE_LENGTH = sizeof "2026-11-24" - 1,
+    STREAM_NAME_SIZE = sizeof STREAM_PREFIX "2026-11-24" STREAM_SUFFIX,
+    BATCH_MAX_BYTES = 64 * 1024 * 1024,
+    LOCK_TRIES_MAX = 100, /* a second in all */
+    LOCK_PAUSE_MS = 10,
+};
+
+struct local_log_sink {
+    struct ops_log_sink base;
+    char *data_dir;
+    pthread_mutex_t mutex; /* one append at a time in this process; the directory's lock does it between processes */
+};
+
+static struct local_log_sink *local_log_sink(struct ops_log_sink *self)
+{
+    return (struct local_log_sink *)self;
+}
+
+static enum ops_status fail(const struct local_log_sink *sink, enum ops_status status, const char *name, const char *reason,
+                            struct ops_error *error)
+{
+    return ops_fail(error, status, "The audit log %s/" GROUP_PATH "%s%s can't be written: %s.", sink->data_dir,
+                    name[0] ? "/" : "", name, reason);
+}
+
+/* Opens the directory name in parent, and makes it first if need be. Closes parent. -1 and errno on failure. */
+static int descend(int parent, const char *name)
+{
+    int made = mkdirat(parent, name, S_IRWXU);
+    int directory = -1;
+    if ((made == 0 && fsync(parent) == 0) || (made != 0 && errno == EEXIST))
+        directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int reason = errno;
+    (void)close(parent); /* nothing was written through it */
+    errno = reason;
+    return directory;
+}
+
+static int open_group(const struct local_log_sink *sink)
+{
+    int directory = open(sink->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < sizeof path_below_data / sizeof path_below_data[0] && directory >= 0; i++)
+        directory = descend(directory, path_below_data[i]);
+    return directory;
+}
+
+/* Waits for at most a second: a process that is stopped while it holds the lock must not stop this one. */
+static bool lock_group(int directory)
+{
+    for (int tries = 0; tries < LOCK_TRIES_MAX; tries++) {
+        if (flock(directory, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return false;
+        const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+        (void)nanosleep(&pause, NULL); /* woken early by a signal, it tries earlier */
+    }
+    return false;
+}
+
+static void stream_name(int64_t at_ms, char ret_name[static STREAM_NAME_SIZE])
+{
+    char date[OPS_INSTANT_TEXT_SIZE];
+    ops_instant_format(at_ms, date);
+    (void)snprintf(ret_name, STREAM_NAME_SIZE, STREAM_PREFIX "%.*s" STREAM_SUFFIX, DATE_LENGTH, date);
+}
+
+static bool is_stream_name(const char *name)
+{
+    static const char pattern[] = STREAM_PREFIX "dddd-dd-dd" STREAM_SUFFIX;
+    if (strlen(name) != sizeof pattern - 1)
+        return false;
+    for (size_t i = 0; pattern[i]; i++) {
+        bool date = i >= sizeof STREAM_PREFIX - 1 && i < sizeof STREAM_PREFIX - 1 + DATE_LENGTH;
+        bool digit = name[i] >= '0' && name[i] <= '9';
+        if (date && pattern[i] == 'd' ? !digit : name[i] != pattern[i])
+            return false;
+    }
+    return true;
+}
+
+/* Raises name to the newest stream that exists. False and errno when the directory can't be read. */
+static bool raise_to_newest(int directory, char name[static STREAM_NAME_SIZE])
+{
+    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *listing = copy >= 0 ? fdopendir(copy) : NULL;
+    if (!listing) {
+        int reason = errno;
+        if (copy >= 0)
+            (void)close(copy); /* nothing was written through it */
+        errno = reason;
+        return false;
+    }
+    errno = 0;
+    const struct dirent *entry;
+    while ((entry = readdir(listing))) {
+        if (is_stream_name(entry->d_name) && strcmp(entry->d_name, name) > 0)
+            memcpy(name, entry->d_name, STREAM_NAME_SIZE);
+        errno = 0;
+    }
+    int reason = errno;
+    (void)closedir(listing); /* likewise */
+    errno = reason;
+    return reason == 0;
+}
+
+/* Opens the stream; what it holds so far is *ret_size bytes, of which the last is *ret_last. */
+static enum ops_status open_stream(const struct local_log_sink *sink, int directory, const char *name, int *ret_fd,
+                                   off_t *ret_size, char *ret_last, struct ops_error *error)
+{
+    struct stat found;
+    int fd = openat(directory, name, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    const char *problem = NULL;
+    if (fd < 0 || fstat(fd, &found) != 0)
+        problem = strerror(errno);
+    else if (!S_ISREG(found.st_mode))
+        problem = "it is not a regular file";
+    else if (found.st_size == 0 && fsync(directory) != 0)
+        problem = strerror(errno);
+    else if (found.st_size > 0 && pread(fd, ret_last, 1, found.st_size - 1) != 1)
+        problem = "its end can't be read";
+    if (problem) {
+        if (fd >= 0)
+            (void)close(fd); /* nothing was written through it */
+        return fail(sink, OPS_STORE_UNAVAILABLE, name, problem, error);
+    }
+    *ret_size = found.st_size;
+    *ret_fd = fd;
+    return OPS_OK;
+}
+
+/* Writes all of it, or tells how far it came in *ret_written. */
+static int write_all(int fd, struct ops_view bytes, size_t *ret_written)
+{
+    *ret_written = 0;
+    while (*ret_written < bytes.length) {
+        ssize_t written = write(fd, bytes.data + *ret_written, bytes.length - *ret_written);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -1;
+        *ret_written += (size_t)written;
+    }
+    return 0;
+}
+
+/* Where this fails too, the next append ends the torn line. */
+static void take_back(int fd, off_t size)
+{
+    int result = ftruncate(fd, size);
+    (void)result;
+}
+
+static enum ops_status write_batch(const struct local_log_sink *sink, int directory, const char *name, struct ops_buf *batch,
+                                   struct ops_error *error)
+{
+    int fd = -1;
+    off_t size = 0;
+    size_t written = 0;
+    char last = '\n';
+    enum ops_status status = open_stream(sink, directory, name, &fd, &size, &last, error);
+    if (status != OPS_OK)
+        return status;
+    /* A line that a crash left torn is ended, so that the events after it are lines of their own. */
+    if (last != '\n' && write(fd, "\n", 1) != 1)
+        status = fail(sink, OPS_STORE_UNAVAILABLE, name, strerror(errno), error);
+    else if (write_all(fd, ops_buf_view(batch), &written) != 0)
+        status = fail(sink, written ? OPS_UNKNOWN : OPS_STORE_UNAVAILABLE, name, strerror(errno), error);
+    else if (fdatasync(fd) != 0)
+        status = fail(sink, OPS_UNKNOWN, name, strerror(errno), error);
+    if (status != OPS_OK && written > 0)
+        take_back(fd, size);
+    (void)close(fd); /* what had to be on the disk has been synced */
+    return status;
+}
+
+static enum ops_status append_locked(const struct local_log_sink *sink, int64_t at_ms, struct ops_buf *batch,
+                                     struct ops_error *error)
+{
+    enum ops_status status;
+    char name[STREAM_NAME_SIZE];
+    stream_name(at_ms, name);
+    int directory = open_group(sink);
+    if (directory < 0)
+        return fail(sink, OPS_STORE_UNAVAILABLE, "", strerror(errno), error);
+    if (!lock_group(directory))
+        status = fail(sink, OPS_STORE_UNAVAILABLE, "", "another process keeps it locked", error);
+    else if (!raise_to_newest(directory, name))
+        status = fail(sink, OPS_STORE_UNAVAILABLE, "", strerror(errno), error);
+    else
+        status = write_batch(sink, directory, name, batch, error);
+    (void)close(directory); /* gives the lock back; nothing was written through it */
+    return status;
+}
+
+static enum ops_status local_append(struct ops_log_sink *self, const struct ops_log_event *events, size_t count,
+                                    struct ops_error *error)
+{
+    struct local_log_sink *sink = local_log_sink(self);
+    struct ops_buf batch;
+    ops_buf_init(&batch, BATCH_MAX_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        ops_buf_append_view(&batch, events[i].text);
+        ops_buf_append_char(&batch, '\n');
+    }
+    enum ops_status status = ops_buf_status(&batch);
+    if (status == OPS_OK) {
+        pthread_mutex_lock(&sink->mutex);
+        status = append_locked(sink, events[0].at_ms, &batch, error);
+        pthread_mutex_unlock(&sink->mutex);
+    }
+    ops_buf_release(&batch);
+    return status;
+}
+
+static void local_release(struct ops_log_sink *self)
+{
+    struct local_log_sink *sink = local_log_sink(self);
+    pthread_mutex_destroy(&sink->mutex);
+    ops_mem_free(sink->data_dir);
+    ops_mem_free(sink);
+}
+
+static const struct ops_log_sink_ops local_ops = {
+    .append = local_append,
+    .release = local_release,
+};
+
+enum ops_status ops_local_log_sink_new(const char *data_dir, struct ops_log_sink **ret_sink)
+{
+    struct local_log_sink *sink = ops_mem_zeroed(1, sizeof *sink);
+    if (!sink)
+        return OPS_NO_MEMORY;
+    sink->base.ops = &local_ops;
+    (void)pthread_mutex_init(&sink->mutex, NULL); /* a default mutex needs no resources on Linux */
+    sink->data_dir = ops_mem_strdup(data_dir);
+    if (!sink->data_dir) {
+        local_release(&sink->base);
+        return OPS_NO_MEMORY;
+    }
+    *ret_sink = &sink->base;
+    return OPS_OK;
+}

@@ -1,0 +1,277 @@
+#include "adapters/local/objects.h"
+
+#include "adapters/local/tree.h"
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { OBJECTS_PAGE_MAX = 5000, KEY_LIMIT_BYTES = PATH_MAX };
+
+struct objects {
+    struct ops_target target;
+    char *name;
+    char *prefix;
+    struct ops_view prefix_view;
+    bool exact;
+    bool flat;
+    int root_fd;
+    dev_t device;
+    struct local_walk walk; /* stands behind the last key of the last page */
+    struct ops_buf at;      /* the cursor that it stands at */
+    bool walking;
+};
+
+static enum ops_status bad_text(const struct objects *objects, const char *what, struct ops_error *error)
+{
+    return ops_fail(error, OPS_TARGET_ERROR, "The %s does not belong to %s.", what, objects->name);
+}
+
+static void walk_stop(struct objects *objects)
+{
+    if (objects->walking)
+        local_walk_end(&objects->walk);
+    objects->walking = false;
+}
+
+/* after is the key behind which the walk begins. */
+static enum ops_status walk_start(struct objects *objects, struct local_walk *walk, struct ops_view after,
+                                  struct ops_error *error)
+{
+    return local_walk_begin(walk, objects->root_fd, objects->name, objects->prefix_view, objects->flat, after, error);
+}
+
+/* A cursor is the last key in base 64, since a key need not be UTF-8. */
+static enum ops_status walk_to(struct objects *objects, const char *cursor, struct ops_error *error)
+{
+    if (objects->walking && strcmp(cursor, ops_buf_text(&objects->at)) == 0)
+        return OPS_OK;
+    struct ops_buf key;
+    ops_buf_init(&key, KEY_LIMIT_BYTES);
+    walk_stop(objects);
+    ops_buf_clear(&objects->at);
+    ops_buf_append_text(&objects->at, cursor);
+    enum ops_status status = ops_base64url_decode(ops_view_of(cursor), &key);
+    if (status == OPS_OK)
+        status = ops_buf_status(&objects->at);
+    else if (status != OPS_NO_MEMORY)
+        status = bad_text(objects, "cursor", error);
+    if (status == OPS_OK) {
+        objects->walking = true;
+        status = walk_start(objects, &objects->walk, ops_buf_view(&key), error);
+    }
+    ops_buf_release(&key);
+    return status;
+}
+
+/* The next key in scope. */
+static enum ops_status next_key(struct objects *objects, struct local_walk *walk, struct ops_view *ret_key,
+                                int64_t *ret_size_bytes, struct ops_error *error)
+{
+    enum ops_status status;
+    do
+        status = local_walk_next(walk, ret_key, ret_size_bytes, error);
+    while (status == OPS_OK && objects->exact && ret_key->length > objects->prefix_view.length);
+    return status;
+}
+
+static enum ops_status add_key(struct ops_key_page *page, struct ops_view key, int64_t size_bytes)
+{
+    struct ops_key *added = ops_key_page_add(page);
+    if (!added)
+        return OPS_NO_MEMORY;
+    added->id.length = key.length;
+    added->size_bytes = size_bytes;
+    ops_buf_append_view(&page->storage, key);
+    return ops_buf_status(&page->storage);
+}
+
+static enum ops_status read_keys(struct objects *objects, size_t limit, struct ops_key_page *page, struct ops_error *error)
+{
+    while (page->count < limit && page->storage.limit_bytes - page->storage.length >= KEY_LIMIT_BYTES) {
+        struct ops_view key;
+        int64_t size_bytes = 0;
+        enum ops_status status = next_key(objects, &objects->walk, &key, &size_bytes, error);
+        if (status != OPS_OK)
+            return status;
+        if (key.length == 0) {
+            page->last = true;
+            return OPS_OK;
+        }
+        status = add_key(page, key, size_bytes);
+        if (status != OPS_OK)
+            return status;
+    }
+    return page->count > 0 ? OPS_OK : OPS_LIMIT;
+}
+
+static void set_views(struct ops_key_page *page)
+{
+    const char *at = page->storage.data;
+    for (size_t i = 0; i < page->count; i++) {
+        page->keys[i].id.data = at;
+        page->keys[i].guarded = page->keys[i].id;
+        at += page->keys[i].id.length;
+    }
+}
+
+/* The receipt is "<cursor before> <last key>", each in base 64 or nothing: the keys between them. */
+static enum ops_status write_marks(struct objects *objects, const char *cursor, struct ops_key_page *page)
+{
+    if (page->count == 0)
+        return OPS_OK;
+    struct ops_view last = page->keys[page->count - 1].id;
+    ops_buf_append_text(&page->receipt, cursor);
+    ops_buf_append_char(&page->receipt, ' ');
+    ops_base64url_append(&page->receipt, last);
+    ops_buf_clear(&objects->at);
+    ops_base64url_append(&objects->at, last);
+    if (!page->last)
+        ops_buf_append_view(&page->cursor, ops_buf_view(&objects->at));
+    enum ops_status status = ops_buf_status(&page->receipt);
+    if (status == OPS_OK)
+        status = ops_buf_status(&page->cursor);
+    return status == OPS_OK ? ops_buf_status(&objects->at) : status;
+}
+
+static enum ops_status objects_page(struct ops_target *self, uint32_t segment, const char *cursor, size_t limit,
+                                    struct ops_key_page *ret_page, struct ops_error *error)
+{
+    (void)segment;
+    struct objects *objects = (struct objects *)self;
+    enum ops_status status = walk_to(objects, cursor, error);
+    if (status == OPS_OK)
+        status = read_keys(objects, limit < OBJECTS_PAGE_MAX ? limit : OBJECTS_PAGE_MAX, ret_page, error);
+    if (status == OPS_OK) {
+        set_views(ret_page);
+        status = write_marks(objects, cursor, ret_page);
+    }
+    /* A walk that is over, or broke, starts anew from the cursor, and then sees what came meanwhile. */
+    if (status != OPS_OK || ret_page->last)
+        walk_stop(objects);
+    if (status != OPS_OK)
+        ops_key_page_clear(ret_page);
+    return status;
+}
+
+static enum ops_status objects_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
+                                      enum ops_removal *ret_outcomes, struct ops_error *error)
+{
+    (void)error;
+    struct objects *objects = (struct objects *)self;
+    struct local_remover remover;
+    local_remover_begin(&remover, objects->root_fd, objects->device);
+    for (size_t i = 0; i < count; i++)
+        ret_outcomes[i] = local_remover_remove(&remover, keys[i].id);
+    local_remover_end(&remover);
+    return OPS_OK;
+}
+
+static enum ops_status count_range(struct objects *objects, struct ops_view after, struct ops_view last,
+                                   struct ops_recount *ret_there, struct ops_error *error)
+{
+    struct local_walk walk = {.depth = 0};
+    struct ops_recount there = {0, 0};
+    struct ops_view key;
+    int64_t size_bytes = 0;
+    enum ops_status status = walk_start(objects, &walk, after, error);
+    while (status == OPS_OK && (status = next_key(objects, &walk, &key, &size_bytes, error)) == OPS_OK && key.length > 0) {
+        size_t common = key.length < last.length ? key.length : last.length;
+        int order = memcmp(key.data, last.data, common);
+        if (order > 0 || (order == 0 && key.length > last.length))
+            break;
+        there.count++;
+        there.size_bytes += size_bytes;
+    }
+    local_walk_end(&walk);
+    if (status == OPS_OK)
+        *ret_there = there;
+    return status;
+}
+
+static enum ops_status objects_recount(struct ops_target *self, uint32_t segment, const char *receipt,
+                                       struct ops_recount *ret_there, struct ops_error *error)
+{
+    (void)segment;
+    struct objects *objects = (struct objects *)self;
+    struct ops_buf after, last;
+    const char *space = strchr(receipt, ' ');
+    if (!*receipt) {
+        *ret_there = (struct ops_recount){0, 0};
+        return OPS_OK;
+    }
+    if (!space || !space[1])
+        return bad_text(objects, "receipt", error);
+    ops_buf_init(&after, KEY_LIMIT_BYTES);
+    ops_buf_init(&last, KEY_LIMIT_BYTES);
+    enum ops_status status = ops_base64url_decode(ops_view(receipt, (size_t)(space - receipt)), &after);
+    if (status == OPS_OK)
+        status = ops_base64url_decode(ops_view_of(space + 1), &last);
+    if (status == OPS_OK)
+        status = count_range(objects, ops_buf_view(&after), ops_buf_view(&last), ret_there, error);
+    else if (status != OPS_NO_MEMORY)
+        status = bad_text(objects, "receipt", error);
+    ops_buf_release(&after);
+    ops_buf_release(&last);
+    return status;
+}
+
+static void objects_close(struct ops_target *self)
+{
+    struct objects *objects = (struct objects *)self;
+    walk_stop(objects);
+    ops_buf_release(&objects->at);
+    if (objects->root_fd >= 0)
+        close(objects->root_fd);
+    ops_mem_free(objects->name);
+    ops_mem_free(objects->prefix);
+    ops_mem_free(objects);
+}
+
+static const struct ops_target_ops objects_ops = {
+    .page = objects_page,
+    .remove = objects_remove,
+    .recount = objects_recount,
+    .close = objects_close,
+};
+
+static enum ops_status objects_start(struct objects *objects, const char *data_dir,
+                                     const struct local_objects_options *options, struct ops_error *error)
+{
+    struct stat info;
+    objects->name = ops_mem_strdup(options->name);
+    objects->prefix = ops_mem_strndup(options->prefix.data ? options->prefix.data : "", options->prefix.length);
+    if (!objects->name || !objects->prefix)
+        return OPS_NO_MEMORY;
+    objects->prefix_view = ops_view(objects->prefix, options->prefix.length);
+    enum ops_status status = local_tree_open(data_dir, options->relative, &objects->root_fd, error);
+    if (status != OPS_OK)
+        return status;
+    if (fstat(objects->root_fd, &info) != 0)
+        return ops_fail(error, OPS_TARGET_ERROR, "The directory of %s can't be read: %s.", options->name, strerror(errno));
+    objects->device = info.st_dev;
+    return OPS_OK;
+}
+
+enum ops_status local_objects_open(const char *data_dir, const struct local_objects_options *options,
+                                   struct ops_target **ret_target, struct ops_error *error)
+{
+    struct objects *objects = ops_mem_zeroed(1, sizeof *objects);
+    if (!objects)
+        return OPS_NO_MEMORY;
+    objects->target = (struct ops_target){&objects_ops, 1, OBJECTS_PAGE_MAX, OBJECTS_PAGE_MAX};
+    objects->root_fd = -1;
+    objects->exact = options->exact;
+    objects->flat = options->flat;
+    ops_buf_init(&objects->at, OPS_CURSOR_MAX_BYTES);
+    enum ops_status status = objects_start(objects, data_dir, options, error);
+    if (status != OPS_OK) {
+        objects_close(&objects->target);
+        return status;
+    }
+    *ret_target = &objects->target;
+    return OPS_OK;
+}

@@ -1,0 +1,22 @@
+/* A SQLite table as a vacuum's target. Private to this folder.
+ *
+ * Pages are read in the order of the rowid, in which a table lies on the disk: SQLite gives a new row a rowid above all
+ * others, so what was there before and stays keeps its place. A table without rowids is read in the order of its key's
+ * bytes.
+ *
+ * A batch is one transaction, so it happens or does not. Where SQLite's data_version proves that nobody else has committed
+ * since the page was read, neighbours of the page go in one range delete: the range then holds nothing but them. In every
+ * other case each record is deleted by its key, and only while it is still in scope.
+ *
+ * Foreign keys are not enforced on this connection, so no ON DELETE action reaches another table; a table with a trigger on
+ * delete is refused.
+ */
+#ifndef OPS_ADAPTERS_LOCAL_TABLE_H
+#define OPS_ADAPTERS_LOCAL_TABLE_H
+
+#include "ports/target.h"
+
+enum ops_status local_table_open(const char *data_dir, const struct ops_target_spec *spec, const struct ops_scope *scope,
+                                 struct ops_target **ret_target, struct ops_error *error) OPS_MUST_USE;
+
+#endif

@@ -1,0 +1,500 @@
+#include "adapters/local/tree.h"
+
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    WINDOW_NAMES_MAX = 16384, /* names of one directory that are kept at a time */
+    DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+};
+
+/* One directory on the way. Names of directories carry a final '/', which also puts them where their keys belong in the
+ * order. */
+struct local_tree_level {
+    int fd;
+    size_t path_length; /* of the walk's path at this level */
+    char *names[WINDOW_NAMES_MAX];
+    size_t count;
+    size_t next;
+    bool complete;    /* nothing follows the window */
+    char *after;      /* names up to and with this one are behind us; "" at the start */
+    bool after_enter; /* after is a key's rest: a directory that it lies in is not behind us yet */
+};
+
+static enum ops_status walk_fail(const struct local_walk *walk, const char *what, const char *path, int number,
+                                 struct ops_error *error)
+{
+    if (number == ENOMEM)
+        return OPS_NO_MEMORY;
+    enum ops_status status =
+        number == EMFILE || number == ENFILE || number == EIO ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR;
+    return ops_fail(error, status, "In %s, %s%s %s: %s.", walk->name, path, *path ? "" : "the directory itself", what,
+                    strerror(number));
+}
+
+static enum ops_status open_fail(const char *relative, int number, struct ops_error *error)
+{
+    if (number == ENOENT)
+        return ops_fail(error, OPS_TARGET_MISSING, "The directory %s does not exist.", relative);
+    if (number == ENOTDIR || number == ELOOP)
+        return ops_fail(error, OPS_TARGET_ERROR, "%s is not a directory, or a link, which is not followed.", relative);
+    return ops_fail(error, number == EMFILE || number == ENFILE ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR,
+                    "The directory %s can't be opened: %s.", relative, strerror(number));
+}
+
+/* A component that may be opened: not empty, not "." and not "..". */
+static bool component_valid(const char *name, size_t length)
+{
+    return length > 0 && length <= NAME_MAX && !(length == 1 && name[0] == '.') &&
+           !(length == 2 && name[0] == '.' && name[1] == '.') && !memchr(name, '\0', length);
+}
+
+/* Opens the directory path below fd, component by component. -1 and errno on failure; fd itself stays open. A path has one
+ * spelling only: one with a slash too many would name a directory that a guard knows by another name. */
+static int open_below(int fd, const char *path, size_t length)
+{
+    if (length > 0 && path[length - 1] == '/') {
+        errno = EINVAL;
+        return -1;
+    }
+    int at = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    while (at >= 0 && length > 0) {
+        const char *slash = memchr(path, '/', length);
+        size_t component = slash ? (size_t)(slash - path) : length;
+        char name[NAME_MAX + 1];
+        int next = -1;
+        if (component_valid(path, component)) {
+            memcpy(name, path, component);
+            name[component] = '\0';
+            next = openat(at, name, DIRECTORY_FLAGS);
+        } else {
+            errno = EINVAL;
+        }
+        int reason = errno;
+        close(at);
+        errno = reason;
+        at = next;
+        path += component + (slash ? 1 : 0);
+        length -= component + (slash ? 1 : 0);
+    }
+    return at;
+}
+
+enum ops_status local_tree_open(const char *data_dir, const char *relative, int *ret_fd, struct ops_error *error)
+{
+    int data_fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (data_fd < 0)
+        return open_fail(data_dir, errno, error);
+    int fd = open_below(data_fd, relative, strlen(relative));
+    int reason = errno;
+    close(data_fd);
+    if (fd < 0)
+        return open_fail(relative, reason, error);
+    *ret_fd = fd;
+    return OPS_OK;
+}
+
+/* ---- Levels ---- */
+
+static void level_clear_names(struct local_tree_level *level)
+{
+    for (size_t i = level->next; i < level->count; i++)
+        ops_mem_free(level->names[i]);
+    level->count = level->next = 0;
+}
+
+static void level_free(struct local_tree_level *level)
+{
+    if (!level)
+        return;
+    level_clear_names(level);
+    ops_mem_free(level->after);
+    close(level->fd);
+    ops_mem_free(level);
+}
+
+/* Takes fd, also on failure. */
+static enum ops_status walk_push(struct local_walk *walk, int fd, struct ops_view after)
+{
+    struct local_tree_level *level = ops_mem_alloc(sizeof *level);
+    char *copy = ops_mem_strndup(after.data ? after.data : "", after.length);
+    if (!level || !copy) {
+        ops_mem_free(level);
+        ops_mem_free(copy);
+        close(fd);
+        return OPS_NO_MEMORY;
+    }
+    level->fd = fd;
+    level->path_length = walk->path.length;
+    level->count = level->next = 0;
+    level->complete = false;
+    level->after = copy;
+    level->after_enter = true;
+    walk->levels[walk->depth++] = level;
+    return OPS_OK;
+}
+
+static void walk_pop(struct local_walk *walk)
+{
+    level_free(walk->levels[--walk->depth]);
+    walk->levels[walk->depth] = NULL;
+}
+
+static bool name_is_ahead(const struct local_tree_level *level, const char *name)
+{
+    size_t length = strlen(name);
+    if (strcmp(name, level->after) > 0)
+        return true;
+    return level->after_enter && name[length - 1] == '/' && strncmp(level->after, name, length) == 0;
+}
+
+/* Whether keys at or below this name can begin with the prefix. */
+static bool name_may_match(const struct local_walk *walk, const struct local_tree_level *level, const char *name)
+{
+    struct ops_view rest = walk->prefix;
+    if (rest.length <= level->path_length)
+        return true;
+    rest = ops_view(rest.data + level->path_length, rest.length - level->path_length);
+    size_t length = strlen(name);
+    if (name[length - 1] == '/' && rest.length > length)
+        rest.length = length;
+    return ops_view_starts_with(ops_view(name, length), rest);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The window is a heap with its greatest name on top while it is being filled, so that the smallest ones stay. */
+static void heap_sink(char **names, size_t count, size_t at)
+{
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= count)
+            return;
+        if (child + 1 < count && strcmp(names[child + 1], names[child]) > 0)
+            child++;
+        if (strcmp(names[at], names[child]) >= 0)
+            return;
+        char *swap = names[at];
+        names[at] = names[child];
+        names[child] = swap;
+        at = child;
+    }
+}
+
+static enum ops_status level_offer(struct local_tree_level *level, const char *name)
+{
+    bool full = level->count == WINDOW_NAMES_MAX;
+    if (full)
+        level->complete = false;
+    if (full && strcmp(name, level->names[0]) > 0)
+        return OPS_OK;
+    char *copy = ops_mem_strdup(name);
+    if (!copy)
+        return OPS_NO_MEMORY;
+    if (full) {
+        ops_mem_free(level->names[0]);
+        level->names[0] = copy;
+        heap_sink(level->names, level->count, 0);
+        return OPS_OK;
+    }
+    level->names[level->count++] = copy;
+    if (level->count == WINDOW_NAMES_MAX)
+        for (size_t i = level->count / 2; i-- > 0;)
+            heap_sink(level->names, level->count, i);
+    return OPS_OK;
+}
+
+static bool entry_is_directory(int fd, const struct dirent *entry)
+{
+    struct stat info;
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_DIR;
+    return fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode);
+}
+
+static enum ops_status level_offer_entry(const struct local_walk *walk, struct local_tree_level *level,
+                                         const struct dirent *entry)
+{
+    char name[NAME_MAX + 2];
+    size_t length = strlen(entry->d_name);
+    if (!component_valid(entry->d_name, length))
+        return OPS_OK;
+    memcpy(name, entry->d_name, length + 1);
+    if (entry_is_directory(level->fd, entry)) {
+        if (walk->flat)
+            return OPS_OK;
+        memcpy(name + length, "/", 2);
+    }
+    return name_is_ahead(level, name) && name_may_match(walk, level, name) ? level_offer(level, name) : OPS_OK;
+}
+
+static enum ops_status level_fill(struct local_walk *walk, struct local_tree_level *level, struct ops_error *error)
+{
+    level_clear_names(level);
+    level->complete = true;
+    /* A descriptor of its own, since closedir takes it, and reading starts at the top again. */
+    int fd = openat(level->fd, ".", DIRECTORY_FLAGS);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!directory) {
+        int reason = errno;
+        if (fd >= 0)
+            close(fd);
+        if (reason == ENOENT)
+            return OPS_OK; /* it was removed after it was opened */
+        return walk_fail(walk, "can't be listed", ops_buf_text(&walk->path), reason, error);
+    }
+    enum ops_status status = OPS_OK;
+    const struct dirent *entry;
+    while (errno = 0, status == OPS_OK && (entry = readdir(directory)) != NULL)
+        status = level_offer_entry(walk, level, entry);
+    if (status == OPS_OK && errno != 0)
+        status = walk_fail(walk, "can't be listed", ops_buf_text(&walk->path), errno, error);
+    (void)closedir(directory); /* it was only read */
+    qsort(level->names, level->count, sizeof level->names[0], compare_names);
+    return status;
+}
+
+/* The next name of the level, which the caller frees; NULL when the directory is done. */
+static enum ops_status level_next(struct local_walk *walk, struct local_tree_level *level, char **ret_name,
+                                  struct ops_error *error)
+{
+    *ret_name = NULL;
+    if (level->next == level->count && !level->complete) {
+        enum ops_status status = level_fill(walk, level, error);
+        if (status != OPS_OK)
+            return status;
+    }
+    if (level->next == level->count)
+        return OPS_OK;
+    char *name = level->names[level->next];
+    if (level->next + 1 == level->count && !level->complete) {
+        char *after = ops_mem_strdup(name);
+        if (!after)
+            return OPS_NO_MEMORY;
+        ops_mem_free(level->after);
+        level->after = after;
+        level->after_enter = false;
+    }
+    level->next++;
+    *ret_name = name;
+    return OPS_OK;
+}
+
+/* ---- The walk ---- */
+
+enum ops_status local_walk_begin(struct local_walk *walk, int root_fd, const char *name, struct ops_view prefix, bool flat,
+                                 struct ops_view after, struct ops_error *error)
+{
+    struct stat info;
+    *walk = (struct local_walk){.root_fd = root_fd, .name = name, .prefix = prefix, .flat = flat};
+    ops_buf_init(&walk->path, PATH_MAX);
+    if (fstat(root_fd, &info) != 0)
+        return walk_fail(walk, "can't be read", "", errno, error);
+    walk->device = info.st_dev;
+    int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return walk_fail(walk, "can't be read", "", errno, error);
+    return walk_push(walk, fd, after);
+}
+
+void local_walk_end(struct local_walk *walk)
+{
+    while (walk->depth > 0)
+        walk_pop(walk);
+    ops_buf_release(&walk->path);
+}
+
+static void path_truncate(struct ops_buf *path, size_t length)
+{
+    if (path->data) {
+        path->length = length;
+        path->data[length] = '\0';
+    }
+}
+
+static enum ops_status other_device(const struct local_walk *walk, struct ops_error *error)
+{
+    return ops_fail(error, OPS_TARGET_ERROR, "In %s, %s is on another file system, which is not entered.", walk->name,
+                    ops_buf_text(&walk->path));
+}
+
+/* name ends in '/', and is at the end of the path already. A directory that went away meanwhile is passed over. */
+static enum ops_status walk_enter(struct local_walk *walk, struct local_tree_level *level, const char *name,
+                                  struct ops_error *error)
+{
+    struct stat info;
+    char plain[NAME_MAX + 1];
+    size_t length = strlen(name) - 1;
+    memcpy(plain, name, length);
+    plain[length] = '\0';
+    if (walk->depth == LOCAL_TREE_DEPTH_MAX)
+        return ops_fail(error, OPS_LIMIT, "In %s, %s is nested deeper than %d directories.", walk->name,
+                        ops_buf_text(&walk->path), LOCAL_TREE_DEPTH_MAX);
+    int fd = openat(level->fd, plain, DIRECTORY_FLAGS);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+        return OPS_OK;
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        enum ops_status status = walk_fail(walk, "can't be opened", ops_buf_text(&walk->path), errno, error);
+        if (fd >= 0)
+            close(fd);
+        return status;
+    }
+    if (info.st_dev != walk->device) {
+        close(fd);
+        return other_device(walk, error);
+    }
+    /* Where the walk resumes inside this directory, the rest of the bound goes with it. */
+    struct ops_view after = ops_view_of(level->after);
+    bool inside = level->after_enter && ops_view_starts_with(after, ops_view(name, length + 1));
+    return walk_push(walk, fd, inside ? ops_view(after.data + length + 1, after.length - length - 1) : ops_view(NULL, 0));
+}
+
+/* Looks at one name: a directory is entered, anything else is the next key. */
+static enum ops_status walk_visit(struct local_walk *walk, struct local_tree_level *level, const char *name,
+                                  struct ops_view *ret_key, int64_t *ret_size_bytes, struct ops_error *error)
+{
+    struct stat info;
+    ops_buf_append_text(&walk->path, name);
+    if (ops_buf_status(&walk->path) == OPS_LIMIT)
+        return ops_fail(error, OPS_LIMIT, "In %s, a path below %s is too long.", walk->name, ops_buf_text(&walk->path));
+    if (ops_buf_status(&walk->path) != OPS_OK)
+        return ops_buf_status(&walk->path);
+    if (name[strlen(name) - 1] == '/')
+        return walk_enter(walk, level, name, error);
+    if (fstatat(level->fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? OPS_OK : walk_fail(walk, "can't be read", ops_buf_text(&walk->path), errno, error);
+    if (S_ISDIR(info.st_mode) || !ops_view_starts_with(ops_buf_view(&walk->path), walk->prefix))
+        return OPS_OK;
+    if (info.st_dev != walk->device)
+        return other_device(walk, error);
+    *ret_key = ops_buf_view(&walk->path);
+    *ret_size_bytes = (int64_t)info.st_size;
+    return OPS_OK;
+}
+
+enum ops_status local_walk_next(struct local_walk *walk, struct ops_view *ret_key, int64_t *ret_size_bytes,
+                                struct ops_error *error)
+{
+    *ret_key = ops_view(NULL, 0);
+    while (walk->depth > 0 && ret_key->length == 0) {
+        struct local_tree_level *level = walk->levels[walk->depth - 1];
+        char *name = NULL;
+        path_truncate(&walk->path, level->path_length);
+        enum ops_status status = level_next(walk, level, &name, error);
+        if (status == OPS_OK && !name)
+            walk_pop(walk);
+        else if (status == OPS_OK)
+            status = walk_visit(walk, level, name, ret_key, ret_size_bytes, error);
+        ops_mem_free(name);
+        if (status != OPS_OK)
+            return status;
+    }
+    return OPS_OK;
+}
+
+/* ---- Removal ---- */
+
+void local_remover_begin(struct local_remover *remover, int root_fd, dev_t device)
+{
+    *remover = (struct local_remover){.root_fd = root_fd, .device = device, .parent_fd = -1};
+    ops_buf_init(&remover->parent, PATH_MAX);
+}
+
+/* Removes the parent while it is empty, then its own parent, never the root. What is not empty stops it, as anything does.
+ */
+static void prune(struct local_remover *remover)
+{
+    struct ops_buf *path = &remover->parent;
+    for (bool gone = remover->parent_fd >= 0; gone && path->length > 0;) {
+        const char *text = ops_buf_text(path), *slash = strrchr(text, '/');
+        size_t above = slash ? (size_t)(slash - text) : 0;
+        int fd = open_below(remover->root_fd, text, above);
+        gone = fd >= 0 && unlinkat(fd, slash ? slash + 1 : text, AT_REMOVEDIR) == 0;
+        if (fd >= 0)
+            close(fd);
+        path_truncate(path, above);
+    }
+}
+
+static void leave_parent(struct local_remover *remover)
+{
+    if (remover->started)
+        prune(remover);
+    if (remover->parent_fd >= 0)
+        close(remover->parent_fd);
+    remover->parent_fd = -1;
+    remover->started = false;
+    ops_buf_clear(&remover->parent);
+}
+
+static void enter_parent(struct local_remover *remover, struct ops_view path)
+{
+    struct stat info;
+    if (remover->started && ops_view_equal(ops_buf_view(&remover->parent), path))
+        return;
+    leave_parent(remover);
+    ops_buf_append_view(&remover->parent, path);
+    remover->parent_errno = ENOMEM;
+    if (ops_buf_status(&remover->parent) != OPS_OK)
+        return;
+    remover->started = true;
+    remover->parent_fd = open_below(remover->root_fd, path.data, path.length);
+    remover->parent_errno = errno;
+    if (remover->parent_fd >= 0 && (fstat(remover->parent_fd, &info) != 0 || info.st_dev != remover->device)) {
+        close(remover->parent_fd);
+        remover->parent_fd = -1;
+        remover->parent_errno = EXDEV;
+    }
+}
+
+/* A path that leads nowhere any more, or through a link, or to a directory, says that there is no such object. */
+static enum ops_removal removal_of(int number)
+{
+    switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+    case ELOOP:
+    case EISDIR:
+        return OPS_REMOVED;
+    case EBUSY:
+    case EINTR:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return OPS_RETRY;
+    default:
+        return OPS_FAILED;
+    }
+}
+
+enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_view key)
+{
+    size_t base = key.length;
+    while (base > 0 && key.data[base - 1] != '/')
+        base--;
+    char name[NAME_MAX + 1];
+    size_t length = key.length - base;
+    if (!component_valid(key.data + base, length) || base == 1)
+        return OPS_FAILED;
+    memcpy(name, key.data + base, length);
+    name[length] = '\0';
+    enter_parent(remover, ops_view(key.data, base > 0 ? base - 1 : 0));
+    if (remover->parent_fd < 0)
+        return removal_of(remover->parent_errno);
+    return unlinkat(remover->parent_fd, name, 0) == 0 ? OPS_REMOVED : removal_of(errno);
+}
+
+void local_remover_end(struct local_remover *remover)
+{
+    leave_parent(remover);
+    ops_buf_release(&remover->parent);
+}

@@ -1,0 +1,99 @@
+/* Commands that talk to the running service: flags become a request, as the table of commands says. */
+#include "base/json.h"
+#include "surfaces/cli/client.h"
+#include "surfaces/cli/watch.h"
+
+enum { CALL_TIMEOUT_MS = 60 * 1000 };
+
+static json_t *flag_value(const struct ops_cli_flag *flag, const struct ops_arg *arg)
+{
+    if (flag->kind == OPS_FLAG_SWITCH)
+        return json_true();
+    return flag->kind == OPS_FLAG_INTEGER ? json_integer(arg->integer) : json_string(arg->text);
+}
+
+static enum ops_status add_flag(const struct ops_cli_flag *flag, const struct ops_arg *arg, json_t *input,
+                                struct ops_error *error)
+{
+    if (!flag->field || !arg->given)
+        return OPS_OK;
+    json_t *value = flag_value(flag, arg);
+    if (!value && flag->kind != OPS_FLAG_INTEGER)
+        return ops_fail(error, OPS_USAGE, "%s is not UTF-8 text.", flag->name);
+    return ops_json_set(input, flag->field, value);
+}
+
+/* Only operations that take the secret code take an actor; the others would refuse the field by name. */
+static bool takes_actor(const struct ops_cli_command *command)
+{
+    return command->shared & 1u << OPS_FLAGS_OPERATOR;
+}
+
+static enum ops_status make_input(struct ops_cli *cli, json_t *input, struct ops_error *error)
+{
+    const struct ops_cli_command *command = cli->args.command;
+    const struct ops_cli_flag *flag;
+    enum ops_status status = OPS_OK;
+    for (size_t i = 0; status == OPS_OK && (flag = ops_cli_flag_at(command, i)) != NULL; i++)
+        if (takes_actor(command) || strcmp(flag->name, "--actor") != 0)
+            status = add_flag(flag, &cli->args.values[i], input, error);
+    const char *actor = takes_actor(command) ? ops_cli_actor(cli) : NULL;
+    if (status == OPS_OK && actor && !json_object_get(input, "actor"))
+        status = ops_json_set_text(input, "actor", actor);
+    return status;
+}
+
+static const char *session_guid(struct ops_cli *cli)
+{
+    if (!(cli->args.command->shared & 1u << OPS_FLAGS_SESSION))
+        return NULL;
+    const char *given = ops_cli_text(cli, "--session-guid");
+    return given ? given : ops_cli_env("G3NOPS_SESSION_GUID");
+}
+
+static enum ops_status prepare(struct ops_cli *cli, json_t *input, struct ops_cli_secret *secret, struct ops_error *error)
+{
+    enum ops_status status = input ? make_input(cli, input, error) : OPS_NO_MEMORY;
+    if (status == OPS_OK)
+        status = ops_cli_confirm(cli, input, error);
+    if (status == OPS_OK && cli->args.command->shared & 1u << OPS_FLAGS_SECRET)
+        status = ops_cli_secret(cli, secret, error);
+    return status;
+}
+
+/* A dry run deletes nothing, so its result is all that was asked for. */
+static bool wants_watch(const struct ops_cli *cli)
+{
+    return cli->args.command->watchable && (ops_cli_flag_if(cli, "--watch") || ops_cli_flag_if(cli, "--dry-run"));
+}
+
+int ops_cli_call(struct ops_cli *cli)
+{
+    const struct ops_cli_command *command = cli->args.command;
+    struct ops_error error = OPS_ERROR_INIT;
+    struct ops_cli_secret secret = {.length = 0};
+    struct ops_cli_reply reply;
+    ops_cli_reply_init(&reply);
+    json_t *input = json_object();
+    enum ops_status status = prepare(cli, input, &secret, &error);
+    struct ops_cli_request request = {.via = command->via,
+                                      .target = command->target,
+                                      .input = input,
+                                      .secret = secret.length ? &secret : NULL,
+                                      .session_guid = session_guid(cli),
+                                      .timeout_ms = CALL_TIMEOUT_MS};
+    if (status == OPS_OK)
+        status = ops_cli_exchange(cli, &request, &reply, &error);
+    ops_cli_secret_cleanse(&secret);
+    int code;
+    if (status != OPS_OK)
+        code = ops_cli_fail(cli, status, &error);
+    else if (wants_watch(cli) && ops_cli_reply_success(&reply))
+        code = ops_cli_watch(cli, &reply);
+    else
+        code = ops_cli_print_reply(cli, &reply);
+    json_decref(input);
+    ops_cli_reply_release(&reply);
+    ops_error_release(&error);
+    return code;
+}

@@ -1,0 +1,207 @@
+/* A vacuum record: a card, the targets, what was left alone and why, and what it all came to. */
+#include "surfaces/cli/render.h"
+
+#include "base/instant.h"
+#include "base/json.h"
+#include "surfaces/cli/card.h"
+#include "surfaces/cli/human.h"
+#include "surfaces/cli/text.h"
+
+static bool has_status(const json_t *target, const char *status)
+{
+    return strcmp(ops_json_text(target, "status", ""), status) == 0;
+}
+
+static bool is_touched(const json_t *target)
+{
+    return !has_status(target, "skipped") && !has_status(target, "unclassified");
+}
+
+static void append_scope(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    const char *orgcode = ops_json_text(data, "orgcode", NULL);
+    ops_card_name(buf, style, "scope");
+    ops_buf_append_text(buf, orgcode ? "organisation " : "all data of all services");
+    ops_text_append_safe(buf, ops_view_of(orgcode));
+    ops_buf_append_text(buf, ops_json_flag(data, "dry_run", false) ? ", dry run: nothing is deleted\n" : "\n");
+}
+
+static void append_took(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    int64_t started_ms, finished_ms;
+    char text[OPS_HUMAN_SIZE];
+    if (ops_json_instant(data, "started_at", &started_ms) != OPS_OK ||
+        ops_json_instant(data, "finished_at", &finished_ms) != OPS_OK)
+        return;
+    ops_card_name(buf, style, "took");
+    ops_buf_append_format(buf, "%s\n", ops_human_duration((finished_ms - started_ms) / OPS_SECOND_MS, text));
+}
+
+static void append_error(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    const json_t *error = json_object_get(data, "error");
+    if (!json_is_object(error))
+        return;
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
+    ops_text_append_safe(&words, ops_view_of(ops_json_text(error, "tag", "error")));
+    ops_buf_append_text(&words, ": ");
+    ops_text_append_safe(&words, ops_view_of(ops_json_text(error, "message", "")));
+    ops_card_name(buf, style, "error");
+    ops_paint_append(buf, style, OPS_PAINT_BAD, ops_buf_text(&words));
+    ops_buf_append_char(buf, '\n');
+    ops_buf_release(&words);
+}
+
+static void append_card(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    ops_card_title(buf, style, "Vacuum", ops_json_text(data, "vacuum_id", ""), ops_json_text(data, "status", ""));
+    append_scope(data, style, buf);
+    ops_card_instant(buf, style, "requested", data, "requested_at");
+    ops_card_text(buf, style, "by", data, "actor");
+    ops_card_text(buf, style, "reason", data, "reason");
+    if (has_status(data, "pending"))
+        ops_card_instant(buf, style, "starts", data, "execute_at");
+    ops_card_instant(buf, style, "started", data, "started_at");
+    ops_card_instant(buf, style, "finished", data, "finished_at");
+    append_took(data, style, buf);
+    ops_card_text(buf, style, "plan_sha256", data, "plan_sha256");
+    append_error(data, style, buf);
+}
+
+static const char *const counters[] = {"matched", "deleted", "failed", "protected"};
+
+static void add_target(struct ops_table *table, const json_t *target)
+{
+    const char *status = ops_json_text(target, "status", "");
+    char bytes[OPS_HUMAN_SIZE];
+    ops_table_add(table, ops_json_text(target, "service", ""));
+    ops_table_add(table, ops_json_text(target, "kind", ""));
+    ops_table_add(table, ops_json_text(target, "name", ""));
+    ops_table_add_painted(table, status, ops_card_paint(status));
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        ops_table_add_number(table, ops_json_integer(target, counters[i], 0));
+    bool sized = json_is_integer(json_object_get(target, "bytes"));
+    ops_table_add(table, sized ? ops_human_bytes(ops_json_integer(target, "bytes", 0), bytes) : "");
+}
+
+static enum ops_status append_targets(const json_t *targets, const struct ops_style *style, struct ops_buf *buf)
+{
+    static const struct ops_table_column columns[] = {
+        {.title = "SERVICE"},
+        {.title = "KIND"},
+        {.title = "NAME", .flexible = true},
+        {.title = "STATUS"},
+        {.title = "MATCHED", .right = true},
+        {.title = "DELETED", .right = true},
+        {.title = "FAILED", .right = true},
+        {.title = "PROTECTED", .right = true},
+        {.title = "BYTES", .right = true},
+    };
+    struct ops_table table;
+    ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    size_t i;
+    json_t *target;
+    json_array_foreach(targets, i, target) if (is_touched(target)) add_target(&table, target);
+    enum ops_status status = table.status;
+    if (status == OPS_OK && ops_table_rows(&table) > 0) {
+        ops_buf_append_char(buf, '\n');
+        status = ops_table_write(&table, style, buf);
+    }
+    ops_table_release(&table);
+    return status;
+}
+
+/* Targets that were left alone, with a heading. */
+static enum ops_status append_left_alone(const json_t *targets, const char *wanted, const char *heading,
+                                         enum ops_paint paint, const struct ops_style *style, struct ops_buf *buf)
+{
+    static const struct ops_table_column columns[] = {
+        {.title = "SERVICE"},
+        {.title = "KIND"},
+        {.title = "NAME", .flexible = true},
+        {.title = "WHY", .flexible = true},
+    };
+    struct ops_table table;
+    ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    size_t i;
+    json_t *target;
+    json_array_foreach(targets, i, target)
+    {
+        if (!has_status(target, wanted))
+            continue;
+        ops_table_add(&table, ops_json_text(target, "service", ""));
+        ops_table_add(&table, ops_json_text(target, "kind", ""));
+        ops_table_add(&table, ops_json_text(target, "name", ""));
+        ops_table_add(&table, ops_json_text(target, "skipped_reason", "not in the manifest"));
+    }
+    enum ops_status status = table.status;
+    if (status == OPS_OK && ops_table_rows(&table) > 0) {
+        ops_buf_append_char(buf, '\n');
+        ops_paint_append(buf, style, paint, heading);
+        ops_buf_append_char(buf, '\n');
+        status = ops_table_write(&table, style, buf);
+    }
+    ops_table_release(&table);
+    return status;
+}
+
+static void append_totals(const json_t *data, struct ops_buf *buf)
+{
+    const json_t *totals = json_object_get(data, "totals");
+    char text[OPS_HUMAN_SIZE];
+    if (json_object_size(totals) == 0)
+        return;
+    ops_buf_append_text(buf, "\nTotal: ");
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        ops_buf_append_format(buf, "%s %s, ", ops_human_number(ops_json_integer(totals, counters[i], 0), text), counters[i]);
+    ops_buf_append_format(buf, "%s\n", ops_human_bytes(ops_json_integer(totals, "bytes", 0), text));
+}
+
+static void append_safe_member(struct ops_buf *buf, const char *before, const json_t *data, const char *member)
+{
+    ops_buf_append_text(buf, before);
+    ops_text_append_safe(buf, ops_view_of(ops_json_text(data, member, "")));
+}
+
+/* The command that deletes just what a dry run has found. */
+static void append_real_run(const json_t *data, struct ops_buf *buf)
+{
+    ops_buf_append_text(buf, "\nTo delete just this:\n  g3nops ");
+    if (ops_json_text(data, "orgcode", NULL))
+        append_safe_member(buf, "vacuum-org --orgcode ", data, "orgcode");
+    else
+        ops_buf_append_text(buf, "vacuum-all");
+    append_safe_member(buf, " --plan-sha256 ", data, "plan_sha256");
+    ops_buf_append_char(buf, '\n');
+}
+
+/* What the reader may want to do next. */
+static void append_next(const json_t *data, struct ops_buf *buf)
+{
+    bool pending = has_status(data, "pending"), completed = has_status(data, "completed");
+    if (pending || has_status(data, "running"))
+        append_safe_member(buf, "\nFollow it: g3nops vacuum-status --watch --vacuum-id ", data, "vacuum_id");
+    if (pending)
+        append_safe_member(buf, "\nCancel it: g3nops vacuum-cancel --vacuum-id ", data, "vacuum_id");
+    if (pending || has_status(data, "running"))
+        ops_buf_append_char(buf, '\n');
+    if (completed && ops_json_flag(data, "dry_run", false) && ops_json_text(data, "plan_sha256", NULL))
+        append_real_run(data, buf);
+}
+
+enum ops_status ops_render_vacuum(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    const json_t *targets = json_object_get(data, "targets");
+    append_card(data, style, buf);
+    enum ops_status status = append_targets(targets, style, buf);
+    if (status == OPS_OK)
+        status = append_left_alone(targets, "skipped", "Left alone:", OPS_PAINT_NONE, style, buf);
+    if (status == OPS_OK)
+        status = append_left_alone(targets, "unclassified",
+                                   "warning: these exist but are not in the manifest, and are not touched:", OPS_PAINT_BUSY,
+                                   style, buf);
+    append_totals(data, buf);
+    append_next(data, buf);
+    return status == OPS_OK ? ops_buf_status(buf) : status;
+}

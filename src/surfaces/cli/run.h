@@ -1,0 +1,40 @@
+/* One run of the command line, as the files of this room see it. */
+#ifndef OPS_SURFACES_CLI_RUN_H
+#define OPS_SURFACES_CLI_RUN_H
+
+#include "surfaces/cli/args.h"
+#include "surfaces/cli/cli.h"
+
+enum { OPS_CLI_OUTPUT_MAX_BYTES = 64 * 1024 * 1024, OPS_CLI_HELP_COLUMNS = 80 };
+
+struct ops_cli {
+    const struct ops_cli_host *host;
+    struct ops_args args;
+    bool json;
+    char *data_dir; /* once asked for; owned */
+    char *actor;    /* likewise */
+};
+
+/* How to write on a stream, now. */
+struct ops_style ops_cli_style(struct ops_cli *cli, enum ops_stream stream);
+
+/* Writes a whole text to standard output. Returns code, or 1 when it can't be written. */
+int ops_cli_write(struct ops_cli *cli, const struct ops_buf *text, int code);
+
+/* Prints the error object of an envelope for a person. */
+void ops_cli_print_error(struct ops_cli *cli, const json_t *error);
+
+/* An environment variable that is set and not empty, or NULL. */
+const char *ops_cli_env(const char *name);
+
+/* A flag's text when the command has the flag, else NULL. */
+const char *ops_cli_text_if(const struct ops_cli *cli, const char *name);
+bool ops_cli_flag_if(const struct ops_cli *cli, const char *name);
+
+/* Whether a real vacuum may go on; fills in a confirmation phrase that was typed. */
+enum ops_status ops_cli_confirm(struct ops_cli *cli, json_t *payload, struct ops_error *error) OPS_MUST_USE;
+
+/* Carries out a command whose via is HTTP or INVOKE. */
+int ops_cli_call(struct ops_cli *cli);
+
+#endif

@@ -1,0 +1,240 @@
+#include "surfaces/http/server.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "surfaces/http/query.h"
+#include "surfaces/wire/listen.h"
+#include "surfaces/wire/server.h"
+
+#include <microhttpd.h>
+#include <strings.h>
+#include <unistd.h>
+
+/* stats.call of a request that reaches no operation. */
+#define NO_OPERATION "http"
+
+/* A path that answers a text of its own, outside the envelope. */
+struct page {
+    const char *path;
+    const char *content_type;
+    struct ops_view text; /* empty: there is no such page */
+};
+
+enum { PAGE_COUNT = 1 };
+
+struct ops_http_server {
+    struct ops_app *app;
+    struct ops_wire_server *wire;
+    uint16_t port;
+    struct page pages[PAGE_COUNT];
+};
+
+enum method { METHOD_GET, METHOD_POST, METHOD_OTHER };
+
+static enum method method_of(const struct ops_wire_request *request)
+{
+    static const struct {
+        const char *name;
+        enum method method;
+    } methods[] = {{"GET", METHOD_GET}, {"HEAD", METHOD_GET}, {"POST", METHOD_POST}};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(request->method, methods[i].name) == 0)
+            return methods[i].method;
+    return METHOD_OTHER;
+}
+
+/* Whether the media type, whatever its parameters, is application/json. */
+static bool is_json(struct ops_view content_type)
+{
+    static const char wanted[] = "application/json";
+    size_t length = 0;
+    while (length < content_type.length && !strchr("; \t", content_type.data[length]))
+        length++;
+    return length == sizeof wanted - 1 && strncasecmp(content_type.data, wanted, length) == 0;
+}
+
+static enum ops_status refuse_method(struct ops_wire_reply *reply, const char *method, const char *allow,
+                                     struct ops_error *error)
+{
+    ops_wire_reply_header(reply, "Allow", allow);
+    enum ops_status status = ops_fail(error, OPS_METHOD_NOT_ALLOWED, "This path answers %s, not %.32s.", allow, method);
+    ops_error_detail(error, "allow", allow);
+    return status;
+}
+
+static enum ops_status refuse_large(struct ops_error *error)
+{
+    enum ops_status status =
+        ops_fail(error, OPS_PAYLOAD_TOO_LARGE, "The body is larger than %d bytes.", (int)OPS_HTTP_BODY_MAX_BYTES);
+    ops_error_detail_integer(error, "limit_bytes", OPS_HTTP_BODY_MAX_BYTES);
+    return status;
+}
+
+static enum ops_status read_get(const struct ops_wire_request *request, struct ops_query_inputs *query,
+                                struct ops_call *call)
+{
+    if (request->has_body)
+        return OPS_BODY_NOT_ALLOWED;
+    call->input = query->values;
+    call->from_query = true;
+    return query->status;
+}
+
+/* A query beside a body would be read by nobody: better refused by name than ignored. */
+static enum ops_status refuse_query(struct ops_query_inputs *query)
+{
+    if (query->status != OPS_OK)
+        return query->status;
+    const char *name = json_object_iter_key(json_object_iter(query->values));
+    enum ops_status status =
+        ops_fail(&query->error, OPS_UNKNOWN_FIELD, "A POST takes its fields from the body, not the query.");
+    ops_error_detail(&query->error, "field", name);
+    return status;
+}
+
+static enum ops_status read_post(const struct ops_wire_request *request, struct ops_query_inputs *query, json_t **ret_body)
+{
+    if (!is_json(ops_wire_request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE)))
+        return OPS_UNSUPPORTED_MEDIA_TYPE;
+    if (request->body_status != OPS_OK)
+        return request->body_status == OPS_PAYLOAD_TOO_LARGE ? refuse_large(&query->error) : request->body_status;
+    if (query->status != OPS_OK || query->values)
+        return refuse_query(query);
+    if (request->body.length == 0)
+        return ops_fail(&query->error, OPS_INVALID_JSON, "The body is empty; send a JSON object, {} for no fields.");
+    return ops_json_parse_object(request->body, ret_body, &query->error);
+}
+
+static const struct page *page_of(const struct ops_http_server *server, struct ops_view path)
+{
+    for (size_t i = 0; i < PAGE_COUNT; i++)
+        if (server->pages[i].text.length && ops_view_is(path, server->pages[i].path))
+            return &server->pages[i];
+    return NULL;
+}
+
+static enum ops_status reply_page(const struct page *page, const struct ops_wire_request *request,
+                                  struct ops_wire_reply *reply, struct ops_error *error)
+{
+    if (method_of(request) != METHOD_GET)
+        return refuse_method(reply, request->method, "GET, HEAD", error);
+    if (request->has_body)
+        return OPS_BODY_NOT_ALLOWED;
+    reply->http_status = MHD_HTTP_OK;
+    reply->content_type = page->content_type;
+    reply->body = page->text;
+    reply->body_is_static = true;
+    return OPS_OK;
+}
+
+/* Fills call, up to the operation at least where there is one. *ret_body is the caller's. */
+static enum ops_status read_call(const struct ops_wire_request *request, struct ops_query_inputs *query,
+                                 struct ops_wire_reply *reply, struct ops_call *call, json_t **ret_body)
+{
+    call->operation = ops_operation_by_route(request->path);
+    if (!call->operation)
+        return OPS_ROUTE_NOT_FOUND;
+    call->session_guid = ops_wire_request_header(request, "x-session-guid");
+    enum method method = method_of(request);
+    if (method == METHOD_GET)
+        return read_get(request, query, call);
+    if (method != METHOD_POST || !call->operation->takes_post)
+        return refuse_method(reply, request->method, call->operation->takes_post ? "GET, HEAD, POST" : "GET, HEAD",
+                             &query->error);
+    enum ops_status status = read_post(request, query, ret_body);
+    call->input = *ret_body;
+    return status;
+}
+
+static void answer_operation(struct ops_http_server *server, const struct ops_wire_request *request,
+                             struct ops_query_inputs *query, struct ops_wire_reply *reply)
+{
+    struct ops_call call = {.operation = NULL};
+    json_t *body = NULL;
+    enum ops_status status = read_call(request, query, reply, &call, &body);
+    if (status == OPS_OK)
+        ops_app_answer(server->app, &call, &reply->answer);
+    else
+        ops_app_refuse(server->app, call.operation ? call.operation->name : NO_OPERATION, status, &query->error,
+                       &reply->answer);
+    ops_wire_reply_answer(reply);
+    json_decref(body);
+}
+
+static void reply_refusal(struct ops_http_server *server, enum ops_status status, const struct ops_error *error,
+                          struct ops_wire_reply *reply)
+{
+    ops_app_refuse(server->app, NO_OPERATION, status, error, &reply->answer);
+    ops_wire_reply_answer(reply);
+}
+
+static void answer(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply)
+{
+    struct ops_http_server *server = context;
+    struct ops_query_inputs query;
+    ops_query_inputs_init(&query, request);
+    const struct page *page = page_of(server, request->path);
+    enum ops_status status = OPS_OK;
+    if (query.has_credential)
+        reply_refusal(server, OPS_CREDENTIAL_IN_QUERY, NULL, reply);
+    else if (!page)
+        answer_operation(server, request, &query, reply);
+    else if ((status = reply_page(page, request, reply, &query.error)) != OPS_OK)
+        reply_refusal(server, status, &query.error, reply);
+    ops_query_inputs_release(&query);
+}
+
+static enum ops_status start_wire(struct ops_http_server *server, const struct ops_http_config *config,
+                                  struct ops_error *error)
+{
+    int fd = -1;
+    struct ops_tcp_options tcp = {.host = config->host, .port = config->port};
+    struct ops_wire_config wire = {
+        .answer = answer,
+        .context = server,
+        .body_max_bytes = OPS_HTTP_BODY_MAX_BYTES,
+        .threads = config->threads,
+        .idle_timeout_seconds = config->idle_timeout_seconds,
+        .tls_cert_pem = config->tls_cert_pem,
+        .tls_key_pem = config->tls_key_pem,
+    };
+    if (!config->tls_cert_pem != !config->tls_key_pem)
+        return ops_fail(error, OPS_USAGE, "TLS needs a certificate and its key; only one of them is given.");
+    enum ops_status status = ops_listen_tcp(&tcp, &fd, &server->port, error);
+    if (status != OPS_OK)
+        return status;
+    status = ops_wire_server_start(fd, &wire, &server->wire, error);
+    if (status != OPS_OK)
+        (void)close(fd); /* nothing was written to it */
+    return status;
+}
+
+enum ops_status ops_http_server_start(struct ops_app *app, const struct ops_http_config *config,
+                                      struct ops_http_server **ret_server, struct ops_error *error)
+{
+    struct ops_http_server *server = ops_mem_zeroed(1, sizeof *server);
+    if (!server)
+        return OPS_NO_MEMORY;
+    server->app = app;
+    server->pages[0] = (struct page){"/ops/openapi.yaml", "application/yaml", config->openapi};
+    enum ops_status status = start_wire(server, config, error);
+    if (status != OPS_OK) {
+        ops_mem_free(server);
+        return status;
+    }
+    *ret_server = server;
+    return OPS_OK;
+}
+
+uint16_t ops_http_server_port(const struct ops_http_server *server)
+{
+    return server->port;
+}
+
+void ops_http_server_stop(struct ops_http_server *server)
+{
+    if (!server)
+        return;
+    ops_wire_server_stop(server->wire);
+    ops_mem_free(server);
+}

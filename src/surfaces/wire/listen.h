@@ -1,0 +1,58 @@
+/* Listening sockets: TCP and unix, non-blocking, closed on exec. */
+#ifndef OPS_SURFACES_WIRE_LISTEN_H
+#define OPS_SURFACES_WIRE_LISTEN_H
+
+#include "base/error.h"
+#include "base/view.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+enum {
+    OPS_HOST_SIZE = 256,       /* of a host's name or address, with the NUL */
+    OPS_LISTEN_BACKLOG = 1024, /* connections that wait for accept; the kernel may allow fewer (net.core.somaxconn) */
+    OPS_ADDRESS_SIZE = OPS_HOST_SIZE + 8,
+};
+
+struct ops_host_port {
+    char host[OPS_HOST_SIZE]; /* without brackets */
+    uint16_t port;
+};
+
+/* Reads "HOST:PORT"; an IPv6 address stands in brackets, "[::1]:8080". OPS_USAGE with a sentence that repeats the text. */
+enum ops_status ops_host_port_parse(const char *text, struct ops_host_port *ret_host_port,
+                                    struct ops_error *error) OPS_MUST_USE;
+
+/* "127.0.0.1:8080", "[::1]:8080". */
+void ops_host_port_format(const char *host, uint16_t port, char ret_text[static OPS_ADDRESS_SIZE]);
+
+struct ops_tcp_options {
+    const char *host;   /* an address, or a name that getaddrinfo knows (which may block) */
+    uint16_t port;      /* 0: the kernel picks one */
+    bool loopback_only; /* every address that host stands for must be loopback, or OPS_USAGE */
+};
+
+/* *ret_fd is the caller's. OPS_USAGE: the host can't be resolved or may not be used. OPS_IO_ERROR: the address can't be
+ * listened on, with the reason (in use, not this machine's, no permission). */
+enum ops_status ops_listen_tcp(const struct ops_tcp_options *options, int *ret_fd, uint16_t *ret_port,
+                               struct ops_error *error) OPS_MUST_USE;
+
+/* A unix socket and the file that stands for it. */
+struct ops_unix_listener {
+    int fd;
+    char path[sizeof((struct sockaddr_un *)0)->sun_path];
+    dev_t device; /* of the file, so that only our own is removed */
+    ino_t inode;
+};
+
+/* Listens at path with mode 0600; the file never has a wider one. A socket that nobody listens on any more is replaced.
+ * OPS_USAGE: path is empty or longer than the system allows. OPS_IO_ERROR: somebody listens there, the path is something
+ * other than a socket, or the system refuses; the sentence says which. */
+enum ops_status ops_listen_unix(const char *path, struct ops_unix_listener *ret_listener,
+                                struct ops_error *error) OPS_MUST_USE;
+
+/* Removes the file, if it is still the one that ops_listen_unix made. The descriptor is not closed. */
+void ops_unix_listener_unlink(const struct ops_unix_listener *listener);
+
+#endif

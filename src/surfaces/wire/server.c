@@ -1,0 +1,398 @@
+#include "surfaces/wire/server.h"
+
+#include "base/mem.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+const char ops_wire_json_type[] = "application/json; charset=utf-8";
+
+enum { LOG_LINE_SIZE = 200, UPLOAD_INCREMENT_BYTES = 4096, DRAIN_NAP_MS = 2, SCRATCH_MAX_BYTES = 64 * 1024 };
+
+struct ops_wire_server {
+    struct ops_wire_config config;
+    struct MHD_Daemon *daemon;
+    pthread_key_t reply_key; /* of each thread's struct ops_wire_reply */
+    atomic_uint under_way;   /* requests whose headers are read and whose answer is not sent */
+    atomic_bool stopping;
+    pthread_t starter; /* the library's words are kept while, and where, it starts */
+    atomic_bool started;
+    char log_line[LOG_LINE_SIZE];
+};
+
+/* A body as it comes in. */
+struct body {
+    struct ops_buf bytes;
+    uint64_t received_bytes;
+    enum ops_status status;
+};
+
+/* Stands for every request that has none, which then needs no memory of its own. */
+static struct body no_body;
+
+/* ---- replies ---- */
+
+static void reply_free(void *block)
+{
+    struct ops_wire_reply *reply = block;
+    ops_answer_release(&reply->answer);
+    ops_buf_release(&reply->scratch);
+    ops_mem_free(reply);
+}
+
+static struct ops_wire_reply *reply_of_thread(struct ops_wire_server *server)
+{
+    struct ops_wire_reply *reply = pthread_getspecific(server->reply_key);
+    if (reply)
+        return reply;
+    reply = ops_mem_zeroed(1, sizeof *reply);
+    if (!reply)
+        return NULL;
+    ops_answer_init(&reply->answer);
+    ops_buf_init(&reply->scratch, SCRATCH_MAX_BYTES);
+    if (pthread_setspecific(server->reply_key, reply) == 0)
+        return reply;
+    reply_free(reply);
+    return NULL;
+}
+
+static void reply_reset(struct ops_wire_reply *reply)
+{
+    reply->http_status = 0;
+    reply->body = ops_view(NULL, 0);
+    reply->body_is_static = false;
+    reply->content_type = NULL;
+    reply->retry_after_seconds = 0;
+    reply->header_count = 0;
+    reply->request_id[0] = '\0';
+}
+
+void ops_wire_reply_answer(struct ops_wire_reply *reply)
+{
+    reply->http_status = reply->answer.http_status;
+    reply->retry_after_seconds = reply->answer.retry_after_seconds;
+    reply->body = ops_buf_view(&reply->answer.body);
+    reply->body_is_static = false;
+    reply->content_type = ops_wire_json_type;
+}
+
+void ops_wire_reply_header(struct ops_wire_reply *reply, const char *name, const char *value)
+{
+    if (reply->header_count < OPS_WIRE_HEADERS_MAX)
+        reply->headers[reply->header_count++] = (struct ops_wire_header){name, value};
+}
+
+/* The library only reads what it is to copy or keep, but asks for a pointer without const. */
+static void *without_const(const char *data)
+{
+    union {
+        const char *in;
+        void *out;
+    } cast = {.in = data ? data : ""};
+    return cast.out;
+}
+
+/* A small body is copied, so that the thread keeps its buffer; a large one goes over whole, so that the thread does not. */
+static struct MHD_Response *response_of(struct ops_wire_reply *reply)
+{
+    struct ops_view body = reply->body;
+    struct ops_buf *own = &reply->answer.body;
+    if (body.data && body.data == own->data && body.length >= OPS_WIRE_HANDOVER_MIN_BYTES) {
+        char *block = ops_buf_take(own);
+        struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(body.length, block, ops_mem_free);
+        if (!response)
+            ops_mem_free(block);
+        return response;
+    }
+    enum MHD_ResponseMemoryMode mode = reply->body_is_static ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY;
+    return MHD_create_response_from_buffer(body.length, without_const(body.data), mode);
+}
+
+static bool add_headers(struct MHD_Response *response, const struct ops_wire_reply *reply, bool closing)
+{
+    bool added = MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
+                 MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES;
+    if (reply->content_type)
+        added = added && MHD_add_response_header(response, "Content-Type", reply->content_type) == MHD_YES;
+    if (reply->retry_after_seconds > 0) {
+        char seconds[24];
+        (void)snprintf(seconds, sizeof seconds, "%lld", (long long)reply->retry_after_seconds);
+        added = added && MHD_add_response_header(response, "Retry-After", seconds) == MHD_YES;
+    }
+    if (closing)
+        added = added && MHD_add_response_header(response, "Connection", "close") == MHD_YES;
+    for (size_t i = 0; i < reply->header_count; i++)
+        added = added && MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value) == MHD_YES;
+    return added;
+}
+
+/* MHD_NO makes the library close the connection: without memory for an answer that is all that is left. */
+static enum MHD_Result send_reply(struct ops_wire_server *server, struct MHD_Connection *connection,
+                                  struct ops_wire_reply *reply)
+{
+    struct MHD_Response *response = response_of(reply);
+    if (!response)
+        return MHD_NO;
+    enum MHD_Result result = MHD_NO;
+    if (add_headers(response, reply, atomic_load_explicit(&server->stopping, memory_order_relaxed)))
+        result = MHD_queue_response(connection, (unsigned)reply->http_status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* ---- requests ---- */
+
+struct ops_view ops_wire_request_header(const struct ops_wire_request *request, const char *name)
+{
+    const char *value = NULL;
+    size_t length = 0;
+    if (MHD_lookup_connection_value_n(request->connection, MHD_HEADER_KIND, name, strlen(name), &value, &length) != MHD_YES)
+        return ops_view(NULL, 0);
+    return ops_view(value, value ? length : 0);
+}
+
+struct query_visit {
+    ops_wire_on_argument_fn on_argument;
+    void *context;
+};
+
+static enum MHD_Result visit_argument(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size,
+                                      const char *value, size_t value_size)
+{
+    (void)kind; /* the only kind that was asked for */
+    struct query_visit *visit = cls;
+    visit->on_argument(visit->context, ops_view(key, key_size), ops_view(value, value ? value_size : 0));
+    return MHD_YES;
+}
+
+void ops_wire_query(const struct ops_wire_request *request, ops_wire_on_argument_fn on_argument, void *context)
+{
+    struct query_visit visit = {on_argument, context};
+    (void)MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, visit_argument, &visit); /* the count */
+}
+
+static enum MHD_Result answer_request(struct ops_wire_server *server, struct ops_wire_request *request)
+{
+    struct ops_wire_reply *reply = reply_of_thread(server);
+    if (!reply)
+        return MHD_NO;
+    reply_reset(reply);
+    server->config.answer(server->config.context, request, reply);
+    return send_reply(server, request->connection, reply);
+}
+
+/* UINT64_MAX for a body of unknown length. The library has refused what is not a number. */
+static uint64_t declared_length(const struct ops_wire_request *request)
+{
+    if (ops_wire_request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING).data)
+        return UINT64_MAX;
+    struct ops_view length = ops_wire_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length.data ? strtoull(length.data, NULL, 10) : 0;
+}
+
+static bool waits_for_continue(const struct ops_wire_request *request)
+{
+    struct ops_view expect = ops_wire_request_header(request, MHD_HTTP_HEADER_EXPECT);
+    return expect.data && strcasecmp(expect.data, "100-continue") == 0;
+}
+
+/* A reply in the first call closes the connection, and what the client is still sending may make it miss the reply. So it is
+ * given only to a client that waits before it sends, or would send more than we care to read. */
+static bool answer_at_once(const struct ops_wire_request *request, uint64_t length)
+{
+    if (request->body_status == OPS_OK)
+        return false;
+    return request->body_status == OPS_NO_MEMORY || length > OPS_WIRE_DISCARD_MAX_BYTES || waits_for_continue(request);
+}
+
+static enum MHD_Result begin_body(struct ops_wire_server *server, struct ops_wire_request *request, uint64_t length,
+                                  void **ret_state)
+{
+    request->has_body = true;
+    if (length != UINT64_MAX && length > server->config.body_max_bytes)
+        request->body_status = OPS_PAYLOAD_TOO_LARGE;
+    struct body *body = answer_at_once(request, length) ? NULL : ops_mem_zeroed(1, sizeof *body);
+    if (!body) {
+        *ret_state = &no_body;
+        request->body_status = request->body_status == OPS_OK ? OPS_NO_MEMORY : request->body_status;
+        return answer_request(server, request);
+    }
+    ops_buf_init(&body->bytes, server->config.body_max_bytes);
+    body->status = request->body_status;
+    *ret_state = body;
+    return MHD_YES;
+}
+
+static enum MHD_Result begin_request(struct ops_wire_server *server, struct ops_wire_request *request, void **ret_state)
+{
+    atomic_fetch_add_explicit(&server->under_way, 1, memory_order_relaxed);
+    uint64_t length = declared_length(request);
+    if (length > 0)
+        return begin_body(server, request, length, ret_state);
+    *ret_state = &no_body;
+    return MHD_YES;
+}
+
+/* A body that is refused is read to its end, since only then is the answer sure to arrive; but not without a limit. */
+static enum MHD_Result collect(struct body *body, const char *bytes, size_t length)
+{
+    body->received_bytes += length;
+    if (body->received_bytes > OPS_WIRE_DISCARD_MAX_BYTES)
+        return MHD_NO;
+    if (body->status != OPS_OK)
+        return MHD_YES;
+    ops_buf_append(&body->bytes, bytes, length);
+    if (ops_buf_status(&body->bytes) == OPS_OK)
+        return MHD_YES;
+    body->status = ops_buf_status(&body->bytes) == OPS_LIMIT ? OPS_PAYLOAD_TOO_LARGE : OPS_NO_MEMORY;
+    ops_buf_release(&body->bytes);
+    return MHD_YES;
+}
+
+/* The library calls this once when the headers are there, then for each piece of the body, and once more at the end. Only a
+ * reply in the last call keeps the connection open. */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *upload_data, size_t *upload_data_size, void **state)
+{
+    (void)version; /* the library answers each version as it must */
+    struct ops_wire_server *server = cls;
+    struct ops_wire_request request = {.connection = connection, .method = method, .path = ops_view_of(url)};
+    if (!*state)
+        return begin_request(server, &request, state);
+    struct body *body = *state;
+    if (*upload_data_size > 0 && body != &no_body) {
+        size_t length = *upload_data_size;
+        *upload_data_size = 0;
+        return collect(body, upload_data, length);
+    }
+    *upload_data_size = 0;
+    request.has_body = body != &no_body;
+    request.body_status = body->status;
+    request.body = ops_buf_view(&body->bytes);
+    return answer_request(server, &request);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+{
+    (void)connection;
+    (void)code; /* however it ended, it ended */
+    struct ops_wire_server *server = cls;
+    struct body *body = *state;
+    if (!body)
+        return;
+    *state = NULL;
+    if (body != &no_body) {
+        ops_buf_release(&body->bytes);
+        ops_mem_free(body);
+    }
+    atomic_fetch_sub_explicit(&server->under_way, 1, memory_order_release);
+}
+
+/* Leaves names and values as they were sent: the library's own decoding lets broken escapes and NULs pass. */
+static size_t leave_encoded(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls;
+    (void)connection;
+    return strlen(text);
+}
+
+/* ---- start and stop ---- */
+
+static void on_log(void *cls, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
+static void on_log(void *cls, const char *format, va_list args)
+{
+    struct ops_wire_server *server = cls;
+    if (atomic_load(&server->started) || !pthread_equal(server->starter, pthread_self()) || server->log_line[0])
+        return;
+    (void)vsnprintf(server->log_line, sizeof server->log_line, format, args); /* a cut line is still useful */
+    server->log_line[strcspn(server->log_line, "\r\n")] = '\0';
+}
+
+static unsigned thread_count(unsigned wanted)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned count = wanted ? wanted : cores > 0 ? (unsigned)cores : 1;
+    return count > OPS_WIRE_THREADS_MAX ? OPS_WIRE_THREADS_MAX : count;
+}
+
+static bool start_daemon(struct ops_wire_server *server, int listen_fd)
+{
+    const struct ops_wire_config *config = &server->config;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    unsigned timeout = config->idle_timeout_seconds ? config->idle_timeout_seconds : OPS_WIRE_IDLE_TIMEOUT_SECONDS;
+    unsigned threads = thread_count(config->threads);
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, without_const(config->tls_cert_pem)},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, without_const(config->tls_key_pem)},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, threads, NULL}, {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    if (config->tls_cert_pem)
+        flags |= MHD_USE_TLS;
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)OPS_WIRE_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, timeout,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)OPS_WIRE_CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
+        (size_t)UPLOAD_INCREMENT_BYTES, MHD_OPTION_ARRAY, config->tls_cert_pem ? tls : none, MHD_OPTION_ARRAY,
+        threads > 1 ? pool : none, MHD_OPTION_END);
+    return server->daemon != NULL;
+}
+
+enum ops_status ops_wire_server_start(int listen_fd, const struct ops_wire_config *config,
+                                      struct ops_wire_server **ret_server, struct ops_error *error)
+{
+    struct ops_wire_server *server = ops_mem_zeroed(1, sizeof *server);
+    if (!server)
+        return OPS_NO_MEMORY;
+    server->config = *config;
+    server->starter = pthread_self();
+    if (pthread_key_create(&server->reply_key, reply_free) != 0) {
+        ops_mem_free(server);
+        return ops_fail(error, OPS_IO_ERROR, "The server can't start: the process has no thread-specific key left.");
+    }
+    if (!start_daemon(server, listen_fd)) {
+        enum ops_status status = ops_fail(error, OPS_IO_ERROR, "The server can't start: %s",
+                                          server->log_line[0] ? server->log_line : "its threads could not be set up.");
+        (void)pthread_key_delete(server->reply_key); /* it exists */
+        ops_mem_free(server);
+        return status;
+    }
+    atomic_store(&server->started, true);
+    *ret_server = server;
+    return OPS_OK;
+}
+
+static void nap(void)
+{
+    (void)nanosleep(&(struct timespec){.tv_nsec = DRAIN_NAP_MS * 1000000L}, NULL); /* a short nap is fine too */
+}
+
+void ops_wire_server_stop(struct ops_wire_server *server)
+{
+    if (!server)
+        return;
+    atomic_store(&server->stopping, true);
+    int listen_fd = MHD_quiesce_daemon(server->daemon);
+    if (listen_fd >= 0)
+        (void)shutdown(listen_fd, SHUT_RDWR); /* who comes now is refused at once, rather than after a silence */
+    for (int waited_ms = 0; waited_ms < OPS_WIRE_DRAIN_MAX_MS; waited_ms += DRAIN_NAP_MS) {
+        if (atomic_load_explicit(&server->under_way, memory_order_acquire) == 0)
+            break;
+        nap();
+    }
+    MHD_stop_daemon(server->daemon); /* joins the threads, which free their replies as they end */
+    if (listen_fd >= 0)
+        (void)close(listen_fd);                  /* nothing was written to it */
+    (void)pthread_key_delete(server->reply_key); /* it exists */
+    ops_mem_free(server);
+}

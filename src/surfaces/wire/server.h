@@ -1,0 +1,91 @@
+/* What the HTTP and the invoke surface have in common: a pool of threads that read requests, collect their bodies and send
+ * answers, over libmicrohttpd.
+ *
+ * A surface hands in one function that turns a request into a reply. It is called once a request is complete, from any of
+ * the threads, several at a time.
+ */
+#ifndef OPS_SURFACES_WIRE_SERVER_H
+#define OPS_SURFACES_WIRE_SERVER_H
+
+#include "app/call.h"
+
+struct MHD_Connection;
+
+enum {
+    OPS_WIRE_CONNECTIONS_MAX = 4096,               /* open at once; further ones wait to be accepted */
+    OPS_WIRE_IDLE_TIMEOUT_SECONDS = 30,            /* without a byte either way, then the connection is dropped */
+    OPS_WIRE_CONNECTION_MEMORY_BYTES = 16 * 1024,  /* request line, headers and buffers of one connection */
+    OPS_WIRE_DISCARD_MAX_BYTES = 64 * 1024 * 1024, /* a refused body is read and dropped up to here, to keep the answer */
+    OPS_WIRE_DRAIN_MAX_MS = 3000,                  /* how long stop waits for requests under way */
+    OPS_WIRE_HANDOVER_MIN_BYTES = 64 * 1024,       /* smaller answers are copied, larger ones handed over */
+    OPS_WIRE_THREADS_MAX = 64,
+    OPS_WIRE_HEADERS_MAX = 4,
+};
+
+/* All borrowed, for the length of the call. */
+struct ops_wire_request {
+    struct MHD_Connection *connection;
+    const char *method;
+    struct ops_view path; /* as it was sent: not decoded, without the query */
+    bool has_body;
+    enum ops_status body_status; /* OPS_OK, OPS_PAYLOAD_TOO_LARGE or OPS_NO_MEMORY: body is what came, or empty */
+    struct ops_view body;
+};
+
+struct ops_wire_header {
+    const char *name;
+    const char *value;
+};
+
+/* One for each thread, used again and again: what a surface leaves here is sent. */
+struct ops_wire_reply {
+    struct ops_answer answer; /* for the surface's calls of app; keeps its memory */
+    struct ops_buf scratch;   /* for a body that the surface makes itself; keeps its memory */
+    int http_status;
+    struct ops_view body; /* answer's, scratch's or a static one */
+    bool body_is_static;
+    const char *content_type; /* NULL: none */
+    int64_t retry_after_seconds;
+    struct ops_wire_header headers[OPS_WIRE_HEADERS_MAX]; /* borrowed until the reply is sent */
+    size_t header_count;
+    char request_id[64]; /* room for a header's value */
+};
+
+typedef void (*ops_wire_answer_fn)(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply);
+
+struct ops_wire_config {
+    ops_wire_answer_fn answer;
+    void *context;
+    size_t body_max_bytes;
+    unsigned threads;              /* 0: one for each core */
+    unsigned idle_timeout_seconds; /* 0: OPS_WIRE_IDLE_TIMEOUT_SECONDS; tests use a short one */
+    const char *tls_cert_pem;      /* NULL: no TLS; else both, and they outlive the server */
+    const char *tls_key_pem;
+};
+
+struct ops_wire_server;
+
+/* Takes listen_fd when it succeeds. OPS_IO_ERROR: the threads or TLS could not be set up, with the library's words. */
+enum ops_status ops_wire_server_start(int listen_fd, const struct ops_wire_config *config,
+                                      struct ops_wire_server **ret_server, struct ops_error *error) OPS_MUST_USE;
+
+/* Takes no further connections, lets requests under way finish for at most OPS_WIRE_DRAIN_MAX_MS, then closes all. NULL is
+ * fine. */
+void ops_wire_server_stop(struct ops_wire_server *server);
+
+/* The reply is answer's envelope, with its status and Retry-After. */
+void ops_wire_reply_answer(struct ops_wire_reply *reply);
+void ops_wire_reply_header(struct ops_wire_reply *reply, const char *name, const char *value);
+
+/* A request header, or the empty view; name is matched without regard to case. */
+struct ops_view ops_wire_request_header(const struct ops_wire_request *request, const char *name);
+
+typedef void (*ops_wire_on_argument_fn)(void *context, struct ops_view name, struct ops_view value);
+
+/* Each name and value of the query in order, still percent-encoded but with blanks for '+'. A name without '=' has the
+ * empty value. */
+void ops_wire_query(const struct ops_wire_request *request, ops_wire_on_argument_fn on_argument, void *context);
+
+extern const char ops_wire_json_type[]; /* "application/json; charset=utf-8" */
+
+#endif

@@ -1,0 +1,166 @@
+#include "surfaces/wire/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static bool read_port(const char *text, uint16_t *ret_port)
+{
+    size_t length = strlen(text);
+    if (length == 0 || length > 5 || strspn(text, "0123456789") != length)
+        return false;
+    unsigned long port = strtoul(text, NULL, 10);
+    if (port > UINT16_MAX)
+        return false;
+    *ret_port = (uint16_t)port;
+    return true;
+}
+
+/* The host's part of text, without brackets: a bare IPv6 address is ambiguous and is not one. */
+static bool split_host(const char *text, const char *colon, struct ops_view *ret_host)
+{
+    struct ops_view host = ops_view(text, (size_t)(colon - text));
+    bool bracketed = host.length >= 2 && host.data[0] == '[' && host.data[host.length - 1] == ']';
+    if (bracketed)
+        host = ops_view(host.data + 1, host.length - 2);
+    if (host.length == 0 || host.length >= OPS_HOST_SIZE)
+        return false;
+    if (!bracketed && memchr(host.data, ':', host.length))
+        return false;
+    *ret_host = host;
+    return true;
+}
+
+enum ops_status ops_host_port_parse(const char *text, struct ops_host_port *ret_host_port, struct ops_error *error)
+{
+    const char *colon = strrchr(text, ':');
+    struct ops_view host;
+    uint16_t port;
+    if (!colon || !split_host(text, colon, &host) || !read_port(colon + 1, &port))
+        return ops_fail(error, OPS_USAGE,
+                        "'%s' is not an address to listen on; write HOST:PORT, with an IPv6 host in brackets.", text);
+    memcpy(ret_host_port->host, host.data, host.length);
+    ret_host_port->host[host.length] = '\0';
+    ret_host_port->port = port;
+    return OPS_OK;
+}
+
+void ops_host_port_format(const char *host, uint16_t port, char ret_text[static OPS_ADDRESS_SIZE])
+{
+    const char *format = strchr(host, ':') ? "[%.255s]:%u" : "%.255s:%u";
+    (void)snprintf(ret_text, OPS_ADDRESS_SIZE, format, host, (unsigned)port);
+}
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    enum { LOOPBACK_NET = 127 };
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, address, sizeof v4);
+        return ntohl(v4.sin_addr.s_addr) >> 24 == LOOPBACK_NET;
+    }
+    if (address->sa_family != AF_INET6)
+        return false;
+    struct sockaddr_in6 v6;
+    memcpy(&v6, address, sizeof v6);
+    return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == LOOPBACK_NET);
+}
+
+/* A socket that listens on one address, or -1 with errno. */
+static int open_listener(const struct addrinfo *address)
+{
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    int on = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, OPS_LISTEN_BACKLOG) == 0)
+        return fd;
+    int reason = errno;
+    (void)close(fd); /* nothing was written to it */
+    errno = reason;
+    return -1;
+}
+
+/* IPv4 first: a client that was told "localhost" or "127.0.0.1" finds us either way. */
+static int open_first(const struct addrinfo *addresses)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    errno = EADDRNOTAVAIL;
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        for (const struct addrinfo *a = addresses; a; a = a->ai_next) {
+            int fd = a->ai_family == families[i] ? open_listener(a) : -1;
+            if (fd >= 0 || errno == EADDRINUSE)
+                return fd;
+        }
+    }
+    return -1;
+}
+
+static enum ops_status bound_port(int fd, uint16_t *ret_port)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+    socklen_t length = sizeof address;
+    if (getsockname(fd, &address.any, &length) != 0)
+        return OPS_IO_ERROR;
+    *ret_port = ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+    return OPS_OK;
+}
+
+static enum ops_status refuse_address(const struct ops_tcp_options *options, int reason, struct ops_error *error)
+{
+    char text[OPS_ADDRESS_SIZE];
+    ops_host_port_format(options->host, options->port, text);
+    if (reason == EADDRINUSE)
+        return ops_fail(error, OPS_IO_ERROR, "Can't listen on %s: another process already does.", text);
+    return ops_fail(error, OPS_IO_ERROR, "Can't listen on %s: %s.", text, strerror(reason));
+}
+
+static enum ops_status check_loopback(const struct ops_tcp_options *options, const struct addrinfo *addresses,
+                                      struct ops_error *error)
+{
+    for (const struct addrinfo *a = addresses; options->loopback_only && a; a = a->ai_next)
+        if (!is_loopback(a->ai_addr))
+            return ops_fail(error, OPS_USAGE,
+                            "'%s' is not a loopback address; this surface listens on loopback or on a "
+                            "unix socket only.",
+                            options->host);
+    return OPS_OK;
+}
+
+enum ops_status ops_listen_tcp(const struct ops_tcp_options *options, int *ret_fd, uint16_t *ret_port,
+                               struct ops_error *error)
+{
+    char service[8];
+    (void)snprintf(service, sizeof service, "%u", (unsigned)options->port);
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *addresses = NULL;
+    int fd = -1;
+    int result = getaddrinfo(options->host, service, &hints, &addresses);
+    if (result != 0)
+        return ops_fail(error, OPS_USAGE, "The host '%s' can't be resolved: %s.", options->host, gai_strerror(result));
+    enum ops_status status = check_loopback(options, addresses, error);
+    if (status != OPS_OK)
+        goto out;
+    fd = open_first(addresses);
+    status = fd < 0 ? refuse_address(options, errno, error) : bound_port(fd, ret_port);
+    if (status != OPS_OK)
+        goto out;
+    *ret_fd = fd;
+    fd = -1;
+out:
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written to it */
+    freeaddrinfo(addresses);
+    return status;
+}

@@ -1,0 +1,455 @@
+/* Command lines in, requests and exit codes out. */
+#include "cli/fake.h"
+
+#include "base/json.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ID "01JDE9Q3F0V8M4T6XK2R7W5N1B"
+#define SECRET " --secret-code correct~horse~battery"
+#define WITH_SECRET(members) "{\"secret_code\":\"correct horse battery\"," members "}"
+#define WINDOW                                                                                                              \
+    "{\"success\":true,\"data\":{\"maintenance_id\":\"" ID "\",\"status\":\"scheduled\",\"description\":\"d\","             \
+    "\"estimated_duration_seconds\":3600,\"scheduled_start_utc\":\"2025-11-24T03:47:05Z\",\"updates\":[],\"revision\":1}}"
+#define VACUUM(status)                                                                                                      \
+    "{\"success\":true,\"data\":{\"vacuum_id\":\"" ID                                                                       \
+    "\",\"type\":\"org\",\"orgcode\":\"acme\",\"dry_run\":false,\"status\":\"" status                                       \
+    "\",\"execute_at\":\"2025-11-24T03:47:53Z\",\"targets\":[],\"totals\":{},\"revision\":1}}"
+#define REFUSAL(tag, details)                                                                                               \
+    "{\"success\":false,\"error\":{\"major\":{\"tag\":\"conflict\",\"message\":{\"en_US\":\"x\"}},\"minor\":{\"tag\":"      \
+    "\"" tag "\",\"message\":{\"en_US\":\"No.\"}},\"details\":" details "}}"
+
+struct request_case {
+    const char *line;
+    const char *answer;
+    const char *url; /* a path, or a whole URL */
+    const char *body;
+};
+
+static const struct request_case request_cases[] = {
+    {"maintenance-schedule --description Move~it --duration 3600 --start 2026-01-01T00:00:00Z" SECRET, WINDOW,
+     "ops_maintenanceschedule",
+     WITH_SECRET("\"description\":\"Move it\",\"estimated_duration_seconds\":3600,\"scheduled_start_utc\":"
+                 "\"2026-01-01T00:00:00Z\",\"actor\":\"ops-user\"")},
+    {"maintenance-start --maintenance-id " ID " --expected-revision 3 --actor bob" SECRET, WINDOW, "ops_maintenancestart",
+     WITH_SECRET("\"maintenance_id\":\"" ID "\",\"expected_revision\":3,\"actor\":\"bob\"")},
+    {"maintenance-update --text half --reason slow" SECRET, WINDOW, "ops_maintenanceupdate",
+     WITH_SECRET("\"text\":\"half\",\"reason\":\"slow\",\"actor\":\"ops-user\"")},
+    {"maintenance-update --description=--new --duration=60" SECRET, WINDOW, "ops_maintenanceupdate",
+     WITH_SECRET("\"description\":\"--new\",\"estimated_duration_seconds\":60,\"actor\":\"ops-user\"")},
+    {"maintenance-end --end-message done" SECRET, WINDOW, "ops_maintenanceend",
+     WITH_SECRET("\"end_message\":\"done\",\"actor\":\"ops-user\"")},
+    {"maintenance-cancel --maintenance-id " ID SECRET, WINDOW, "ops_maintenancecancel",
+     WITH_SECRET("\"maintenance_id\":\"" ID "\",\"actor\":\"ops-user\"")},
+    {"vacuum-all --confirmation-phrase VACUUM~ALL~DATA~PERMANENTLY" SECRET, VACUUM("pending"), "ops_vacuumall",
+     WITH_SECRET("\"confirmation_phrase\":\"VACUUM ALL DATA PERMANENTLY\",\"actor\":\"ops-user\"")},
+    {"vacuum-org --orgcode acme --plan-sha256 abc" SECRET, VACUUM("pending"), "ops_vacuumorg",
+     WITH_SECRET("\"orgcode\":\"acme\",\"plan_sha256\":\"abc\",\"actor\":\"ops-user\"")},
+    {"vacuum-org --orgcode acme --dry-run" SECRET, VACUUM("completed"), "ops_vacuumorg",
+     WITH_SECRET("\"orgcode\":\"acme\",\"dry_run\":true,\"actor\":\"ops-user\"")},
+    {"vacuum-cancel --vacuum-id " ID SECRET, VACUUM("cancelled"), "ops_vacuumcancel",
+     WITH_SECRET("\"vacuum_id\":\"" ID "\",\"actor\":\"ops-user\"")},
+    {"vacuum-status", VACUUM("running"), "ops_vacuumstatus", "{}"},
+    {"vacuum-status --vacuum-id " ID " --actor bob", VACUUM("failed"), "ops_vacuumstatus", "{\"vacuum_id\":\"" ID "\"}"},
+    {"sweep", "{\"success\":true,\"data\":{\"maintenance_started\":0}}", "ops_sweep", "{}"},
+    {"audit-list --limit 5 --next-token t", "{\"success\":true,\"data\":{\"items\":[],\"next_token\":null}}",
+     "ops_auditlist", "{\"limit\":5,\"next_token\":\"t\"}"},
+};
+
+static void each_mutating_command_sends_just_the_fields_of_its_function(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof request_cases / sizeof request_cases[0]; i++) {
+        const struct request_case *expected = &request_cases[i];
+        struct fake fake;
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, expected->answer);
+        char line[512], url[256];
+        snprintf(line, sizeof line, "%s --data /srv/ops", expected->line);
+        snprintf(url, sizeof url, "http://localhost/2015-03-31/functions/%s/invocations", expected->url);
+        int code = fake_run(&fake, line);
+        if (code != OPS_EXIT_DONE)
+            fail_msg("%s: %d %s", line, code, fake.err);
+        assert_int_equal(fake.exchange_count, 1);
+        assert_string_equal(fake.method, "POST");
+        assert_string_equal(fake.url, url);
+        assert_string_equal(fake.socket_path, "/srv/ops/invoke.sock");
+        assert_string_equal(fake.body, expected->body);
+        assert_has(fake.headers, "content-type: application/json");
+        fake_release(&fake);
+    }
+}
+
+static void each_reading_command_asks_the_http_surface(void **state)
+{
+    (void)state;
+    static const struct request_case cases[] = {
+        {"ping", "{\"success\":true,\"data\":{\"status\":\"ok\",\"maintenance\":null}}", "http://127.0.0.1:8080/ops/ping",
+         NULL},
+        {"stat", "{\"success\":true,\"data\":{\"status\":\"ok\",\"uptime_seconds\":61}}", "http://127.0.0.1:8080/ops/stat",
+         NULL},
+        {"maintenance-list --status all --limit 3 --next-token a/b=", "{\"success\":true,\"data\":{\"items\":[]}}",
+         "http://127.0.0.1:8080/ops/maintenance/list?status=all&limit=3&next_token=a%2Fb%3D", NULL},
+        {"maintenance-get --maintenance-id " ID " --endpoint https://ops.example/", WINDOW,
+         "https://ops.example/ops/maintenance/get?maintenance_id=" ID, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, cases[i].answer);
+        assert_int_equal(fake_run(&fake, cases[i].line), OPS_EXIT_DONE);
+        assert_string_equal(fake.method, "GET");
+        assert_string_equal(fake.url, cases[i].url);
+        assert_null(fake.socket_path);
+        assert_null(fake.body);
+        fake_release(&fake);
+    }
+}
+
+static void a_session_guid_travels_in_the_header_only(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":{\"items\":[],\"next_token\":null}}");
+    assert_int_equal(fake_run(&fake, "maintenance-list --session-guid guid-1234"), OPS_EXIT_DONE);
+    assert_has(fake.headers, "x-session-guid: guid-1234");
+    assert_lacks(fake.url, "guid");
+    assert_lacks(fake.words, "guid-1234");
+    fake_release(&fake);
+}
+
+static void the_service_tells_where_it_listens(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/g3nops-cli-XXXXXX", path[128];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/serve.json", dir);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("{\"http\":\"http://127.0.0.1:4711\",\"invoke\":\"http://127.0.0.1:4712\",\"pid\":1}", file);
+    fclose(file);
+    struct fake fake;
+    fake_init(&fake);
+    setenv("G3NOPS_DATA", dir, 1);
+    fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":{}}");
+    assert_int_equal(fake_run(&fake, "ping"), OPS_EXIT_DONE);
+    assert_string_equal(fake.url, "http://127.0.0.1:4711/ops/ping");
+    assert_int_equal(fake_run(&fake, "sweep"), OPS_EXIT_DONE);
+    assert_string_equal(fake.url, "http://127.0.0.1:4712/2015-03-31/functions/ops_sweep/invocations");
+    assert_int_equal(fake_run(&fake, "sweep --endpoint unix:/x/y.sock"), OPS_EXIT_DONE);
+    assert_string_equal(fake.socket_path, "/x/y.sock");
+    unlink(path);
+    rmdir(dir);
+    fake_release(&fake);
+}
+
+static void a_refusal_is_exit_1_with_tag_details_and_a_hint(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer, *line, *hint;
+    } cases[] = {
+        {REFUSAL("vacuum-in-progress", "{\"vacuum_id\":\"" ID "\"}"), "  vacuum id: " ID, "vacuum-cancel --vacuum-id " ID},
+        {REFUSAL("secret-code-not-set", "{}"), "error: secret-code-not-set: No.", "g3nops secret-set"},
+        {REFUSAL("secret-code-locked", "{\"retry_after_seconds\":64}"), "  retry after: 1m 4s", "wait 64 s"},
+        {REFUSAL("maintenance-already-active", "{\"maintenance_id\":\"" ID "\"}"), "error: maintenance-already-active",
+         "maintenance-end --maintenance-id " ID},
+        {REFUSAL("maintenance-already-active", "{}"), "error: maintenance-already-active", "'g3nops maintenance-end'"},
+        {REFUSAL("invalid-field", "{\"field\":\"orgcode\",\"max\":64}"), "  field: orgcode\n  max: 64\n", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, cases[i].answer);
+        assert_int_equal(fake_run(&fake, "vacuum-org --orgcode acme" SECRET), OPS_EXIT_REFUSED);
+        assert_has(fake.err, cases[i].line);
+        assert_has(fake.err, cases[i].hint);
+        assert_string_equal(fake.out, "");
+        fake_release(&fake);
+    }
+}
+
+static void a_service_that_is_not_there_is_exit_3_with_what_to_do(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_UNREACHABLE, 0, NULL);
+    assert_int_equal(fake_run(&fake, "ping --data /srv/ops"), OPS_EXIT_UNREACHABLE);
+    assert_has(fake.err, "is 'g3nops serve' running with --data /srv/ops?");
+    assert_int_equal(fake_run(&fake, "ping --json"), OPS_EXIT_UNREACHABLE);
+    assert_has(fake.out, "\"tag\":\"unreachable\"");
+    fake_release(&fake);
+}
+
+static void an_answer_that_was_lost_is_exit_3_and_says_so(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_UNKNOWN, 0, NULL);
+    assert_int_equal(fake_run(&fake, "maintenance-end" SECRET), OPS_EXIT_UNREACHABLE);
+    assert_has(fake.err, "may or may not have been carried out");
+    fake_release(&fake);
+}
+
+static void a_stranger_at_the_address_is_exit_3(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 404, "<html>Apache</html>");
+    assert_int_equal(fake_run(&fake, "ping"), OPS_EXIT_UNREACHABLE);
+    assert_has(fake.err, "HTTP status 404) is not g3nops");
+    fake_release(&fake);
+}
+
+static void json_output_is_the_services_envelope_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        int code;
+    } cases[] = {{WINDOW, OPS_EXIT_DONE}, {REFUSAL("no-active-maintenance", "{}"), OPS_EXIT_REFUSED}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        char expected[1024];
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, cases[i].answer);
+        assert_int_equal(fake_run(&fake, "--json maintenance-end" SECRET), cases[i].code);
+        snprintf(expected, sizeof expected, "%s\n", cases[i].answer);
+        assert_string_equal(fake.out, expected);
+        assert_string_equal(fake.err, "");
+        fake_release(&fake);
+    }
+}
+
+static void wrong_usage_with_json_is_an_envelope_too(void **state)
+{
+    (void)state;
+    struct fake fake;
+    json_t *envelope = NULL;
+    fake_init(&fake);
+    assert_int_equal(fake_run(&fake, "vacuum-org --json"), OPS_EXIT_USAGE);
+    assert_int_equal(ops_json_parse_object(ops_view_of(fake.out), &envelope, NULL), OPS_OK);
+    assert_false(ops_json_flag(envelope, "success", true));
+    const json_t *minor = json_object_get(json_object_get(envelope, "error"), "minor");
+    assert_string_equal(ops_json_text(minor, "tag", ""), "usage");
+    assert_string_equal(fake.err, "");
+    json_decref(envelope);
+    fake_release(&fake);
+}
+
+static void wrong_usage_is_exit_2_with_a_sentence(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *sentence;
+    } cases[] = {
+        {"", "No command is given"},
+        {"vacum-org", "There is no command 'vacum-org'; did you mean 'vacuum-org'?"},
+        {"frobnicate", "There is no command 'frobnicate'; 'g3nops help' lists them."},
+        {"help vacuum-al", "did you mean 'vacuum-all'?"},
+        {"vacuum-org --orgcode a --dryrun", "did you mean '--dry-run'?"},
+        {"vacuum-org --orgcode a --dry", "did you mean '--dry-run'?"},
+        {"vacuum-org --orgcode a --secret-coed=" FAKE_SECRET,
+         "There is no flag '--secret-coed'; did you mean '--secret-code'?"},
+        {"vacuum-org", "--orgcode ORG is required."},
+        {"vacuum-org", "usage: g3nops vacuum-org --orgcode ORG"},
+        {"vacuum-org --orgcode a --orgcode b", "--orgcode is given twice."},
+        {"vacuum-org --orgcode --dry-run", "--orgcode needs a value"},
+        {"vacuum-org --orgcode=", "--orgcode has an empty value."},
+        {"vacuum-org --orgcode a --dry-run=yes", "--dry-run takes no value."},
+        {"vacuum-org --orgcode a b", "'b' is a word too many"},
+        {"maintenance-update --duration soon", "--duration takes a whole number, not 'soon'."},
+        {"maintenance-update --duration 99999999999999999999", "--duration must be between 0 and 1000000000"},
+        {"maintenance-list --status gone", "--status must be one of current|scheduled|active|ended|cancelled|all"},
+        {"serve --workers 0", "--workers must be between 1 and 64, not 0."},
+        {"completion zsh", "SHELL must be one of bash"},
+        {"ping --endpoint ftp://x", "An endpoint is http://..., https://... or unix:PATH, not 'ftp://x'."},
+        {"vacuum-org --orgcode acme", "there is no terminal to ask on; give --secret-code-file F"},
+        {"vacuum-all" SECRET, "--confirmation-phrase PHRASE is required without a terminal."},
+        {"vacuum-all --dry-run --secret-code-file x" SECRET, "one is enough"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        assert_int_equal(fake_run(&fake, cases[i].line), OPS_EXIT_USAGE);
+        assert_has(fake.err, cases[i].sentence);
+        assert_string_equal(fake.out, "");
+        assert_int_equal(fake.exchange_count, 0);
+        fake_release(&fake);
+    }
+}
+
+static void a_secret_in_argv_is_wiped_even_when_the_rest_is_wrong(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    assert_int_equal(fake_run(&fake, "vacuum-org --secret-code=correct~horse~battery"), OPS_EXIT_USAGE);
+    assert_has(fake.words, "--secret-code=xxxxxxxxxxxxxxxxxxxxx ");
+    assert_int_equal(fake_run(&fake, "ping" SECRET), OPS_EXIT_USAGE);
+    assert_has(fake.words, "--secret-code xxxxxxxxxxxxxxxxxxxxx ");
+    assert_int_equal(fake_run(&fake, "vacuum-org --orgcode a --secret-code hush my-secret-tail"), OPS_EXIT_USAGE);
+    assert_lacks(fake.err, "my-secret-tail");
+    fake_release(&fake);
+}
+
+static void a_secret_comes_from_a_file_the_environment_or_a_prompt(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/g3nops-cli-XXXXXX", line[128];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, FAKE_SECRET "\n", sizeof FAKE_SECRET), sizeof FAKE_SECRET);
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, WINDOW);
+    snprintf(line, sizeof line, "maintenance-end --secret-code-file %s", path);
+    assert_int_equal(fake_run(&fake, line), OPS_EXIT_DONE);
+    assert_has(fake.body, "\"secret_code\":\"" FAKE_SECRET "\"");
+    assert_string_equal(fake.err, "");
+    fchmod(fd, 0644);
+    assert_int_equal(fake_run(&fake, line), OPS_EXIT_DONE);
+    assert_has(fake.err, "can be read by other users");
+    lseek(fd, 0, SEEK_SET);
+    fake.host.in = fdopen(fd, "r");
+    assert_int_equal(fake_run(&fake, "maintenance-end --secret-code-file -"), OPS_EXIT_DONE);
+    assert_has(fake.body, "\"secret_code\":\"" FAKE_SECRET "\"");
+    fclose(fake.host.in);
+    unlink(path);
+    setenv("G3NOPS_SECRET_CODE", "quote\" back\\ tab\t", 1);
+    assert_int_equal(fake_run(&fake, "maintenance-end"), OPS_EXIT_DONE);
+    assert_has(fake.body, "{\"secret_code\":\"quote\\\" back\\\\ tab\\u0009\",");
+    unsetenv("G3NOPS_SECRET_CODE");
+    fake.typed[0] = FAKE_SECRET;
+    assert_int_equal(fake_run(&fake, "maintenance-end"), OPS_EXIT_DONE);
+    assert_string_equal(fake.prompts, "Secret code: (no echo)\n");
+    assert_has(fake.body, "\"secret_code\":\"" FAKE_SECRET "\"");
+    fake_release(&fake);
+}
+
+static void a_file_that_is_not_there_is_named(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    assert_int_equal(fake_run(&fake, "maintenance-end --secret-code-file /nonexistent/code"), OPS_EXIT_REFUSED);
+    assert_has(fake.err, "/nonexistent/code: No such file or directory");
+    fake_release(&fake);
+}
+
+struct confirm_case {
+    const char *line, *typed;
+    int code;
+};
+
+static void a_real_vacuum_is_confirmed_on_a_terminal(void **state)
+{
+    (void)state;
+    static const struct confirm_case cases[] = {
+        {"vacuum-org --orgcode acme" SECRET, "acme", OPS_EXIT_DONE},
+        {"vacuum-org --orgcode acme" SECRET, "acm", OPS_EXIT_REFUSED},
+        {"vacuum-org --orgcode acme" SECRET, "yes", OPS_EXIT_REFUSED},
+        {"vacuum-all" SECRET, "VACUUM ALL DATA PERMANENTLY", OPS_EXIT_DONE},
+        {"vacuum-all" SECRET, "vacuum all data permanently", OPS_EXIT_REFUSED},
+        {"vacuum-all --confirmation-phrase VACUUM~ALL~DATA~PERMANENTLY" SECRET, "vacuum all", OPS_EXIT_DONE},
+        {"vacuum-all --confirmation-phrase VACUUM~ALL~DATA~PERMANENTLY" SECRET, "y", OPS_EXIT_REFUSED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake.in_terminal = true;
+        fake.typed[0] = cases[i].typed;
+        fake_answer(&fake, OPS_OK, 200, VACUUM("pending"));
+        assert_int_equal(fake_run(&fake, cases[i].line), cases[i].code);
+        assert_has(fake.err, "Nothing is deleted for 5 minutes");
+        assert_int_equal(fake.exchange_count, cases[i].code == OPS_EXIT_DONE ? 1 : 0);
+        if (cases[i].code == OPS_EXIT_DONE && strncmp(cases[i].line, "vacuum-all", 10) == 0)
+            assert_has(fake.body, "\"confirmation_phrase\":\"VACUUM ALL DATA PERMANENTLY\"");
+        fake_release(&fake);
+    }
+}
+
+static void a_dry_run_and_a_script_are_not_asked(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"vacuum-all --dry-run" SECRET, "vacuum-org --orgcode acme --json" SECRET};
+    for (size_t i = 0; i < 2; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake.in_terminal = true;
+        fake.typed[0] = "nothing";
+        fake_answer(&fake, OPS_OK, 200, VACUUM("completed"));
+        assert_int_equal(fake_run(&fake, lines[i]), OPS_EXIT_DONE);
+        assert_int_equal(fake.asked_count, 0);
+        fake_release(&fake);
+    }
+}
+
+static int note_handler(struct ops_cli *cli, void *context)
+{
+    struct ops_error error = OPS_ERROR_INIT;
+    const char *dir = NULL;
+    assert_string_equal(ops_cli_text(cli, "--user"), "alice");
+    assert_int_equal(ops_cli_integer(cli, "--ttl", 900), 900);
+    assert_int_equal(ops_cli_data_dir(cli, &dir, &error), OPS_OK);
+    assert_string_equal(dir, "/srv/ops");
+    assert_string_equal(ops_cli_manifest(cli), "/etc/stack.json");
+    if (*(bool *)context)
+        return ops_cli_done(cli, json_pack("{s:s}", "session_guid", "g"), "%s", "g");
+    (void)ops_fail(&error, OPS_STORE_UNAVAILABLE, "The disk is full.");
+    int code = ops_cli_fail(cli, OPS_STORE_UNAVAILABLE, &error);
+    ops_error_release(&error);
+    return code;
+}
+
+static void mains_handlers_get_their_flags_and_say_how_it_ends(void **state)
+{
+    (void)state;
+    static const struct ops_cli_handler handlers[] = {{"session-create", note_handler}};
+    bool well = true;
+    struct fake fake;
+    fake_init(&fake);
+    fake.host.handlers = handlers;
+    fake.host.handler_count = 1;
+    fake.host.context = &well;
+    setenv("G3NOPS_MANIFEST", "/etc/stack.json", 1);
+    assert_int_equal(fake_run(&fake, "session-create --user alice --data /srv/ops"), OPS_EXIT_DONE);
+    assert_string_equal(fake.out, "g\n");
+    assert_int_equal(fake_run(&fake, "session-create --user alice --data /srv/ops --json"), OPS_EXIT_DONE);
+    assert_has(fake.out, "{\"success\":true,\"data\":{\"session_guid\":\"g\"},\"build\":{\"build_major\":0,");
+    well = false;
+    assert_int_equal(fake_run(&fake, "session-create --user alice --data /srv/ops"), OPS_EXIT_REFUSED);
+    assert_has(fake.err, "error: store-unavailable: The disk is full.\n");
+    fake_release(&fake);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_mutating_command_sends_just_the_fields_of_its_function),
+        cmocka_unit_test(each_reading_command_asks_the_http_surface),
+        cmocka_unit_test(a_session_guid_travels_in_the_header_only),
+        cmocka_unit_test(the_service_tells_where_it_listens),
+        cmocka_unit_test(a_refusal_is_exit_1_with_tag_details_and_a_hint),
+        cmocka_unit_test(a_service_that_is_not_there_is_exit_3_with_what_to_do),
+        cmocka_unit_test(an_answer_that_was_lost_is_exit_3_and_says_so),
+        cmocka_unit_test(a_stranger_at_the_address_is_exit_3),
+        cmocka_unit_test(json_output_is_the_services_envelope_and_nothing_else),
+        cmocka_unit_test(wrong_usage_with_json_is_an_envelope_too),
+        cmocka_unit_test(wrong_usage_is_exit_2_with_a_sentence),
+        cmocka_unit_test(a_secret_in_argv_is_wiped_even_when_the_rest_is_wrong),
+        cmocka_unit_test(a_secret_comes_from_a_file_the_environment_or_a_prompt),
+        cmocka_unit_test(a_file_that_is_not_there_is_named),
+        cmocka_unit_test(a_real_vacuum_is_confirmed_on_a_terminal),
+        cmocka_unit_test(a_dry_run_and_a_script_are_not_asked),
+        cmocka_unit_test(mains_handlers_get_their_flags_and_say_how_it_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,92 @@
+/* The fault sweep: the n-th allocation fails, for n = 1, 2, 3, ... until none does. */
+#include "cli/fake.h"
+
+#include "base/mem.h"
+
+static long left;
+
+static void *failing_alloc(size_t size)
+{
+    return left-- == 1 ? NULL : malloc(size);
+}
+
+static void *failing_resize(void *block, size_t size)
+{
+    return left-- == 1 ? NULL : realloc(block, size);
+}
+
+static const struct ops_mem_functions failing = {failing_alloc, failing_resize, free};
+
+#define SECRET " --secret-code correct~horse~battery"
+#define RECORD(status)                                                                                                      \
+    "{\"success\":true,\"data\":{\"vacuum_id\":\"x\",\"type\":\"all\",\"status\":\"" status "\",\"execute_at\":"            \
+    "\"2025-11-24T03:47:53Z\",\"targets\":[{\"name\":\"a\",\"status\":\"running\"},{\"name\":\"b\",\"status\":\"skipped\"}" \
+    "],"                                                                                                                    \
+    "\"totals\":{\"deleted\":3},\"error\":{\"tag\":\"t\",\"message\":\"m\"}}}"
+#define LIST                                                                                                                \
+    "{\"success\":true,\"data\":{\"items\":[{\"status\":\"active\",\"seq\":1,\"at\":\"2025-11-24T03:47:53Z\"}],\"next_"     \
+    "token\":\"t\"}}"
+#define REFUSAL                                                                                                             \
+    "{\"success\":false,\"error\":{\"minor\":{\"tag\":\"vacuum-in-progress\",\"message\":{\"en_US\":\"No.\"}},\"details\":" \
+    "{\"vacuum_id\":\"x\",\"retry_after_seconds\":3,\"list\":[1]}}}"
+
+struct sweep_case {
+    const char *line;
+    const char *answers[3];
+    int code; /* when nothing fails */
+};
+
+static const struct sweep_case cases[] = {
+    {"vacuum-org --orgcode acme --watch" SECRET, {RECORD("pending"), RECORD("running"), RECORD("completed")}, 0},
+    {"vacuum-org --orgcode acme --json" SECRET, {RECORD("pending")}, 0},
+    {"vacuum-org --orgcode acme" SECRET, {REFUSAL}, 1},
+    {"vacuum-status --watch", {RECORD("failed")}, 4},
+    {"maintenance-list --status all --next-token a --session-guid g", {LIST}, 0},
+    {"audit-list", {LIST}, 0},
+    {"sweep", {LIST}, 0},
+    {"vacuum-og", {LIST}, 2},
+    {"vacuum-org --json", {LIST}, 2},
+    {"vacuum-org", {LIST}, 2},
+    {"help", {LIST}, 0},
+    {"help vacuum-org", {LIST}, 0},
+    {"completion bash", {LIST}, 0},
+    {"man", {LIST}, 0},
+};
+
+/* True when no allocation was left to fail. */
+static bool run_with_failure_at(const struct sweep_case *one, long n)
+{
+    struct fake fake;
+    fake_init(&fake);
+    for (size_t i = 0; i < 3 && one->answers[i]; i++)
+        fake_answer(&fake, OPS_OK, 200, one->answers[i]);
+    left = n;
+    ops_mem_use(&failing);
+    int code = fake_run(&fake, one->line);
+    ops_mem_use(NULL);
+    bool reached_end = left > 0;
+    if (reached_end)
+        assert_int_equal(code, one->code);
+    assert_true(code >= 0 && code <= 4);
+    fake_release(&fake);
+    return reached_end;
+}
+
+static void running_out_of_memory_is_an_exit_code_not_a_crash(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        long n = 1;
+        while (!run_with_failure_at(&cases[i], n))
+            n++;
+        assert_true(n > 5);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(running_out_of_memory_is_an_exit_code_not_a_crash),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

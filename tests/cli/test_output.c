@@ -1,0 +1,354 @@
+/* What is made for people: help, completion, the manual page, tables, records. */
+#include "cli/fake.h"
+
+#include "surfaces/cli/card.h"
+#include "surfaces/cli/generate.h"
+#include "surfaces/cli/human.h"
+#include "surfaces/cli/render.h"
+#include "surfaces/cli/text.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct ops_style plain = {.color = false, .columns = 0, .now_ms = FAKE_NOW_MS};
+
+/* Compares with a file in golden/; OPS_UPDATE_GOLDEN=1 writes it instead. */
+static void assert_golden(const char *name, const char *text)
+{
+    char path[512], *wanted = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/%s", OPS_GOLDEN_DIR, name);
+    if (getenv("OPS_UPDATE_GOLDEN")) {
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fputs(text, file);
+        fclose(file);
+    }
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    ssize_t length = getdelim(&wanted, &size, '\0', file);
+    fclose(file);
+    assert_true(length >= 0);
+    assert_string_equal(text, wanted);
+    free(wanted);
+}
+
+static void assert_fits(const char *text, size_t columns)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        size_t width = ops_text_width(ops_view(text, length));
+        if (width > columns)
+            fail_msg("%zu columns: %.*s", width, (int)length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+static void help_of_every_command_fits_80_columns_and_has_every_flag(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct ops_cli_command *commands = ops_cli_commands(&count);
+    for (size_t i = 0; i < count; i++) {
+        struct fake fake;
+        char line[64];
+        const struct ops_cli_flag *flag;
+        fake_init(&fake);
+        snprintf(line, sizeof line, "%s --help", commands[i].name);
+        assert_int_equal(fake_run(&fake, line), OPS_EXIT_DONE);
+        assert_fits(fake.out, 80);
+        for (size_t k = 0; (flag = ops_cli_flag_at(&commands[i], k)) != NULL; k++)
+            assert_has(fake.out, flag->name);
+        assert_true(ops_cli_flag_at(&commands[i], OPS_COMMAND_FLAGS_MAX) == NULL);
+        fake_release(&fake);
+    }
+}
+
+static void the_overview_names_every_command_variable_and_exit_code(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct ops_cli_command *commands = ops_cli_commands(&count);
+    struct fake fake;
+    fake_init(&fake);
+    assert_int_equal(fake_run(&fake, "--help"), OPS_EXIT_DONE);
+    assert_fits(fake.out, 80);
+    for (size_t i = 0; i < count; i++)
+        assert_has(fake.out, commands[i].name);
+    assert_golden("overview.txt", fake.out);
+    assert_int_equal(fake_run(&fake, "help vacuum-all"), OPS_EXIT_DONE);
+    assert_golden("vacuum-all.txt", fake.out);
+    fake_release(&fake);
+}
+
+/* Feeds text to a program and returns its exit status. */
+static int feed(const char *command, const char *text)
+{
+    FILE *pipe = popen(command, "w");
+    assert_non_null(pipe);
+    fputs(text, pipe);
+    return pclose(pipe);
+}
+
+static void the_completion_script_is_bash(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    assert_int_equal(fake_run(&fake, "completion bash"), OPS_EXIT_DONE);
+    assert_int_equal(feed("bash -n", fake.out), 0);
+    char script[64 * 1024];
+    snprintf(script, sizeof script,
+             "%s\ncheck() { COMP_WORDS=(\"${@:2}\") COMP_CWORD=$(($# - 2)); _g3nops; [[ \"${COMPREPLY[*]}\" == \"$1\" ]] || "
+             "{ echo \"${COMPREPLY[*]}\" >&2; exit 1; }; }\n"
+             "check 'vacuum-org vacuum-all vacuum-cancel vacuum-status' g3nops vacuum-\n"
+             "check '--dry-run' g3nops vacuum-all --dr\n"
+             "check 'active all' g3nops maintenance-list --status a\n"
+             "check 'bash' g3nops completion b\n"
+             "check '' g3nops vacuum-org --orgcode x\n",
+             fake.out);
+    assert_int_equal(feed("bash", script), 0);
+    fake_release(&fake);
+}
+
+static void the_manual_page_lints(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    assert_int_equal(fake_run(&fake, "man"), OPS_EXIT_DONE);
+    assert_has(fake.out, ".TH G3NOPS 1 \"2025-11-24\"");
+    if (system("command -v mandoc >/dev/null") == 0)
+        assert_int_equal(feed("mandoc -Tlint -W style >&2", fake.out), 0);
+    fake_release(&fake);
+}
+
+static const char *safe(const char *text)
+{
+    static char copy[256];
+    struct ops_buf buf;
+    ops_buf_init(&buf, 4096);
+    ops_text_append_safe(&buf, ops_view_of(text));
+    snprintf(copy, sizeof copy, "%s", ops_buf_text(&buf));
+    ops_buf_release(&buf);
+    return copy;
+}
+
+static void control_characters_are_escaped(void **state)
+{
+    (void)state;
+    assert_string_equal(safe("a\033[31mb\n\t\x7f"), "a\\x1b[31mb\\n\\t\\x7f");
+    assert_string_equal(safe("\xc2\x9b"
+                             "2J"),
+                        "\\x9b2J");
+    assert_string_equal(safe("\xe2\x80\xae"
+                             "cod"),
+                        "\\u202ecod");
+    assert_string_equal(safe("caf\xc3\xa9 \xe6\x97\xa5"), "café 日");
+    assert_string_equal(safe("\xff\xc3"), "\\xff\\xc3");
+    assert_string_equal(safe("\xc0\xaf \xed\xa0\x80"), "\\xc0\\xaf \\xed\\xa0\\x80");
+}
+
+static void what_the_service_says_does_not_steer_the_terminal(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "ping", "stat", "sweep", "vacuum-status", "audit-list", "maintenance-list", "maintenance-get --maintenance-id x"};
+    static const char *const answers[] = {
+        "{\"success\":true,\"data\":{\"status\":\"\\u001b]0;\",\"vacuum_id\":\"\\u001b[2J\",\"maintenance_id\":\"\\u009b\","
+        "\"description\":\"\\u001b\",\"orgcode\":\"\\u001b\",\"actor\":\"\\u001b\",\"next_token\":\"\\u001b\",\"\\u001b\":["
+        "\"\\u009b\"],"
+        "\"execute_at\":\"\\u001b\",\"error\":{\"tag\":\"\\u001b\",\"message\":\"\\u001b\"},\"items\":[{\"status\":"
+        "\"\\u001b\","
+        "\"type\":\"\\u001b\",\"at\":\"\\u001b\"}],\"targets\":[{\"name\":\"\\u001b\",\"status\":\"skipped\",\"skipped_"
+        "reason\":"
+        "\"\\u001b\"},{\"name\":\"\\u001b\",\"kind\":\"\\u001b\"}],\"updates\":[{\"at\":\"\\u001b\",\"text\":\"\\u001b\"}],"
+        "\"maintenance\":{\"status\":\"\\u001b\"}}}",
+        "{\"success\":false,\"error\":{\"minor\":{\"tag\":\"\\u001b\",\"message\":{\"en_US\":\"\\u001b\"}},\"details\":{"
+        "\"\\u001b\":"
+        "[\"\\u009b\"],\"b\":\"\\u001b\"}}}",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        for (size_t k = 0; k < 2; k++) {
+            struct fake fake;
+            fake_init(&fake);
+            fake_answer(&fake, OPS_OK, 200, answers[k]);
+            fake_run(&fake, lines[i]);
+            assert_lacks(fake.out, "\033");
+            assert_lacks(fake.err, "\033");
+            assert_lacks(fake.out, "\xc2\x9b");
+            assert_lacks(fake.err, "\xc2\x9b");
+            fake_release(&fake);
+        }
+    }
+}
+
+static void tables_align_by_width_not_by_bytes(void **state)
+{
+    (void)state;
+    static const struct ops_table_column columns[] = {
+        {.title = "NAME", .flexible = true}, {.title = "N", .right = true}, {.title = "LAST"}};
+    struct ops_table table;
+    struct ops_buf buf;
+    struct ops_style narrow = {.columns = 26};
+    ops_table_init(&table, columns, 3);
+    ops_buf_init(&buf, 4096);
+    ops_table_add(&table, "café");
+    ops_table_add_number(&table, 1234567);
+    ops_table_add(&table, "a");
+    ops_table_add(&table, "日本語の名前");
+    ops_table_add_number(&table, -5);
+    ops_table_add(&table, NULL);
+    assert_int_equal(ops_table_write(&table, &plain, &buf), OPS_OK);
+    assert_string_equal(ops_buf_text(&buf), "  NAME                  N  LAST\n"
+                                            "  café          1,234,567  a\n"
+                                            "  日本語の名前         -5\n");
+    ops_buf_clear(&buf);
+    assert_int_equal(ops_table_write(&table, &narrow, &buf), OPS_OK);
+    assert_string_equal(ops_buf_text(&buf), "  NAME              N  LAST\n"
+                                            "  café      1,234,567  a\n"
+                                            "  日本語…          -5\n");
+    ops_buf_release(&buf);
+    ops_table_release(&table);
+}
+
+static void numbers_and_times_read_well(void **state)
+{
+    (void)state;
+    char text[OPS_HUMAN_SIZE];
+    assert_string_equal(ops_human_number(0, text), "0");
+    assert_string_equal(ops_human_number(999, text), "999");
+    assert_string_equal(ops_human_number(-1000, text), "-1,000");
+    assert_string_equal(ops_human_number(INT64_MIN, text), "-9,223,372,036,854,775,808");
+    assert_string_equal(ops_human_bytes(999, text), "999 B");
+    assert_string_equal(ops_human_bytes(999999, text), "1.0 MB");
+    assert_string_equal(ops_human_bytes(INT64_MAX, text), "9.2 EB");
+    assert_string_equal(ops_human_duration(59, text), "59s");
+    assert_string_equal(ops_human_duration(252, text), "4m 12s");
+    assert_string_equal(ops_human_duration(3600, text), "1h");
+    assert_string_equal(ops_human_duration(90061, text), "1d 1h");
+    assert_string_equal(ops_human_countdown(252, text), "4:12");
+    struct ops_buf buf;
+    ops_buf_init(&buf, 4096);
+    ops_human_append_instant(&buf, "2025-11-24T03:47:05Z", FAKE_NOW_MS);
+    assert_string_equal(ops_buf_text(&buf), "2025-11-24 03:47:05Z (in 4m 12s)");
+    ops_buf_release(&buf);
+}
+
+#define VACUUM_DONE                                                                                                         \
+    "{\"success\":true,\"data\":{\"vacuum_id\":\"01JDE9Q3F0V8M4T6XK2R7W5N1B\",\"type\":\"org\",\"orgcode\":\"acme\",\"dry_" \
+    "run\":false,"                                                                                                          \
+    "\"status\":\"failed\",\"requested_at\":\"2025-11-24T03:30:00Z\",\"execute_at\":\"2025-11-24T03:35:00Z\",\"started_"    \
+    "at\":"                                                                                                                 \
+    "\"2025-11-24T03:35:00Z\",\"finished_at\":\"2025-11-24T03:39:12Z\",\"actor\":\"alice\",\"reason\":\"left "              \
+    "us\",\"targets\":["                                                                                                    \
+    "{\"service\":\"pvm\",\"kind\":\"table\",\"name\":\"pvm_main\",\"status\":\"completed\",\"matched\":1234567,"           \
+    "\"deleted\":1234567,"                                                                                                  \
+    "\"failed\":0,\"protected\":0},"                                                                                        \
+    "{\"service\":\"pvm\",\"kind\":\"bucket\",\"name\":\"pvm-data\",\"status\":\"failed\",\"matched\":12,\"deleted\":9,"    \
+    "\"failed\":1,"                                                                                                         \
+    "\"protected\":2,\"bytes\":1234567},"                                                                                   \
+    "{\"service\":\"uas\",\"kind\":\"table\",\"name\":\"uas_users\",\"status\":\"skipped\",\"skipped_reason\":\"users are " \
+    "kept\"},"                                                                                                              \
+    "{\"service\":\"\",\"kind\":\"table\",\"name\":\"old_stuff\",\"status\":\"unclassified\"}],"                            \
+    "\"totals\":{\"targets\":2,\"matched\":1234579,\"deleted\":1234576,\"failed\":1,\"protected\":2,\"bytes\":1234567},"    \
+    "\"error\":{\"tag\":\"records-remain\",\"message\":\"1 record is still there.\"},\"revision\":9}}"
+
+static void a_vacuum_record_is_shown_whole(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, VACUUM_DONE);
+    assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
+    assert_golden("vacuum.txt", fake.out);
+    fake_release(&fake);
+}
+
+static void a_record_says_what_to_do_next(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer, *words;
+    } cases[] = {
+        {"{\"success\":true,\"data\":{\"vacuum_id\":\"V\",\"status\":\"pending\"}}",
+         "\nFollow it: g3nops vacuum-status --watch --vacuum-id V\nCancel it: g3nops vacuum-cancel --vacuum-id V\n"},
+        {"{\"success\":true,\"data\":{\"vacuum_id\":\"V\",\"status\":\"running\"}}",
+         "\nFollow it: g3nops vacuum-status --watch --vacuum-id V\n"},
+        {"{\"success\":true,\"data\":{\"status\":\"completed\",\"dry_run\":true,\"orgcode\":\"acme\",\"plan_sha256\":\"5c\"}"
+         "}",
+         "  g3nops vacuum-org --orgcode acme --plan-sha256 5c\n"},
+        {"{\"success\":true,\"data\":{\"status\":\"completed\",\"dry_run\":true,\"plan_sha256\":\"5c\"}}",
+         "  g3nops vacuum-all --plan-sha256 5c\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, cases[i].answer);
+        assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
+        assert_has(fake.out, cases[i].words);
+        fake_release(&fake);
+    }
+}
+
+static void windows_are_shown_as_a_card_and_as_a_list(void **state)
+{
+    (void)state;
+#define MEMBERS                                                                                                             \
+    "{\"maintenance_id\":\"01JDE9Q3F0V8M4T6XK2R7W5N1B\",\"status\":\"active\",\"description\":\"Move to new disks\","       \
+    "\"estimated_duration_seconds\":5400,\"scheduled_start_utc\":\"2025-11-24T03:30:00Z\",\"started_at\":\"2025-11-24T03:"  \
+    "30:02Z\","                                                                                                             \
+    "\"started_by\":\"sweep\",\"updates\":[{\"at\":\"2025-11-24T03:40:00Z\",\"text\":\"half\\ndone\"}],\"revision\":3}"
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":" MEMBERS "}");
+    fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":{\"items\":[" MEMBERS "],\"next_token\":\"abc\"}}");
+    assert_int_equal(fake_run(&fake, "maintenance-get --maintenance-id x"), OPS_EXIT_DONE);
+    assert_golden("window.txt", fake.out);
+    assert_int_equal(fake_run(&fake, "maintenance-list"), OPS_EXIT_DONE);
+    assert_golden("windows.txt", fake.out);
+    fake_release(&fake);
+}
+
+static void colours_are_for_terminals_that_want_them(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":{\"status\":\"ok\",\"maintenance\":null}}");
+    fake.out_terminal = true;
+    assert_int_equal(fake_run(&fake, "ping"), OPS_EXIT_DONE);
+    assert_has(fake.out, "\033[32mok\033[0m");
+    assert_int_equal(fake_run(&fake, "ping --no-color"), OPS_EXIT_DONE);
+    assert_lacks(fake.out, "\033");
+    setenv("NO_COLOR", "1", 1);
+    assert_int_equal(fake_run(&fake, "ping"), OPS_EXIT_DONE);
+    assert_lacks(fake.out, "\033");
+    unsetenv("NO_COLOR");
+    fake.out_terminal = false;
+    assert_int_equal(fake_run(&fake, "ping"), OPS_EXIT_DONE);
+    assert_lacks(fake.out, "\033");
+    fake_release(&fake);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help_of_every_command_fits_80_columns_and_has_every_flag),
+        cmocka_unit_test(the_overview_names_every_command_variable_and_exit_code),
+        cmocka_unit_test(the_completion_script_is_bash),
+        cmocka_unit_test(the_manual_page_lints),
+        cmocka_unit_test(control_characters_are_escaped),
+        cmocka_unit_test(what_the_service_says_does_not_steer_the_terminal),
+        cmocka_unit_test(tables_align_by_width_not_by_bytes),
+        cmocka_unit_test(numbers_and_times_read_well),
+        cmocka_unit_test(a_vacuum_record_is_shown_whole),
+        cmocka_unit_test(a_record_says_what_to_do_next),
+        cmocka_unit_test(windows_are_shown_as_a_card_and_as_a_list),
+        cmocka_unit_test(colours_are_for_terminals_that_want_them),
+    };
+    setlocale(LC_CTYPE, "C.UTF-8");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
