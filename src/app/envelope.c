@@ -2,16 +2,23 @@
 
 #include "base/json.h"
 
+/* What JSON writes otherwise than it stands: RFC 8259 section 7. */
+static bool needs_escape(unsigned char c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
 void ops_envelope_text(struct ops_buf *body, const char *text)
 {
     ops_buf_append_char(body, '"');
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            ops_buf_append_char(body, '\\');
-        if (*c < 0x20)
-            ops_buf_append_format(body, "\\u%04x", *c);
-        else
-            ops_buf_append_char(body, (char)*c);
+    for (const char *at = text; *at;) {
+        size_t plain = 0;
+        while (at[plain] && !needs_escape((unsigned char)at[plain]))
+            plain++;
+        ops_buf_append(body, at, plain);
+        at += plain;
+        if (*at)
+            ops_buf_append_format(body, "\\u%04x", (unsigned char)*at++);
     }
     ops_buf_append_char(body, '"');
 }
@@ -34,7 +41,11 @@ static void optional_member(struct ops_buf *body, const char *name, const char *
 
 static void append_build(struct ops_buf *body, const struct ops_build *build)
 {
-    ops_buf_append_format(body, "\"build\":{\"build_major\":%d,\"build_minor\":%d,", build->major, build->minor);
+    ops_buf_append_text(body, "\"build\":{\"build_major\":");
+    ops_buf_append_integer(body, build->major);
+    ops_buf_append_text(body, ",\"build_minor\":");
+    ops_buf_append_integer(body, build->minor);
+    ops_buf_append_char(body, ',');
     member(body, "build_id", build->id);
     ops_buf_append_char(body, '}');
 }
@@ -43,8 +54,10 @@ static void append_tail(struct ops_buf *body, const struct ops_build *build, con
 {
     char now[OPS_INSTANT_TEXT_SIZE];
     ops_instant_format(envelope->now_ms, now);
-    if (envelope->revision)
-        ops_buf_append_format(body, ",\"revision\":%" JSON_INTEGER_FORMAT, envelope->revision);
+    if (envelope->revision) {
+        ops_buf_append_text(body, ",\"revision\":");
+        ops_buf_append_integer(body, envelope->revision);
+    }
     ops_buf_append_char(body, ',');
     append_build(body, build);
     ops_buf_append_text(body, ",\"stats\":{");
@@ -53,7 +66,9 @@ static void append_tail(struct ops_buf *body, const struct ops_build *build, con
     member(body, "request_id", envelope->request_id);
     ops_buf_append_char(body, ',');
     member(body, "timestamp_utc", now);
-    ops_buf_append_format(body, ",\"latency_ms\":%lld,", (long long)envelope->latency_ms);
+    ops_buf_append_text(body, ",\"latency_ms\":");
+    ops_buf_append_integer(body, envelope->latency_ms);
+    ops_buf_append_char(body, ',');
     append_build(body, build);
     optional_member(body, "session_fingerprint", envelope->session_fingerprint);
     optional_member(body, "actor", envelope->actor);

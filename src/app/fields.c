@@ -63,7 +63,9 @@ static bool all_of(struct ops_view text, const char *set)
 static bool one_of(const char *choices, const char *text)
 {
     size_t length = strlen(text);
-    for (const char *at = choices; length > 0 && at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+    if (length == 0 || strchr(text, '|'))
+        return false;
+    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
         if (strncmp(at, text, length) == 0 && (at[length] == '|' || at[length] == '\0'))
             return true;
     return false;
@@ -183,8 +185,8 @@ static enum ops_status check_required(const struct ops_operation *operation, con
 enum ops_status ops_fields_read(const struct ops_operation *operation, const json_t *input, bool from_query,
                                 json_t **ret_input, struct ops_error *error)
 {
-    json_t *read = json_object();
-    enum ops_status status = read ? OPS_OK : OPS_NO_MEMORY;
+    json_t *read = input ? json_object() : NULL;
+    enum ops_status status = input && !read ? OPS_NO_MEMORY : OPS_OK;
     const char *name;
     json_t *value;
     /* jansson's iterator takes a plain pointer, and changes nothing. */
@@ -192,6 +194,8 @@ enum ops_status ops_fields_read(const struct ops_operation *operation, const jso
         const struct ops_field *field = find_field(operation, name);
         if (status == OPS_OK && !field)
             status = refuse_unknown(operation, name, error);
+        else if (status == OPS_OK && from_query && field == &session_field)
+            status = OPS_CREDENTIAL_IN_QUERY;
         else if (status == OPS_OK && !json_is_null(value))
             status = read_value(field, value, from_query, read, error);
     }

@@ -76,23 +76,39 @@ void ops_buf_append_char(struct ops_buf *buf, char c)
     ops_buf_append(buf, &c, 1);
 }
 
+/* Most texts fit the room that is there, and then are written once. */
 void ops_buf_append_format(struct ops_buf *buf, const char *format, ...)
 {
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (length < 0) {
-        if (buf->status == OPS_OK)
-            buf->status = OPS_LIMIT;
+    if (!buf_reserve(buf, 0))
         return;
-    }
-    if (!buf_reserve(buf, (size_t)length))
-        return;
+    size_t room = buf->capacity - buf->length;
+    va_list args, again;
     va_start(args, format);
-    (void)vsnprintf(buf->data + buf->length, (size_t)length + 1, format, args);
+    va_copy(again, args);
+    int length = vsnprintf(buf->data + buf->length, room, format, args);
     va_end(args);
-    buf->length += (size_t)length;
+    if (length < 0)
+        buf->status = OPS_LIMIT;
+    else if (buf_reserve(buf, (size_t)length) && (size_t)length >= room)
+        (void)vsnprintf(buf->data + buf->length, (size_t)length + 1, format, again);
+    va_end(again);
+    if (buf->status == OPS_OK)
+        buf->length += (size_t)length;
+    else
+        buf->data[buf->length] = '\0';
+}
+
+void ops_buf_append_integer(struct ops_buf *buf, int64_t number)
+{
+    char digits[20]; /* INT64_MIN has 19, and its sign */
+    char *at = digits + sizeof digits;
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        *--at = '-';
+    ops_buf_append(buf, at, (size_t)(digits + sizeof digits - at));
 }
 
 enum ops_status ops_buf_status(const struct ops_buf *buf)

@@ -29,6 +29,7 @@ void ops_buf_append(struct ops_buf *buf, const void *bytes, size_t length);
 void ops_buf_append_text(struct ops_buf *buf, const char *text);
 void ops_buf_append_view(struct ops_buf *buf, struct ops_view view);
 void ops_buf_append_char(struct ops_buf *buf, char c);
+void ops_buf_append_integer(struct ops_buf *buf, int64_t number);
 void ops_buf_append_format(struct ops_buf *buf, const char *format, ...) OPS_PRINTF(2, 3);
 
 /* OPS_OK, OPS_LIMIT or OPS_NO_MEMORY: the first failure since init or clear. */

@@ -120,6 +120,16 @@ enum ops_status ops_json_instant(const json_t *object, const char *name, int64_t
     return text && ops_instant_parse(ops_view_of(text), ret_at_ms) == OPS_OK ? OPS_OK : OPS_CORRUPT;
 }
 
+json_t *ops_json_copy(const json_t *value)
+{
+    size_t failures_before = ops_mem_failure_count();
+    json_t *copy = json_deep_copy(value);
+    if (ops_mem_failure_count() == failures_before)
+        return copy;
+    json_decref(copy);
+    return NULL;
+}
+
 json_t *ops_json_any_text(struct ops_view bytes)
 {
     size_t failures_before = ops_mem_failure_count();

@@ -37,6 +37,9 @@ enum ops_status ops_json_set_instant(json_t *object, const char *name, int64_t a
 /* The instant that a member holds, or OPS_CORRUPT. */
 enum ops_status ops_json_instant(const json_t *object, const char *name, int64_t *ret_at_ms) OPS_MUST_USE;
 
+/* A deep copy; NULL when there is no memory. jansson's own may leave members out then. */
+json_t *ops_json_copy(const json_t *value);
+
 /* A JSON string of any bytes: what is not UTF-8 becomes '?'. NULL when there is no memory. */
 json_t *ops_json_any_text(struct ops_view bytes);
 
