@@ -201,6 +201,17 @@ static void progress_gives_percent_and_time_left_of_a_known_total(void **state)
     assert_int_equal(view.left_seconds, 0);
 }
 
+static void what_the_dry_run_found_is_the_total(void **state)
+{
+    (void)state;
+    json_t *vacuum = json_pack("{s:b, s:i, s:{s:i, s:i, s:i}}", "dry_run", 0, "expected_records", 400, "totals", "deleted", 90,
+                               "failed", 10, "protected", 7);
+    struct ops_progress_look look = ops_progress_look_at(vacuum, 5);
+    assert_int_equal(look.handled, 100);
+    assert_int_equal(look.total, 400);
+    json_decref(vacuum);
+}
+
 static void a_total_that_is_too_small_is_no_total(void **state)
 {
     (void)state;
@@ -256,6 +267,7 @@ int main(void)
         cmocka_unit_test(a_refusal_while_watching_is_exit_1),
         cmocka_unit_test(progress_knows_nothing_after_one_look),
         cmocka_unit_test(progress_gives_percent_and_time_left_of_a_known_total),
+        cmocka_unit_test(what_the_dry_run_found_is_the_total),
         cmocka_unit_test(a_total_that_is_too_small_is_no_total),
         cmocka_unit_test(the_rate_is_that_of_the_last_looks),
         cmocka_unit_test(counts_that_go_back_start_the_rate_anew),

@@ -158,9 +158,9 @@ static const struct ops_cli_flag session_create_flags[] = {
 };
 
 static const struct ops_cli_flag demo_data_flags[] = {
-    {.name = "--orgs", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .min = 1, .max = NUMBER_MAX, .help = "organisations"},
-    {.name = "--rows", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .max = NUMBER_MAX, .help = "rows in each table"},
-    {.name = "--objects", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .max = NUMBER_MAX, .help = "objects in each bucket"},
+    {.name = "--orgs", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .min = 1, .max = NUMBER_MAX, .help = "organisations (default: 5)"},
+    {.name = "--rows", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .max = NUMBER_MAX, .help = "rows, over all tables (default: 200000)"},
+    {.name = "--objects", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .max = NUMBER_MAX, .help = "objects, over all buckets (default: 5000)"},
     END,
 };
 

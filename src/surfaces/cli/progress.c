@@ -28,13 +28,12 @@ struct ops_progress_view ops_progress_note(struct ops_progress *progress, const 
 struct ops_progress_look ops_progress_look_at(const json_t *vacuum, int64_t monotonic_ms)
 {
     const json_t *totals = json_object_get(vacuum, "totals");
-    json_int_t gone = ops_json_integer(totals, "deleted", 0) + ops_json_integer(totals, "failed", 0) +
-                      ops_json_integer(totals, "protected", 0);
+    json_int_t gone = ops_json_integer(totals, "deleted", 0) + ops_json_integer(totals, "failed", 0);
     bool dry_run = ops_json_flag(vacuum, "dry_run", false);
     return (struct ops_progress_look){
         .at_ms = monotonic_ms,
         .handled = dry_run ? ops_json_integer(totals, "matched", 0) : gone,
-        .total = ops_json_integer(totals, "total", -1),
+        .total = ops_json_integer(vacuum, "expected_records", -1),
     };
 }
 

@@ -10,7 +10,7 @@
 struct ops_progress_look {
     int64_t at_ms;   /* monotonic */
     int64_t handled; /* records that need no more work: read (dry run), or deleted, failed or protected */
-    int64_t total;   /* how many there are; -1: not known */
+    int64_t total;   /* how many the latest dry run of the same plan found; -1: there was none */
 };
 
 enum { OPS_PROGRESS_LOOKS = 16 }; /* the rate is over as many: some seconds, so that it is calm but not stale */

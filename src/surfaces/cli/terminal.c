@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -22,8 +23,9 @@ static int system_columns(struct ops_terminal *self, enum ops_stream stream)
     return ioctl((int)stream, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-/* A question without echo must give the terminal back whatever signal comes. The handler only notes the signal; read is
- * interrupted by it (no SA_RESTART), the terminal is restored, and the signal is raised again with its own disposition. */
+/* A question without echo must give the terminal back whatever signal comes. The handler only notes the signal. The signals
+ * are blocked but for the instant of ppoll, which they end: one that comes just before the wait is not lost. Then the
+ * terminal is restored, and the signal is raised again with its own disposition. */
 static volatile sig_atomic_t caught_signal;
 
 static void note_signal(int number)
@@ -34,19 +36,32 @@ static void note_signal(int number)
 static const int question_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 enum { QUESTION_SIGNALS = sizeof question_signals / sizeof question_signals[0] };
 
-static void catch_signals(struct sigaction old[static QUESTION_SIGNALS])
+/* How signals were treated before the question. */
+struct signals {
+    struct sigaction actions[QUESTION_SIGNALS];
+    sigset_t mask;
+};
+
+static void catch_signals(struct signals *ret_before)
 {
     struct sigaction action = {.sa_handler = note_signal};
+    sigset_t blocked;
     (void)sigemptyset(&action.sa_mask);
+    (void)sigemptyset(&blocked);
+    for (size_t i = 0; i < QUESTION_SIGNALS; i++)
+        (void)sigaddset(&blocked, question_signals[i]);
+    (void)pthread_sigmask(SIG_BLOCK, &blocked, &ret_before->mask);
     caught_signal = 0;
     for (size_t i = 0; i < QUESTION_SIGNALS; i++)
-        (void)sigaction(question_signals[i], &action, &old[i]);
+        (void)sigaction(question_signals[i], &action, &ret_before->actions[i]);
 }
 
-static void release_signals(const struct sigaction old[static QUESTION_SIGNALS])
+/* Dispositions first: a signal that is pending still acts as it would have without us. */
+static void release_signals(const struct signals *before)
 {
     for (size_t i = 0; i < QUESTION_SIGNALS; i++)
-        (void)sigaction(question_signals[i], &old[i], NULL);
+        (void)sigaction(question_signals[i], &before->actions[i], NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &before->mask, NULL);
 }
 
 static bool write_whole(int fd, const char *text, size_t length)
@@ -62,12 +77,15 @@ static bool write_whole(int fd, const char *text, size_t length)
 }
 
 /* Byte by byte: the rest of the line must not stay behind in a buffer that nobody cleanses. */
-static enum ops_status read_line(int fd, char *answer, size_t size)
+static enum ops_status read_line(int fd, const sigset_t *waiting_mask, char *answer, size_t size)
 {
     size_t length = 0;
     bool fits = true;
     for (;;) {
         char c;
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        if (ppoll(&ready, 1, NULL, waiting_mask) < 0)
+            return OPS_IO_ERROR;
         ssize_t count = read(fd, &c, 1);
         if (count < 0 || (count == 0 && length == 0))
             return OPS_IO_ERROR;
@@ -82,7 +100,7 @@ static enum ops_status read_line(int fd, char *answer, size_t size)
     return fits ? OPS_OK : OPS_LIMIT;
 }
 
-static enum ops_status ask_on(int fd, const char *prompt, bool echo, char *answer, size_t size)
+static enum ops_status ask_on(int fd, const sigset_t *waiting_mask, const char *prompt, bool echo, char *answer, size_t size)
 {
     struct termios before;
     if (tcgetattr(fd, &before) != 0)
@@ -91,7 +109,8 @@ static enum ops_status ask_on(int fd, const char *prompt, bool echo, char *answe
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
     if (!echo && tcsetattr(fd, TCSAFLUSH, &quiet) != 0)
         return OPS_IO_ERROR;
-    enum ops_status status = write_whole(fd, prompt, strlen(prompt)) ? read_line(fd, answer, size) : OPS_IO_ERROR;
+    enum ops_status status =
+        write_whole(fd, prompt, strlen(prompt)) ? read_line(fd, waiting_mask, answer, size) : OPS_IO_ERROR;
     if (!echo) {
         (void)tcsetattr(fd, TCSAFLUSH, &before);
         (void)write_whole(fd, "\n", 1);
@@ -108,10 +127,10 @@ static enum ops_status system_ask(struct ops_terminal *self, const char *prompt,
         return ops_fail(error, OPS_UNREACHABLE, "There is no terminal to ask on.");
     enum ops_status status;
     do {
-        struct sigaction old[QUESTION_SIGNALS];
-        catch_signals(old);
-        status = ask_on(fd, prompt, echo, answer, size);
-        release_signals(old);
+        struct signals before;
+        catch_signals(&before);
+        status = ask_on(fd, &before.mask, prompt, echo, answer, size);
+        release_signals(&before);
         if (caught_signal)
             (void)raise(caught_signal);
     } while (caught_signal == SIGTSTP); /* stopped, and back again: the question is still open */
