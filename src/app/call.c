@@ -94,10 +94,21 @@ static enum ops_status check_session(struct ops_call_context *context, const str
     return status;
 }
 
+/* The code has done its work: neither a core dump nor a later reader of this memory should find it. */
+static void forget_secret(struct ops_call_context *context)
+{
+    json_t *code = json_object_get(context->input, "secret_code");
+    if (code)
+        explicit_bzero((char *)(uintptr_t)json_string_value(code), json_string_length(code));
+}
+
 static enum ops_status check_secret(struct ops_call_context *context)
 {
-    return ops_secret_authorise(context->app, ops_input_text(context, "secret_code"), ops_input_text(context, "actor"),
-                                context->operation->name, &context->error);
+    enum ops_status status =
+        ops_secret_authorise(context->app, ops_input_text(context, "secret_code"), ops_input_text(context, "actor"),
+                             context->operation->name, &context->error);
+    forget_secret(context);
+    return status;
 }
 
 static enum ops_status check_access(struct ops_call_context *context, const struct ops_call *call)

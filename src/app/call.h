@@ -63,7 +63,7 @@ const struct ops_field *ops_operator_fields(void);
 
 struct ops_call {
     const struct ops_operation *operation;
-    json_t *input;                /* object or NULL for none; borrowed */
+    json_t *input;                /* object or NULL for none; borrowed, but its secret_code is overwritten once checked */
     bool from_query;              /* values are texts and are read as the field's type */
     struct ops_view session_guid; /* from the header; empty for none (a POST body's session_guid is found in input) */
 };

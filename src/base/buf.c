@@ -18,6 +18,13 @@ void ops_buf_release(struct ops_buf *buf)
     ops_buf_init(buf, buf->limit_bytes);
 }
 
+void ops_buf_wipe(struct ops_buf *buf)
+{
+    if (buf->data)
+        explicit_bzero(buf->data, buf->capacity);
+    ops_buf_release(buf);
+}
+
 void ops_buf_clear(struct ops_buf *buf)
 {
     buf->length = 0;

@@ -23,6 +23,7 @@ struct ops_buf {
 /* Allocates nothing. limit_bytes is the largest length that the buffer may ever have. */
 void ops_buf_init(struct ops_buf *buf, size_t limit_bytes);
 void ops_buf_release(struct ops_buf *buf); /* leaves it as after init */
+void ops_buf_wipe(struct ops_buf *buf);    /* likewise, and overwrites what was in it: for secrets */
 void ops_buf_clear(struct ops_buf *buf);   /* length 0, failure forgotten, memory kept */
 
 void ops_buf_append(struct ops_buf *buf, const void *bytes, size_t length);

@@ -66,7 +66,7 @@ static const struct ops_cli_flag serve_flags[] = {
     PATH("--tls-cert", "FILE", "certificate for TLS on the HTTP surface; with --tls-key"),
     PATH("--tls-key", "FILE", "its private key"),
     TEXT("--usm-url", "URL", NULL, "check sessions with USM at this URL"),
-    {.name = "--workers", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .min = 1, .max = 64, .help = "vacuum workers"},
+    {.name = "--workers", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .min = 1, .max = 64, .help = "vacuum workers, 1 to 64 (default: 2)"},
     CHOICE("--log-level", "LEVEL", "error|info|debug", NULL, "error, info or debug (default: info)"),
     END,
 };
@@ -153,7 +153,7 @@ static const struct ops_cli_flag secret_set_flags[] = {
 static const struct ops_cli_flag session_create_flags[] = {
     NEEDED("--user", "U", NULL, "whose session it is"),
     {.name = "--ttl", .placeholder = "SECONDS", .kind = OPS_FLAG_INTEGER, .min = 1, .max = NUMBER_MAX,
-     .help = "how long it lasts"},
+     .help = "how long it lasts (default: 28800, eight hours)"},
     END,
 };
 

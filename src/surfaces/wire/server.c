@@ -252,7 +252,7 @@ static enum MHD_Result collect(struct body *body, const char *bytes, size_t leng
     if (ops_buf_status(&body->bytes) == OPS_OK)
         return MHD_YES;
     body->status = ops_buf_status(&body->bytes) == OPS_LIMIT ? OPS_PAYLOAD_TOO_LARGE : OPS_NO_MEMORY;
-    ops_buf_release(&body->bytes);
+    ops_buf_wipe(&body->bytes);
     return MHD_YES;
 }
 
@@ -289,7 +289,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
         return;
     *state = NULL;
     if (body != &no_body) {
-        ops_buf_release(&body->bytes);
+        ops_buf_wipe(&body->bytes);
         ops_mem_free(body);
     }
     atomic_fetch_sub_explicit(&server->under_way, 1, memory_order_release);
@@ -382,17 +382,14 @@ void ops_wire_server_stop(struct ops_wire_server *server)
     if (!server)
         return;
     atomic_store(&server->stopping, true);
-    int listen_fd = MHD_quiesce_daemon(server->daemon);
-    if (listen_fd >= 0)
-        (void)shutdown(listen_fd, SHUT_RDWR); /* who comes now is refused at once, rather than after a silence */
+    /* MHD_quiesce_daemon is no help here: it and the threads of the pool both take the listening socket out of a thread's
+     * epoll set, and whoever comes second ends the process (0.9.75). Who still comes is answered and told to close. */
     for (int waited_ms = 0; waited_ms < OPS_WIRE_DRAIN_MAX_MS; waited_ms += DRAIN_NAP_MS) {
         if (atomic_load_explicit(&server->under_way, memory_order_acquire) == 0)
             break;
         nap();
     }
-    MHD_stop_daemon(server->daemon); /* joins the threads, which free their replies as they end */
-    if (listen_fd >= 0)
-        (void)close(listen_fd);                  /* nothing was written to it */
+    MHD_stop_daemon(server->daemon); /* joins the threads, which free their replies as they end, and closes the socket */
     (void)pthread_key_delete(server->reply_key); /* it exists */
     ops_mem_free(server);
 }
