@@ -136,7 +136,6 @@ static int finish(struct ops_cli *cli, const struct check *check, struct ops_err
         (void)ops_fail(error, OPS_INVALID_FIELD, "%lld of the manifest's targets can't be used as it says.",
                        (long long)check->broken);
         ops_error_detail_integer(error, "broken", check->broken);
-        ops_error_detail_json(error, "targets", json_incref(check->targets));
         return ops_cli_fail(cli, OPS_INVALID_FIELD, error);
     }
     return ops_cli_done(cli,

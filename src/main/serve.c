@@ -39,7 +39,9 @@ struct serving {
     struct ops_http_server *http;
     struct ops_invoke_server *invoke;
     struct ops_threads *threads;
-    char http_address[ADDRESS_SIZE]; /* "http://127.0.0.1:8080" */
+    /* As --endpoint takes them. */
+    char http_address[ADDRESS_SIZE];   /* "http://127.0.0.1:8080" */
+    char invoke_address[ADDRESS_SIZE]; /* "unix:/path" or "http://127.0.0.1:9001" */
     char endpoints_path[PATH_TEXT_MAX];
 };
 
@@ -132,7 +134,13 @@ static enum ops_status start_invoke(struct ops_cli *cli, struct serving *serving
     (void)snprintf(socket, sizeof socket, "unix:%.4000s/invoke.sock", serving->engine.data_dir);
     const char *listen = ops_cli_text(cli, "--invoke-listen");
     const struct ops_invoke_config config = {.listen = listen ? listen : socket, .threads = SLOW_SURFACE_THREADS};
-    return ops_invoke_server_start(serving->engine.app, &config, &serving->invoke, error);
+    enum ops_status status = ops_invoke_server_start(serving->engine.app, &config, &serving->invoke, error);
+    if (status != OPS_OK)
+        return status;
+    const char *address = ops_invoke_server_address(serving->invoke);
+    bool is_unix = strncmp(address, "unix:", strlen("unix:")) == 0;
+    (void)snprintf(serving->invoke_address, sizeof serving->invoke_address, "%s%.480s", is_unix ? "" : "http://", address);
+    return OPS_OK;
 }
 
 /* <data>/serve.json tells the other commands where this serve listens. Without it they try the defaults. */
@@ -142,7 +150,7 @@ static void write_endpoints(struct serving *serving)
     (void)snprintf(serving->endpoints_path, sizeof serving->endpoints_path, "%.4000s/serve.json", serving->engine.data_dir);
     (void)snprintf(partial, sizeof partial, "%.4000s/serve.json.new", serving->engine.data_dir);
     json_t *endpoints = json_pack("{s:s, s:s, s:I}", "http", serving->http_address, "invoke",
-                                  ops_invoke_server_address(serving->invoke), "pid", (json_int_t)getpid());
+                                  serving->invoke_address, "pid", (json_int_t)getpid());
     if (!endpoints || json_dump_file(endpoints, partial, JSON_COMPACT) != 0 ||
         rename(partial, serving->endpoints_path) != 0)
         report("serve.json could not be written; other commands will need --endpoint");
@@ -194,7 +202,7 @@ int ops_command_serve(struct ops_cli *cli, void *context)
     int code = OPS_EXIT_DONE;
     if (status == OPS_OK) {
         write_endpoints(&serving);
-        (void)fprintf(stderr, "ready http=%s invoke=%s\n", serving.http_address, ops_invoke_server_address(serving.invoke));
+        (void)fprintf(stderr, "ready http=%s invoke=%s\n", serving.http_address, serving.invoke_address);
         int signal_number;
         (void)sigwait(&ends, &signal_number);
     } else {

@@ -33,7 +33,7 @@ static const struct hint hints[] = {
     {"maintenance-already-active", "end it with 'g3nops maintenance-end'"},
     {"maintenance-not-found", "list windows with 'g3nops maintenance-list --status all'"},
     {"maintenance-not-scheduled", "look at it with 'g3nops maintenance-get --maintenance-id {maintenance_id}'"},
-    {"maintenance-not-active", "start it with 'g3nops maintenance-start --maintenance-id {maintenance_id}'"},
+    {"maintenance-not-active", "only an active window can be ended or posted to; see 'g3nops maintenance-list --status all'"},
     {"no-active-maintenance", "list windows with 'g3nops maintenance-list', start one with 'g3nops maintenance-start'"},
     {"revision-conflict", "look at the record again, then repeat with --expected-revision {revision}"},
     {"start-not-in-future", "give --start a later instant, in UTC with a Z or with an offset"},
@@ -44,7 +44,6 @@ static const struct hint hints[] = {
     {"outcome-unknown", "look whether it was done before you try again"},
     {"write-conflict", "nothing was changed; try again"},
     {"payload-too-large", "shorten the longest text"},
-    {"io-error", "check that the file exists and that this user may use it"},
 };
 
 /* The detail that names stand for, as text in scratch; NULL when there is none. */
