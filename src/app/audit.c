@@ -29,6 +29,18 @@ static enum ops_status follow_page(struct ops_audit_head *head, const json_t *re
     return OPS_OK;
 }
 
+/* A record that was moved to another key is whole, but the next one to be written would find its place taken. */
+static enum ops_status check_place(const struct ops_audit_head *head, const struct ops_store_page *page,
+                                   struct ops_error *error)
+{
+    char sk[OPS_STORE_KEY_SIZE];
+    (void)snprintf(sk, sizeof sk, OPS_SK_AUDIT_FORMAT, head->seq);
+    if (json_array_size(page->docs) == 0 || strcmp(page->last_sk, sk) == 0)
+        return OPS_OK;
+    return ops_fail(error, OPS_CORRUPT, "Audit record %" JSON_INTEGER_FORMAT " is not at its place but at '%s'.", head->seq,
+                    page->last_sk);
+}
+
 static enum ops_status query_after(struct ops_app *app, json_int_t seq, size_t limit, struct ops_store_page *ret_page,
                                    struct ops_error *error)
 {
@@ -60,6 +72,17 @@ static enum ops_status compare_head(const struct ops_audit_head *known, const st
     return OPS_OK;
 }
 
+/* A record and the head that tells of it are written together: a head that was read after the records can't be behind them. */
+static enum ops_status check_head_moved(struct ops_app *app, json_int_t followed_seq, struct ops_error *error)
+{
+    struct ops_audit_head now;
+    enum ops_status status = load_head(app, &now, error);
+    if (status == OPS_OK && now.seq < followed_seq)
+        return ops_fail(error, OPS_CORRUPT, "AUDIT_HEAD says that the trail ends with record %" JSON_INTEGER_FORMAT ", but it goes on to %" JSON_INTEGER_FORMAT ".",
+                        now.seq, followed_seq);
+    return status;
+}
+
 enum ops_status ops_audit_verify(struct ops_app *app, json_int_t *ret_count, struct ops_error *error)
 {
     struct ops_audit_head known, followed = OPS_AUDIT_HEAD_EMPTY;
@@ -75,13 +98,17 @@ enum ops_status ops_audit_verify(struct ops_app *app, json_int_t *ret_count, str
         status = query_after(app, followed.seq, limit, &page, error);
         if (status == OPS_OK)
             status = follow_page(&followed, page.docs, error);
+        if (status == OPS_OK)
+            status = check_place(&followed, &page, error);
         more = page.more && json_array_size(page.docs) > 0;
         ops_store_page_release(&page);
         if (followed.seq == known.seq)
             memcpy(sha256_at_known, followed.sha256, sizeof sha256_at_known);
     }
     *ret_count = followed.seq;
-    return status == OPS_OK ? compare_head(&known, &followed, sha256_at_known, error) : status;
+    if (status == OPS_OK)
+        status = compare_head(&known, &followed, sha256_at_known, error);
+    return status == OPS_OK && followed.seq > known.seq ? check_head_moved(app, followed.seq, error) : status;
 }
 
 /* AUDIT_DELIVERY: {"seq", "lease", "lease_until_ms", "txn"}. The lease keeps two processes from delivering side by side. */

@@ -159,6 +159,8 @@ static enum ops_status write_task(struct ops_app *app, struct ops_claim *claim, 
     claim->task.lease_until_ms = lease_until_ms;
     put_task(&txn, claim->vacuum, &claim->task);
     ops_txn_if_text(&txn, "lease", claim->task.lease);
+    /* An earlier write of ours whose answer was lost may still be on its way: it must not undo this one. */
+    ops_txn_if_integer_at_most(&txn, "revision", claim->task.revision - 1);
     ops_vacuums_check_mutex(&txn, claim->vacuum);
     enum ops_status status = commit_task(app, &txn, error);
     ops_txn_release(&txn);
@@ -175,7 +177,6 @@ enum ops_status ops_claim_checkpoint(struct ops_app *app, struct ops_claim *clai
 
 void ops_claim_let_go(struct ops_app *app, struct ops_claim *claim)
 {
-    claim->task.done = false;
     enum ops_status ignored = write_task(app, claim, 0, NULL);
     (void)ignored;
 }

@@ -31,7 +31,7 @@ enum ops_status ops_claim_take(struct ops_app *app, const char *worker_name, jso
  * are not, and then nothing more may be deleted under this claim. */
 enum ops_status ops_claim_checkpoint(struct ops_app *app, struct ops_claim *claim, struct ops_error *error) OPS_MUST_USE;
 
-/* Gives the task back as it was at the last page, so that another worker need not wait for the lease to run out. */
+/* Gives the task back as it is now, so that another worker need not wait for the lease to run out. */
 void ops_claim_let_go(struct ops_app *app, struct ops_claim *claim);
 
 #endif

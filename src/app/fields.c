@@ -124,16 +124,32 @@ static enum ops_status check_integer(const struct ops_field *field, json_int_t n
     return OPS_INVALID_FIELD;
 }
 
-/* A query has texts only: digits stand for an integer, the words for a flag. NULL when the text stands for neither. */
-static json_t *from_text(const struct ops_field *field, const char *text)
+/* A query has texts only: digits stand for an integer, the words for a flag. *ret_value is NULL when the text stands for
+ * neither. */
+static enum ops_status from_text(const struct ops_field *field, const char *text, json_t **ret_value)
 {
-    if (field->type == OPS_FIELD_FLAG)
-        return strcmp(text, "true") == 0 ? json_true() : strcmp(text, "false") == 0 ? json_false() : NULL;
+    *ret_value = NULL;
+    if (field->type == OPS_FIELD_FLAG) {
+        *ret_value = strcmp(text, "true") == 0 ? json_true() : strcmp(text, "false") == 0 ? json_false() : NULL;
+        return OPS_OK;
+    }
     char *end;
     errno = 0;
     long long number = strtoll(text, &end, 10);
     bool digits = *text && all_of(ops_view_of(*text == '-' ? text + 1 : text), "0123456789");
-    return digits && *end == '\0' && errno == 0 ? json_integer(number) : NULL;
+    if (!digits || *end != '\0' || errno != 0)
+        return OPS_OK;
+    *ret_value = json_integer(number);
+    return *ret_value ? OPS_OK : OPS_NO_MEMORY;
+}
+
+static enum ops_status check_typed(const struct ops_field *field, const json_t *value, struct ops_error *error)
+{
+    if (field->type == OPS_FIELD_FLAG)
+        return json_is_boolean(value) ? OPS_OK : refuse(field, error, "must be true or false");
+    if (!json_is_integer(value))
+        return refuse(field, error, "must be a whole number");
+    return check_integer(field, json_integer_value(value), error);
 }
 
 static enum ops_status read_value(const struct ops_field *field, json_t *value, bool from_query, json_t *input,
@@ -147,18 +163,26 @@ static enum ops_status read_value(const struct ops_field *field, json_t *value, 
             check_text(field, ops_view(json_string_value(value), json_string_length(value)), error);
         return status == OPS_OK ? ops_json_set(input, field->name, json_incref(value)) : status;
     }
-    json_t *typed = from_query && json_is_string(value) ? from_text(field, json_string_value(value)) : json_incref(value);
+    json_t *typed = NULL;
     enum ops_status status = OPS_OK;
-    if (field->type == OPS_FIELD_FLAG && !json_is_boolean(typed))
-        status = refuse(field, error, "must be true or false");
-    else if (field->type == OPS_FIELD_INTEGER && !json_is_integer(typed))
-        status = refuse(field, error, "must be a whole number");
-    else if (field->type == OPS_FIELD_INTEGER)
-        status = check_integer(field, json_integer_value(typed), error);
+    if (from_query && json_is_string(value))
+        status = from_text(field, json_string_value(value), &typed);
+    else
+        typed = json_incref(value);
+    if (status == OPS_OK)
+        status = check_typed(field, typed, error);
     if (status == OPS_OK)
         return ops_json_set(input, field->name, typed);
     json_decref(typed);
     return status;
+}
+
+/* In a mutation null is no way to leave a field out: a dry_run, plan_sha256 or maintenance_id that a script failed to fill in
+ * would change what is done, and nobody would notice. */
+static enum ops_status read_null(const struct ops_operation *operation, const struct ops_field *field,
+                                 struct ops_error *error)
+{
+    return operation->access == OPS_ACCESS_SECRET ? refuse(field, error, "must not be null; leave it out instead") : OPS_OK;
 }
 
 static enum ops_status refuse_unknown(const struct ops_operation *operation, const char *name, struct ops_error *error)
@@ -196,7 +220,9 @@ enum ops_status ops_fields_read(const struct ops_operation *operation, const jso
             status = refuse_unknown(operation, name, error);
         else if (status == OPS_OK && from_query && field == &session_field)
             status = OPS_CREDENTIAL_IN_QUERY;
-        else if (status == OPS_OK && !json_is_null(value))
+        else if (status == OPS_OK && json_is_null(value))
+            status = read_null(operation, field, error);
+        else if (status == OPS_OK)
             status = read_value(field, value, from_query, read, error);
     }
     if (status == OPS_OK)

@@ -19,7 +19,8 @@ enum ops_status ops_run_maintenance_get(struct ops_call_context *context, json_t
 {
     json_t *window = NULL;
     const char *id = ops_input_text(context, "maintenance_id");
-    return show(context, ops_windows_load(context->app, id, &window, &context->error), window, ret_data);
+    enum ops_status status = ops_windows_load(context->app, id, &window, &context->error);
+    return show(context, status, window, ret_data);
 }
 
 static struct ops_audit_event event_of(const struct ops_call_context *context, enum ops_audit_type type, json_t *data)

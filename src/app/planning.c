@@ -100,7 +100,7 @@ static enum ops_status fix_plan(struct ops_app *app, const json_t *vacuum, json_
     return status;
 }
 
-enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
+static enum ops_status make_plan(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
 {
     json_t *targets = NULL;
     char plan_sha256[OPS_SHA256_HEX_SIZE];
@@ -119,5 +119,18 @@ enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, str
         ops_error_release(&drift);
     }
     json_decref(targets);
+    return status;
+}
+
+enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
+{
+    struct ops_error why = OPS_ERROR_INIT;
+    enum ops_status status = make_plan(app, vacuum, &why);
+    /* Another try would end likewise, and hold up everyone who waits for this vacuum. */
+    if (status == OPS_TARGET_ERROR || status == OPS_LIMIT)
+        status = ops_vacuums_finish(app, vacuum, status, &why, ops_clock_now_ms(app->ports.clock), error);
+    else if (status != OPS_OK)
+        (void)ops_fail(error, status, "%s", ops_error_text(&why, status));
+    ops_error_release(&why);
     return status;
 }

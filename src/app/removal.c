@@ -9,7 +9,7 @@ static bool warrant_holds(struct ops_app *app, const struct ops_removal_warrant 
     int64_t execute_ms;
     return !ops_vacuum_dry_run(warrant->vacuum) && ops_vacuum_is(warrant->vacuum, OPS_VACUUM_RUNNING) &&
            ops_json_instant(warrant->vacuum, "execute_at", &execute_ms) == OPS_OK && now_ms >= execute_ms &&
-           now_ms < warrant->mutex_expires_ms &&
+           now_ms < warrant->mutex_expires_ms && ops_task_lease_holds(warrant->lease_until_ms, now_ms) &&
            ops_clock_monotonic_ms(app->ports.clock) - warrant->lease_renewed_ms <= OPS_LEASE_FRESH_MS;
 }
 

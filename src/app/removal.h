@@ -16,6 +16,7 @@ struct ops_removal_warrant {
     const char *target_name;
     int64_t mutex_expires_ms;   /* wall clock */
     int64_t lease_renewed_ms;   /* monotonic; lease and mutex were proved then, in one transaction */
+    int64_t lease_until_ms;     /* wall clock */
 };
 
 /* Removes these keys, or refuses: OPS_PROTECTED (a protected key or target is among them), OPS_CONFLICT (the warrant does

@@ -43,7 +43,8 @@ static enum ops_status put_expired(struct ops_call_context *context, struct ops_
     if (status == OPS_OK)
         status = ops_vacuums_expired(context->app, old, mutex, context->now_ms, ret_expired, &context->error);
     if (status == OPS_OK)
-        status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED, ops_json_text(old, "actor", NULL), NULL, ret_event);
+        status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED,
+                                   ops_json_text(*ret_expired, "actor", NULL), NULL, ret_event);
     if (status == OPS_OK) {
         ops_vacuums_put(txn, old, json_incref(*ret_expired));
         ops_txn_delete(txn, OPS_PK_VACUUM_OPEN, mutex->holder);

@@ -53,8 +53,10 @@ enum ops_status ops_vacuums_open_ids(struct ops_app *app, json_t **ret_ids, stru
     size_t i;
     json_t *doc;
     json_array_foreach(docs, i, doc)
-        if (status == OPS_OK && json_array_append(ids, json_object_get(doc, "vacuum_id")) != 0)
+        if (status == OPS_OK && !json_is_string(json_object_get(doc, "vacuum_id")))
             status = OPS_CORRUPT;
+        else if (status == OPS_OK && json_array_append(ids, json_object_get(doc, "vacuum_id")) != 0)
+            status = OPS_NO_MEMORY;
     json_decref(docs);
     if (status == OPS_OK)
         *ret_ids = ids;

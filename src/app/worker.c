@@ -95,9 +95,12 @@ void ops_worker_free(struct ops_worker *worker)
 {
     if (!worker)
         return;
-    /* A lease that can't be given back now runs out by itself. */
-    if (worker->has_claim)
+    /* A lease that can't be given back now runs out by itself. A task that has been read to its end must not be given back
+     * as if it had not: its cursor is at the start again, and its counters are complete. */
+    if (worker->has_claim) {
+        worker->claim.task.done = worker->stage == STAGE_FINISH;
         ops_claim_let_go(worker->app, &worker->claim);
+    }
     drop_claim(worker);
     ops_mem_free(worker);
 }
@@ -117,11 +120,79 @@ static struct ops_task *task_of(struct ops_worker *worker)
     return &worker->claim.task;
 }
 
+/* The page is done with: its counts become the task's, and the cursor moves past it. */
+static enum ops_status account_page(struct ops_worker *worker)
+{
+    struct ops_task *task = task_of(worker);
+    struct page_state *hand = &worker->hand;
+    task->counters.matched += hand->counters.matched;
+    task->counters.deleted += hand->counters.deleted;
+    task->counters.failed += hand->counters.failed;
+    task->counters.protected += hand->counters.protected;
+    task->counters.bytes += hand->counters.bytes;
+    task->counters.failed_bytes += hand->counters.failed_bytes;
+    ops_buf_clear(&task->receipt);
+    task->receipt_matched = task->receipt_protected = task->receipt_bytes = 0;
+    ops_buf_clear(&task->cursor);
+    ops_buf_append_view(&task->cursor, ops_buf_view(&hand->page.cursor));
+    return ops_buf_status(&task->cursor);
+}
+
+/* How much of the receipt is still there: nothing of a target that is not. */
+static enum ops_status recount(struct ops_worker *worker, struct ops_recount *ret_there, struct ops_error *error)
+{
+    const struct ops_task *task = task_of(worker);
+    enum ops_status status =
+        ops_target_recount(worker->target, (uint32_t)task->segment, ops_buf_text(&task->receipt), ret_there, error);
+    if (status != OPS_TARGET_MISSING)
+        return status;
+    *ret_there = (struct ops_recount){.count = 0};
+    return OPS_OK;
+}
+
+/* Every try is used up, or the target refused some: the target itself says what is still there. */
+static enum ops_status count_truly(struct ops_worker *worker, struct ops_error *error)
+{
+    struct page_state *hand = &worker->hand;
+    struct ops_task *task = task_of(worker);
+    struct ops_recount there = {0};
+    enum ops_status status = recount(worker, &there, error);
+    if (status != OPS_OK)
+        return status;
+    json_int_t left = (json_int_t)there.count - task->receipt_protected;
+    hand->counters.failed = left < 0 ? 0 : left > hand->counters.matched ? hand->counters.matched : left;
+    hand->counters.deleted = hand->counters.matched - hand->counters.failed;
+    json_int_t left_bytes = there.size_bytes - (task->receipt_bytes - hand->counters.bytes); /* less the protected ones */
+    hand->counters.failed_bytes = left_bytes < 0 ? 0 : left_bytes > hand->counters.bytes ? hand->counters.bytes : left_bytes;
+    return OPS_OK;
+}
+
+/* The removal of a page can't be finished. What nobody can tell any more is taken to be still there. */
+static enum ops_status account_unfinished(struct ops_worker *worker)
+{
+    struct ops_task *task = task_of(worker);
+    struct page_state *hand = &worker->hand;
+    if (worker->stage == STAGE_REMOVE) {
+        if (count_truly(worker, NULL) != OPS_OK)
+            hand->counters.failed = hand->counters.matched - hand->counters.deleted;
+        return account_page(worker);
+    }
+    if (task->receipt.length > 0) {
+        task->counters.matched += task->receipt_matched;
+        task->counters.failed += task->receipt_matched;
+        task->counters.protected += task->receipt_protected;
+    }
+    return OPS_OK;
+}
+
 /* The task can't go on: its target gets the reason, and the vacuum ends as failed. */
-static void give_up_target(struct ops_worker *worker, enum ops_status status, const struct ops_error *error)
+static enum ops_status give_up_target(struct ops_worker *worker, enum ops_status status, const struct ops_error *error)
 {
     (void)snprintf(task_of(worker)->error, OPS_TASK_ERROR_SIZE, "%s", ops_error_text(error, status));
+    enum ops_status accounted = account_unfinished(worker);
+    worker->attempt = 0;
     worker->stage = STAGE_FINISH;
+    return accounted;
 }
 
 /* A port failed. What may pass is tried again later, up to the limit; the rest ends the task. */
@@ -129,11 +200,9 @@ static enum ops_status retry_later(struct ops_worker *worker, enum ops_status st
 {
     uint32_t random;
     worker->throttled = status == OPS_THROTTLED;
-    if (status == OPS_TARGET_ERROR || status == OPS_LIMIT || status == OPS_PROTECTED || worker->attempt + 1 >= OPS_RETRY_ATTEMPTS_MAX) {
-        give_up_target(worker, status, error);
-        worker->attempt = 0;
-        return OPS_OK;
-    }
+    bool lasts = status == OPS_TARGET_ERROR || status == OPS_LIMIT || status == OPS_PROTECTED;
+    if (lasts || worker->attempt + 1 >= OPS_RETRY_ATTEMPTS_MAX)
+        return give_up_target(worker, status, error);
     worker->attempt++;
     ops_random_fill(worker->app->ports.random, (uint8_t *)&random, sizeof random);
     worker->not_before_ms = monotonic_ms(worker) + ops_retry_wait_ms(worker->attempt, random);
@@ -169,29 +238,11 @@ static void sort_page(struct ops_worker *worker)
     task->receipt_protected = hand->counters.protected;
 }
 
-/* The page is done with: its counts become the task's, and the cursor moves past it. */
-static enum ops_status account_page(struct ops_worker *worker)
-{
-    struct ops_task *task = task_of(worker);
-    struct page_state *hand = &worker->hand;
-    task->counters.matched += hand->counters.matched;
-    task->counters.deleted += hand->counters.deleted;
-    task->counters.failed += hand->counters.failed;
-    task->counters.protected += hand->counters.protected;
-    task->counters.bytes += hand->counters.bytes;
-    ops_buf_clear(&task->receipt);
-    task->receipt_matched = task->receipt_protected = task->receipt_bytes = 0;
-    ops_buf_clear(&task->cursor);
-    ops_buf_append_view(&task->cursor, ops_buf_view(&hand->page.cursor));
-    return ops_buf_status(&task->cursor);
-}
-
 static enum ops_status stage_settle(struct ops_worker *worker, struct ops_error *error)
 {
     struct ops_task *task = task_of(worker);
     struct ops_recount there = {0};
-    enum ops_status status = ops_target_recount(worker->target, (uint32_t)task->segment, ops_buf_text(&task->receipt), &there,
-                                                error);
+    enum ops_status status = recount(worker, &there, error);
     if (status != OPS_OK)
         return retry_later(worker, status, error);
     ops_task_settle_lost(task, &there);
@@ -253,22 +304,6 @@ static void note_outcomes(struct page_state *hand, const enum ops_removal *outco
     hand->at += count;
 }
 
-/* Every try is used up, or the target refused some: the target itself says what is still there. */
-static enum ops_status count_truly(struct ops_worker *worker, struct ops_error *error)
-{
-    struct page_state *hand = &worker->hand;
-    struct ops_task *task = task_of(worker);
-    struct ops_recount there = {0};
-    enum ops_status status = ops_target_recount(worker->target, (uint32_t)task->segment, ops_buf_text(&task->receipt), &there,
-                                                error);
-    if (status != OPS_OK)
-        return status;
-    json_int_t left = (json_int_t)there.count - task->receipt_protected;
-    hand->counters.failed = left < 0 ? 0 : left > hand->counters.matched ? hand->counters.matched : left;
-    hand->counters.deleted = hand->counters.matched - hand->counters.failed;
-    return OPS_OK;
-}
-
 static enum ops_status finish_page(struct ops_worker *worker, struct ops_error *error)
 {
     struct page_state *hand = &worker->hand;
@@ -293,6 +328,7 @@ static enum ops_status end_round(struct ops_worker *worker, struct ops_error *er
     if (worker->attempt + 1 < OPS_RETRY_ATTEMPTS_MAX)
         return retry_later(worker, OPS_THROTTLED, error);
     hand->left = 0;
+    worker->attempt = 0; /* counting what is left has tries of its own */
     return finish_page(worker, error);
 }
 
@@ -305,6 +341,7 @@ static enum ops_status remove_batch(struct ops_worker *worker, struct ops_error 
         .target_name = worker->target_name,
         .mutex_expires_ms = worker->claim.mutex_expires_ms,
         .lease_renewed_ms = worker->claim.renewed_ms,
+        .lease_until_ms = worker->claim.task.lease_until_ms,
     };
     size_t count = hand->left - hand->at;
     if (count > worker->target->batch_max)
@@ -326,7 +363,7 @@ static enum ops_status remove_batch(struct ops_worker *worker, struct ops_error 
 static enum ops_status finish_missing(struct ops_worker *worker)
 {
     worker->hand.counters.deleted = worker->hand.counters.matched;
-    worker->hand.counters.failed = 0;
+    worker->hand.counters.failed = worker->hand.counters.failed_bytes = 0;
     worker->stage = STAGE_FINISH;
     return account_page(worker);
 }
@@ -375,6 +412,14 @@ static enum ops_status take_stage(struct ops_worker *worker, struct ops_error *e
     return OPS_INTERNAL_ERROR;
 }
 
+/* The tasks are cut by the number of segments at planning: with another number they would leave some of it out, and the
+ * vacuum would pass for complete. */
+static enum ops_status refuse_segments(struct ops_worker *worker, struct ops_error *error)
+{
+    (void)ops_fail(error, OPS_TARGET_ERROR, "It is not read in as many segments as when the vacuum was planned.");
+    return retry_later(worker, OPS_TARGET_ERROR, error);
+}
+
 /* Opens the claimed task's target. What keeps it from being opened is the task's end, not the worker's. */
 static enum ops_status open_target(struct ops_worker *worker, struct ops_error *error)
 {
@@ -389,16 +434,19 @@ static enum ops_status open_target(struct ops_worker *worker, struct ops_error *
     (void)snprintf(worker->target_name, sizeof worker->target_name, "%s", spec.name);
     status = ops_catalogue_open(worker->app->ports.catalogue, &spec, &scope, &worker->target, error);
     if (status == OPS_TARGET_MISSING) {
+        const struct ops_recount nothing = {.count = 0};
+        ops_task_settle_lost(&worker->claim.task, &nothing);
         worker->stage = STAGE_FINISH;
         return OPS_OK;
     }
     if (status != OPS_OK)
         return retry_later(worker, status, error);
     worker->outcomes = ops_mem_alloc(worker->target->batch_max * sizeof *worker->outcomes);
-    if (!worker->outcomes || (uint32_t)task->segment >= worker->target->segment_count) {
+    bool as_planned = ops_json_integer(doc, "segments", 1) == (json_int_t)worker->target->segment_count;
+    if (!worker->outcomes || !as_planned) {
         ops_target_close(worker->target);
         worker->target = NULL;
-        return worker->outcomes ? retry_later(worker, OPS_TARGET_ERROR, NULL) : OPS_NO_MEMORY;
+        return worker->outcomes ? refuse_segments(worker, error) : OPS_NO_MEMORY;
     }
     worker->attempt = 0;
     worker->stage = task->receipt.length > 0 ? STAGE_SETTLE : STAGE_READ;
@@ -408,12 +456,12 @@ static enum ops_status open_target(struct ops_worker *worker, struct ops_error *
 /* One page further, or as far as a wait or the end of the claim. */
 static enum ops_status advance_claim(struct ops_worker *worker, int64_t *ret_wait_ms, struct ops_error *error)
 {
+    worker->throttled = false;
     *ret_wait_ms = worker->not_before_ms - monotonic_ms(worker);
     if (*ret_wait_ms > 0)
         return OPS_OK;
     *ret_wait_ms = 0;
     worker->not_before_ms = 0;
-    worker->throttled = false;
     enum ops_status status = OPS_OK;
     if (!worker->target && worker->stage != STAGE_FINISH)
         status = open_target(worker, error);

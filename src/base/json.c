@@ -59,9 +59,10 @@ static int append_chunk(const char *bytes, size_t length, void *buf)
 static enum ops_status dump(const json_t *value, struct ops_buf *buf, size_t flags)
 {
     int result = json_dump_callback(value, append_chunk, buf, JSON_COMPACT | JSON_ENCODE_ANY | flags);
-    if (ops_buf_status(buf) != OPS_OK)
-        return ops_buf_status(buf);
-    return result == 0 ? OPS_OK : OPS_NO_MEMORY;
+    /* What was written of it is half a text: the buffer must not pass for good. */
+    if (result != 0 && buf->status == OPS_OK)
+        buf->status = OPS_NO_MEMORY;
+    return ops_buf_status(buf);
 }
 
 enum ops_status ops_json_canonical(const json_t *value, struct ops_buf *buf)

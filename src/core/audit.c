@@ -87,8 +87,7 @@ enum ops_status ops_audit_append(struct ops_audit_head *head, const struct ops_a
 /* The hash that the record should carry. */
 static enum ops_status expected_hash(const json_t *record, char ret_hex[static OPS_SHA256_HEX_SIZE])
 {
-    /* A shallow copy is enough to leave one member out. */
-    json_t *copy = json_copy((json_t *)(uintptr_t)record);
+    json_t *copy = ops_json_copy(record);
     if (!copy)
         return OPS_NO_MEMORY;
     (void)json_object_del(copy, "sha256"); /* when it is missing, the comparison says so */

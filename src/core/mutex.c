@@ -10,10 +10,11 @@ enum ops_status ops_mutex_read(const json_t *doc, struct ops_mutex *ret_mutex)
     if (!doc)
         return OPS_OK;
     const char *holder = ops_json_text(doc, "holder", NULL);
-    if (!holder || strlen(holder) >= OPS_ULID_SIZE)
+    json_int_t fence = ops_json_integer(doc, "fence", 0);
+    if (!holder || strlen(holder) >= OPS_ULID_SIZE || fence < 1)
         return OPS_CORRUPT;
     (void)snprintf(ret_mutex->holder, sizeof ret_mutex->holder, "%s", holder);
-    ret_mutex->fence = ops_json_integer(doc, "fence", 0);
+    ret_mutex->fence = fence;
     return ops_json_instant(doc, "expires_at", &ret_mutex->expires_ms);
 }
 

@@ -68,12 +68,14 @@ static void counters_add(struct ops_counters *sum, const struct ops_counters *mo
     sum->failed += more->failed;
     sum->protected += more->protected;
     sum->bytes += more->bytes;
+    sum->failed_bytes += more->failed_bytes;
 }
 
 static void begin_pass(struct target_tally *tally, json_int_t pass)
 {
     tally->sum.matched -= tally->sum.failed;
-    tally->sum.failed = 0;
+    tally->sum.bytes -= tally->sum.failed_bytes;
+    tally->sum.failed = tally->sum.failed_bytes = 0;
     tally->sum.protected = 0;
     tally->last = (struct ops_counters){0};
     tally->pass = pass;
@@ -88,6 +90,7 @@ static void tally_task(struct target_tally *tally, const json_t *doc)
         .failed = ops_json_integer(doc, "failed", 0),
         .protected = ops_json_integer(doc, "protected", 0),
         .bytes = ops_json_integer(doc, "bytes", 0),
+        .failed_bytes = ops_json_integer(doc, "failed_bytes", 0),
     };
     json_int_t pass = ops_json_integer(doc, "pass", 0);
     if (pass != tally->pass)
@@ -170,7 +173,7 @@ enum ops_status ops_pass_tally(const json_t *vacuum, const json_t *tasks, json_t
     enum ops_status status = tally_init(&tally, vacuum, tasks);
     if (status != OPS_OK)
         return status;
-    json_t *targets = json_deep_copy(json_object_get(vacuum, "targets"));
+    json_t *targets = ops_json_copy(json_object_get(vacuum, "targets"));
     if (!targets)
         status = OPS_NO_MEMORY;
     size_t i;

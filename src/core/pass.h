@@ -6,7 +6,8 @@
  * OPS_PASSES_MAX; a dry run has one pass.
  *
  * Counts over passes: records that one pass failed to remove are found again by the next, so a target's matched is the sum
- * over its passes less the failed of every pass but the last; failed and protected are those of the last.
+ * over its passes less the failed of every pass but the last, and so are its bytes; failed and protected are those of the
+ * last.
  */
 #ifndef OPS_CORE_PASS_H
 #define OPS_CORE_PASS_H

@@ -138,7 +138,7 @@ static enum ops_status set_touched(json_t *element, const struct ops_manifest_ta
 {
     enum ops_status status = set_scope(element, &target->org, orgcode);
     if (status == OPS_OK && target->location)
-        status = ops_json_set(element, "location", json_deep_copy(target->location));
+        status = ops_json_set(element, "location", ops_json_copy(target->location));
     return status;
 }
 

@@ -39,6 +39,7 @@ static const struct integer_member integer_members[] = {
     {"failed", offsetof(struct ops_task, counters.failed)},
     {"protected", offsetof(struct ops_task, counters.protected)},
     {"bytes", offsetof(struct ops_task, counters.bytes)},
+    {"failed_bytes", offsetof(struct ops_task, counters.failed_bytes)},
     {"receipt_matched", offsetof(struct ops_task, receipt_matched)},
     {"receipt_protected", offsetof(struct ops_task, receipt_protected)},
     {"receipt_bytes", offsetof(struct ops_task, receipt_bytes)},
@@ -56,7 +57,7 @@ static enum ops_status read_buf(const json_t *doc, const char *name, struct ops_
 {
     ops_buf_clear(buf);
     ops_buf_append_text(buf, ops_json_text(doc, name, ""));
-    return ops_buf_status(buf);
+    return ops_buf_status(buf) == OPS_LIMIT ? OPS_CORRUPT : ops_buf_status(buf);
 }
 
 enum ops_status ops_task_read(const json_t *doc, struct ops_task *ret_task)
@@ -93,12 +94,14 @@ json_t *ops_task_doc(const struct ops_task *task, const char *txn)
     return doc;
 }
 
+bool ops_task_lease_holds(int64_t lease_until_ms, int64_t now_ms)
+{
+    return lease_until_ms > now_ms && lease_until_ms - now_ms <= OPS_LEASE_LONGEST_MS;
+}
+
 bool ops_task_claimable(const json_t *doc, int64_t now_ms)
 {
-    int64_t until_ms = ops_json_integer(doc, "lease_until_ms", 0);
-    /* A lease that lasts longer than any lease does was given before the wall clock went back. */
-    bool held = until_ms > now_ms && until_ms - now_ms <= OPS_LEASE_MS;
-    return !ops_json_flag(doc, "done", false) && !held;
+    return !ops_json_flag(doc, "done", false) && !ops_task_lease_holds(ops_json_integer(doc, "lease_until_ms", 0), now_ms);
 }
 
 void ops_task_settle_lost(struct ops_task *task, const struct ops_recount *there)

@@ -15,6 +15,9 @@
 #include <jansson.h>
 
 #define OPS_LEASE_MS (60 * OPS_SECOND_MS)
+/* A lease that seems to last longer than this was given before the wall clock went back. It is more than a lease lasts,
+ * since the clocks of two hosts are never quite the same. */
+#define OPS_LEASE_LONGEST_MS (2 * OPS_LEASE_MS)
 /* A worker that last renewed its lease longer ago than this renews it before it removes anything, so that a removal which
  * begins within its lease also ends within it. */
 #define OPS_LEASE_FRESH_MS (20 * OPS_SECOND_MS)
@@ -27,6 +30,7 @@ struct ops_counters {
     json_int_t failed;    /* of those, still there after every try */
     json_int_t protected; /* records that the guard kept */
     json_int_t bytes;     /* of matched objects and streams */
+    json_int_t failed_bytes; /* of the failed ones among them */
 };
 
 struct ops_task {
@@ -57,6 +61,10 @@ void ops_task_key(json_int_t number, char ret_key[static OPS_TASK_KEY_SIZE]);
 
 enum ops_status ops_task_read(const json_t *doc, struct ops_task *ret_task) OPS_MUST_USE; /* OPS_CORRUPT */
 json_t *ops_task_doc(const struct ops_task *task, const char *txn);                       /* NULL: no memory */
+
+/* Whether a lease until then counts at now_ms, by the wall clock. Whoever has it and whoever wants it ask this alike, so
+ * that a clock that is set never makes two workers believe that a task is theirs. */
+bool ops_task_lease_holds(int64_t lease_until_ms, int64_t now_ms);
 
 /* Not done, and nobody holds it. */
 bool ops_task_claimable(const json_t *doc, int64_t now_ms);

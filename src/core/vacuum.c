@@ -101,7 +101,7 @@ bool ops_vacuum_due(const json_t *vacuum, int64_t now_ms)
 /* A copy with the next revision. */
 static json_t *next_revision(const json_t *vacuum)
 {
-    json_t *next = json_deep_copy(vacuum);
+    json_t *next = ops_json_copy(vacuum);
     if (next && ops_json_set_integer(next, "revision", ops_json_integer(vacuum, "revision", 0) + 1) != OPS_OK) {
         json_decref(next);
         return NULL;
@@ -180,6 +180,8 @@ static json_t *pending_targets(const json_t *targets)
 static enum ops_status set_pass(json_t *next, json_int_t pass, json_int_t first_task, json_t *in_pass)
 {
     json_t *work = json_object_get(next, "work");
+    if (!json_is_object(work))
+        return OPS_CORRUPT;
     json_int_t task_count = count_tasks(json_object_get(next, "targets"), in_pass);
     enum ops_status status = ops_json_set_integer(work, "pass", pass);
     if (status == OPS_OK)
@@ -199,9 +201,9 @@ enum ops_status ops_vacuum_fix_plan(const json_t *vacuum, json_t *targets, const
     if (status == OPS_OK)
         status = ops_json_set_text(next, "plan_sha256", plan_sha256);
     if (status == OPS_OK)
-        status = ops_json_set_text(json_object_get(next, "work"), "phase", "tasks");
-    if (status == OPS_OK)
         status = set_pass(next, 0, 0, in_pass);
+    if (status == OPS_OK)
+        status = ops_json_set_text(json_object_get(next, "work"), "phase", "tasks");
     json_decref(in_pass);
     return hand_over(status, next, ret_vacuum);
 }
@@ -287,13 +289,13 @@ enum ops_status ops_vacuum_finish(const json_t *vacuum, json_t *targets, enum op
 
 enum ops_status ops_vacuum_view(const json_t *vacuum, json_t *targets, json_t **ret_view)
 {
-    json_t *view = json_deep_copy(vacuum);
+    json_t *view = ops_json_copy(vacuum);
     if (!view)
         return OPS_NO_MEMORY;
     (void)json_object_del(view, "work"); /* absent is as good */
     enum ops_status status = OPS_OK;
     if (targets)
-        status = ops_json_set(view, "targets", json_deep_copy(targets));
+        status = ops_json_set(view, "targets", ops_json_copy(targets));
     if (status == OPS_OK)
         status = set_totals(view);
     size_t i;

@@ -90,7 +90,7 @@ static enum ops_status require(const json_t *window, enum ops_window_status want
 /* A copy with the next revision, changed at now_ms. */
 static json_t *next_revision(const json_t *window, int64_t now_ms)
 {
-    json_t *next = json_deep_copy(window);
+    json_t *next = ops_json_copy(window);
     if (!next)
         return NULL;
     if (ops_json_set_integer(next, "revision", ops_json_integer(window, "revision", 0) + 1) != OPS_OK ||
@@ -154,12 +154,21 @@ enum ops_status ops_window_cancel(const json_t *window, int64_t now_ms, json_t *
     return status == OPS_OK ? move_to(window, OPS_WINDOW_CANCELLED, "cancelled_at", now_ms, ret_window) : status;
 }
 
+/* What a text takes in the record, where JSON writes a control character as six. */
+static size_t text_bytes(const char *text)
+{
+    size_t bytes = 0;
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+        bytes += *c < 0x20 ? sizeof "\\u0000" - 1 : *c == '"' || *c == '\\' ? 2 : 1;
+    return bytes;
+}
+
 static size_t updates_bytes(const json_t *updates)
 {
     size_t bytes = 0, i;
     json_t *update;
     json_array_foreach(updates, i, update)
-        bytes += json_string_length(json_object_get(update, "text")) + sizeof "{'at':'2026-11-24T03:42:53Z','text':''},";
+        bytes += text_bytes(ops_json_text(update, "text", "")) + sizeof "{'at':'2026-11-24T03:42:53Z','text':''},";
     return bytes;
 }
 
@@ -242,10 +251,15 @@ bool ops_window_before(const json_t *a, const json_t *b)
 
 enum ops_status ops_window_notice(const json_t *window, int64_t now_ms, json_t **ret_notice)
 {
+    static const char *const shown[] = {"maintenance_id", "status", "description", "updates"};
     int64_t started_ms;
-    if (ops_json_instant(window, "started_at", &started_ms) != OPS_OK)
-        return OPS_CORRUPT;
     json_int_t duration = ops_json_integer(window, "estimated_duration_seconds", 0);
+    bool damaged = ops_json_instant(window, "started_at", &started_ms) != OPS_OK || duration < OPS_DURATION_MIN_SECONDS ||
+                   duration > OPS_DURATION_MAX_SECONDS;
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
+        damaged = damaged || !json_object_get(window, shown[i]);
+    if (damaged)
+        return OPS_CORRUPT;
     int64_t end_ms = started_ms + duration * OPS_SECOND_MS;
     char end[OPS_INSTANT_TEXT_SIZE];
     ops_instant_format(end_ms, end);

@@ -73,7 +73,7 @@ bool ops_window_due(const json_t *window, int64_t now_ms);
 /* Of two scheduled windows, whether a starts before b: by scheduled start, then by id. */
 bool ops_window_before(const json_t *a, const json_t *b);
 
-/* What ping and gates show of an active window: CONTRACT section 2, with estimated_end_utc and overdue. */
+/* What ping and gates show of an active window: CONTRACT section 2, with estimated_end_utc and overdue. OPS_CORRUPT. */
 enum ops_status ops_window_notice(const json_t *window, int64_t now_ms, json_t **ret_notice) OPS_MUST_USE;
 
 #endif

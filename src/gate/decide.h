@@ -21,8 +21,8 @@ struct ops_gate_knowledge {
     bool active; /* a window was active then */
 };
 
-/* What follows from an answer to a question that was sent at asked_ms: neither the way back nor the snapshot behind the answer
- * makes the knowledge younger than it is. */
+/* What follows from an answer to a question that was sent at asked_ms: neither the way back nor the snapshot behind the
+ * answer makes the knowledge younger than it is. */
 struct ops_gate_knowledge ops_gate_learn(int64_t asked_ms, bool active);
 
 /* Whether requests are turned away at now_ms (monotonic). */

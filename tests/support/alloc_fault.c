@@ -47,6 +47,12 @@ void alloc_fault_install(size_t n)
     ops_mem_use(&fault_functions);
 }
 
+void alloc_fault_arm(size_t n)
+{
+    failing = n;
+    atomic_store(&asked_count, 0);
+}
+
 bool alloc_fault_hit(void)
 {
     return failing > 0 && atomic_load(&asked_count) >= failing;

@@ -11,6 +11,9 @@
  * that was allocated before must be gone, and alloc_fault_live_count starts at 0. Thread-safe once installed. */
 void alloc_fault_install(size_t n);
 
+/* Counts to n anew from now on, with the same allocator; blocks that are alive stay counted. 0: no allocation fails. */
+void alloc_fault_arm(size_t n);
+
 /* Whether the n-th allocation was asked for, and so failed. */
 bool alloc_fault_hit(void);
 

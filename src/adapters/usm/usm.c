@@ -44,7 +44,10 @@ static void copy_name(const json_t *data, const char *first, const char *second,
 
 static enum ops_status read_data(const json_t *data, struct ops_session *ret_session)
 {
-    if (json_is_false(json_object_get(data, "valid")) || strcmp(ops_json_text(data, "status", "active"), "active") != 0)
+    const json_t *valid = json_object_get(data, "valid"), *state = json_object_get(data, "status");
+    if ((valid && !json_is_boolean(valid)) || (state && !json_is_string(state)))
+        return OPS_SESSION_STORE_UNAVAILABLE;
+    if (json_is_false(valid) || strcmp(ops_json_text(data, "status", "active"), "active") != 0)
         return OPS_SESSION_INVALID;
     copy_name(data, "user", "user_id", ret_session->user);
     copy_name(data, "orgcode", "orgcode", ret_session->orgcode);
@@ -70,7 +73,9 @@ static enum ops_status read_answer(const struct usm_sessions *sessions, const st
     else if (json_is_false(success))
         status = OPS_SESSION_INVALID;
     else
-        status = ops_fail(error, OPS_SESSION_STORE_UNAVAILABLE, "%s gave an answer that can't be read.", sessions->url);
+        status = OPS_SESSION_STORE_UNAVAILABLE;
+    if (status == OPS_SESSION_STORE_UNAVAILABLE)
+        (void)ops_fail(error, status, "%s gave an answer that can't be read.", sessions->url);
     json_decref(answer);
     return status;
 }
