@@ -1,0 +1,10 @@
+# A seed is all that a run needs to happen again: two runs of it have one trace.
+foreach(run 1 2)
+    execute_process(COMMAND ${PROGRAM} --seed 7 --trace RESULT_VARIABLE result OUTPUT_VARIABLE trace_${run})
+    if(NOT result EQUAL 0)
+        message(FATAL_ERROR "seed 7 fails: ${trace_${run}}")
+    endif()
+endforeach()
+if(NOT trace_1 STREQUAL trace_2)
+    message(FATAL_ERROR "seed 7 has two traces")
+endif()

@@ -1,0 +1,360 @@
+/* The simulated world: one store, one stack, one log group, several processes that crash, and everything that can go wrong
+ * between them, all on one thread and out of one seed.
+ *
+ *   stack.c      the manifest and the records of a seed, and the truth about them
+ *   ports.c      the ports as a process sees them: slow, faulty, interrupted
+ *   process.c    processes: started, crashed, started again
+ *   operators.c  what operators ask for
+ *   steps.c      what happens next, until everything has come to rest
+ *   check.c      the invariants, looked at from outside
+ *   counts.c     what a vacuum says that it did against what happened
+ *   report.c     the trace of a run and the numbers over all runs
+ *
+ * Time passes only in ports.c and in steps. While a process waits for a port, other processes may take whole steps: that is
+ * how calls interleave without threads. A process can be frozen for minutes between any two port calls, with one exception:
+ * a removal that has begun ends within SIM_REMOVAL_MAX_MS, for that much is what leases allow for.
+ */
+#ifndef OPS_TESTS_SIM_SIM_H
+#define OPS_TESTS_SIM_SIM_H
+
+#include "app/app.h"
+#include "app/call.h"
+#include "app/work.h"
+#include "gate/decide.h"
+#include "adapters/memory/catalogue.h"
+#include "sim/rng.h"
+
+#include <jansson.h>
+
+enum {
+    SIM_PROCESSES = 3,
+    SIM_WORKERS_MAX = 3,
+    SIM_TARGETS_MAX = 32,
+    SIM_RECORDS_MAX = 900,
+    SIM_VACUUMS_MAX = 256,
+    SIM_WINDOWS_MAX = 256,
+    SIM_GATES = 2,
+    SIM_LATE_MAX = 8,
+    SIM_CODES_MAX = 32,
+    SIM_CODE_SIZE = 32,
+    SIM_DEPTH_MAX = 3,
+    SIM_ID_SIZE = OPS_ULID_SIZE,
+    SIM_REMOVAL_MAX_MS = 30000,
+    SIM_TRACE_LINES = 40,
+    SIM_TRACE_LINE_SIZE = 240,
+};
+
+/* ---- What is to be kept ---- */
+
+enum sim_invariant {
+    SIM_PROTECTED = 1,
+    SIM_DRY_RUN,
+    SIM_TOO_EARLY,
+    SIM_ONE_VACUUM,
+    SIM_ONE_WINDOW,
+    SIM_AUDIT,
+    SIM_TENANT,
+    SIM_COUNTS,
+    SIM_DRY_COUNTS,
+    SIM_GATE,
+    SIM_LIVENESS,
+    SIM_INVARIANT_COUNT
+};
+
+/* ---- Where faults strike ---- */
+
+/* X(symbol, name) */
+#define SIM_SITE_TABLE(X)                                                                                                   \
+    X(GET, "store get")                                                                                                     \
+    X(QUERY, "store query")                                                                                                 \
+    X(TRANSACT, "store transact")                                                                                           \
+    X(LIST, "catalogue list")                                                                                               \
+    X(OPEN, "catalogue open")                                                                                               \
+    X(PAGE, "target page")                                                                                                  \
+    X(REMOVE, "target remove")                                                                                              \
+    X(RECOUNT, "target recount")                                                                                            \
+    X(LOG, "log sink append")                                                                                               \
+    X(HASHER, "hasher")                                                                                                     \
+    X(SESSION, "session check")
+
+enum sim_site {
+#define X(symbol, name) SIM_SITE_##symbol,
+    SIM_SITE_TABLE(X)
+#undef X
+        SIM_SITE_COUNT
+};
+
+/* Per mille of port calls. All zero: nothing ever fails. */
+struct sim_rates {
+    uint32_t fail[SIM_SITE_COUNT]; /* unavailable, throttled or the like: nothing happened */
+    uint32_t crash_before;
+    uint32_t crash_after;
+    uint32_t unknown;   /* a transaction's answer is lost: it was done, was not, or is done late */
+    uint32_t conflict;  /* a transaction meets another one that nobody sees */
+    uint32_t key_retry; /* of the keys in a removal */
+    uint32_t key_failed;
+    uint32_t remove_lost; /* a removal is done in part, and its answer is lost */
+    uint32_t log_lost;    /* a prefix is written, and the answer is lost */
+    uint32_t interrupted; /* other processes take steps meanwhile */
+    uint32_t frozen;      /* likewise, for minutes */
+    uint32_t slow;        /* seconds instead of milliseconds */
+};
+
+/* ---- The stack ---- */
+
+enum sim_rule { SIM_RULE_NONE, SIM_RULE_ATTRIBUTE, SIM_RULE_INDEX, SIM_RULE_PREFIX, SIM_RULE_KEY, SIM_RULE_SKIP };
+
+struct sim_target_form {
+    enum ops_target_kind kind;
+    const char *name;
+    const char *service; /* NULL: the manifest does not know it */
+    enum sim_rule rule;
+    const char *pattern;
+    bool never_touched; /* protected, or OPS's own */
+    bool missing;       /* the manifest names it, but it does not exist */
+};
+
+struct sim_record {
+    size_t target;
+    char partition[48];
+    char sort[16];
+    char tenant[16]; /* "" for nobody's */
+    int64_t size_bytes;
+    bool kept;  /* its key is protected */
+    bool stuck; /* the target always refuses to remove it */
+    bool there;
+};
+
+struct sim_scope {
+    bool all;
+    char orgcode[16];
+};
+
+struct sim_count {
+    json_int_t matched;
+    json_int_t kept;
+    json_int_t bytes;
+};
+
+/* ---- What the checker remembers of what the store held ---- */
+
+struct sim_vacuum {
+    char id[SIM_ID_SIZE];
+    bool dry_run;
+    struct sim_scope scope;
+    char status[16];
+    int64_t execute_ms;
+    uint64_t changes_at_start; /* of the stack, when it began to run */
+    uint64_t additions_at_start;
+    uint64_t changes_at_end;
+    struct sim_count at_start[SIM_TARGETS_MAX];
+    json_int_t removed[SIM_TARGETS_MAX];
+    json_int_t removed_bytes[SIM_TARGETS_MAX];
+    json_int_t removed_total;
+};
+
+struct sim_window {
+    char id[SIM_ID_SIZE];
+    char status[16];
+    json_int_t revision;
+};
+
+/* ---- Processes ---- */
+
+struct sim_world;
+struct sim_process;
+
+struct sim_worker {
+    struct ops_worker *worker;
+    char name[48];
+    char vacuum_id[SIM_ID_SIZE]; /* of the last task that it wrote */
+    json_int_t fence;            /* that it proved with it; 0: none */
+    char task_sk[24];            /* of that task, */
+    char lease[SIM_ID_SIZE];     /* and the lease that it had on it */
+    int64_t sleeps_until_ms;     /* monotonic */
+};
+
+struct sim_store {
+    struct ops_store base;
+    struct sim_process *process;
+};
+
+struct sim_catalogue {
+    struct ops_catalogue base;
+    struct sim_process *process;
+};
+
+struct sim_log_sink {
+    struct ops_log_sink base;
+    struct sim_process *process;
+};
+
+struct sim_hasher {
+    struct ops_hasher base;
+    struct sim_process *process;
+};
+
+struct sim_sessions {
+    struct ops_session_source base;
+    struct sim_process *process;
+};
+
+struct sim_process {
+    struct sim_world *world;
+    int number;
+    bool up;
+    bool dead; /* every port fails from now on; taken away once nothing runs in it any more */
+    bool busy; /* a step of it is under way */
+    struct ops_app *app;
+    struct ops_random *random;
+    struct sim_store store;
+    struct sim_catalogue catalogue;
+    struct sim_log_sink log_sink;
+    struct sim_hasher hasher;
+    struct sim_sessions sessions;
+    struct sim_worker workers[SIM_WORKERS_MAX];
+    size_t worker_count;
+    struct sim_worker request;  /* the worker inside a request for a dry run */
+    struct sim_worker *at_work; /* whose step is under way */
+};
+
+/* A transaction whose answer was lost and that happens later. */
+struct sim_late {
+    struct ops_txn txn;
+    int64_t due_ms; /* monotonic */
+};
+
+struct sim_gate {
+    struct ops_gate_knowledge knowledge;
+    int64_t asked_ms; /* our own note of when the question was sent; monotonic */
+};
+
+struct sim_numbers;
+
+struct sim_world {
+    uint64_t seed;
+    struct sim_rng rng;
+    struct sim_rates rates;
+    struct sim_rates stormy; /* what rates are while faults are on */
+    bool writers;
+    struct ops_clock *clock;
+    struct ops_store *store;
+    struct ops_catalogue *catalogue;
+    struct ops_log_sink *log_sink;
+    struct ops_session_source *sessions;
+    struct ops_manifest manifest;
+    const struct sim_target_form *targets[SIM_TARGETS_MAX];
+    size_t target_count;
+    struct sim_record records[SIM_RECORDS_MAX];
+    size_t record_count;
+    uint64_t changes;   /* of the stack */
+    uint64_t additions; /* by writers */
+    struct sim_process processes[SIM_PROCESSES];
+    struct sim_gate gates[SIM_GATES];
+    struct sim_late late[SIM_LATE_MAX];
+    size_t late_count;
+    char codes[SIM_CODES_MAX][SIM_CODE_SIZE]; /* the latest secret codes that somebody tried to set */
+    size_t code_count;
+    char secret_code[SIM_CODE_SIZE]; /* the one that the store has; "" until one is set */
+    char old_plan_sha256[65];
+    int depth;
+    int removals;           /* under way; nothing may freeze then */
+    int64_t removal_end_ms; /* monotonic; when the first of them must be over */
+    /* the checker's memory */
+    struct sim_vacuum vacuums[SIM_VACUUMS_MAX];
+    size_t vacuum_count;
+    struct sim_window windows[SIM_WINDOWS_MAX];
+    size_t window_count;
+    char secret_phc[OPS_PHC_SIZE];
+    json_int_t secret_wrong;
+    json_int_t audit_seq;
+    char audit_sha256[65];
+    json_t *audit_texts; /* canonical text of each record, in order */
+    size_t log_index;
+    json_int_t log_seq; /* first occurrences so far */
+    bool window_active;
+    int64_t window_ended_ms;     /* monotonic */
+    struct sim_vacuum *removing; /* for whom the stack is being emptied right now */
+    /* the report */
+    bool trace;
+    uint64_t step;
+    char lines[SIM_TRACE_LINES][SIM_TRACE_LINE_SIZE];
+    size_t line_count;
+    int violated; /* 0, or the invariant */
+    char violation[600];
+    struct sim_numbers *numbers;
+};
+
+/* ---- Numbers over all seeds ---- */
+
+enum { SIM_OPERATIONS_MAX = 32 };
+
+struct sim_numbers {
+    uint64_t seeds, steps, vacuums, dry_runs, removals, crashes, faults, windows, gate_blocks, freezes, late, takeovers;
+    uint64_t settled;    /* removals that were lost and counted by whoever came next */
+    uint64_t agreements; /* real vacuums that were compared with a dry run */
+    uint64_t resumed;    /* vacuums that ended after a process died while they ran */
+    uint64_t crash_at[SIM_SITE_COUNT];
+    uint64_t fault_at[SIM_SITE_COUNT];
+    uint64_t succeeded[SIM_OPERATIONS_MAX];
+    uint64_t refused[OPS_STATUS_COUNT];
+    uint64_t ended_with[OPS_STATUS_COUNT]; /* vacuums, by their error; 0: completed */
+};
+
+/* ---- report.c ---- */
+void sim_trace(struct sim_world *world, const char *format, ...) OPS_PRINTF(2, 3);
+/* The first one is kept and ends the run. */
+void sim_violate(struct sim_world *world, enum sim_invariant invariant, const char *format, ...) OPS_PRINTF(3, 4);
+void sim_report_violation(const struct sim_world *world, uint64_t steps);
+void sim_numbers_add(struct sim_numbers *sum, const struct sim_numbers *more);
+void sim_numbers_print(const struct sim_numbers *numbers);
+bool sim_numbers_cover(const struct sim_numbers *numbers); /* says what was never seen */
+
+/* ---- stack.c ---- */
+enum ops_status sim_stack_make(struct sim_world *world) OPS_MUST_USE;
+void sim_stack_write(struct sim_world *world); /* somebody adds a record */
+size_t sim_stack_find(const struct sim_world *world, enum ops_target_kind kind, const char *name); /* target_count: none */
+const char *sim_stack_tenant(struct sim_rng *rng);
+struct sim_record *sim_stack_record(struct sim_world *world, size_t target, struct ops_view partition);
+struct sim_count sim_stack_count(const struct sim_world *world, size_t target, const struct sim_scope *scope);
+bool sim_key_kept(struct ops_view key);
+
+/* ---- ports.c ---- */
+void sim_ports_init(struct sim_process *process);
+void sim_late_apply(struct sim_world *world);
+void sim_pass_time(struct sim_world *world, int64_t duration_ms);
+int64_t sim_now_ms(const struct sim_world *world);
+int64_t sim_monotonic_ms(const struct sim_world *world);
+
+/* ---- process.c ---- */
+enum ops_status sim_process_start(struct sim_process *process) OPS_MUST_USE;
+void sim_process_kill(struct sim_process *process, enum sim_site site);
+void sim_process_bury(struct sim_process *process);           /* when it is dead and idle */
+struct sim_process *sim_process_any(struct sim_world *world); /* up and idle; NULL: none */
+
+/* ---- operators.c ---- */
+void sim_operator_acts(struct sim_process *process);
+void sim_operator_sets_secret(struct sim_process *process);
+/* takes input, adds the right secret code; the answer's data (owned) or NULL */
+json_t *sim_operator_asks(struct sim_process *process, const char *function, json_t *input);
+void sim_stranger_guesses(struct sim_process *process);
+void sim_gate_asks(struct sim_process *process, struct sim_gate *gate);
+
+/* ---- steps.c ---- */
+void sim_step(struct sim_world *world); /* anything at all, by a process that is idle */
+void sim_come_to_rest(struct sim_world *world);
+
+/* ---- check.c ---- */
+void sim_check_transaction(struct sim_world *world, struct sim_process *process, const struct ops_txn *txn);
+void sim_check_removal(struct sim_process *process, size_t target, const struct ops_key *keys, size_t count);
+void sim_check_step(struct sim_world *world);
+void sim_check_rest(struct sim_world *world);
+json_t *sim_peek(struct sim_world *world, const char *pk, const char *sk); /* owned, or NULL */
+struct sim_vacuum *sim_vacuum_find(struct sim_world *world, const char *id);
+void sim_on_removed(void *world, enum ops_target_kind kind, const char *name, const struct ops_memory_record *record);
+
+/* ---- counts.c ---- */
+void sim_counts_begin(struct sim_world *world, struct sim_vacuum *vacuum);
+void sim_counts_end(struct sim_world *world, struct sim_vacuum *vacuum, const json_t *doc);
+
+#endif
