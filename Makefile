@@ -20,7 +20,7 @@ check:
 sim:
 	@tools/setup build
 	@tools/build sim
-	@build/sim/tests/sim/sim --seeds $(SEEDS) --first $(FIRST)
+	@build/sim/tests/sim/sim --seeds $(SEEDS) --first $(FIRST) --jobs "$$(nproc)"
 
 bench:
 	@tools/setup bench
