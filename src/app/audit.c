@@ -50,16 +50,6 @@ static enum ops_status query_after(struct ops_app *app, json_int_t seq, size_t l
     return ops_store_query(app->ports.store, &query, ret_page, error);
 }
 
-static enum ops_status load_head(struct ops_app *app, struct ops_audit_head *ret_head, struct ops_error *error)
-{
-    json_t *doc = NULL;
-    enum ops_status status = ops_store_get(app->ports.store, OPS_PK_SINGLETON, OPS_SK_AUDIT_HEAD, &doc, error);
-    if (status == OPS_OK || status == OPS_NOT_FOUND)
-        status = ops_audit_head_read(doc, ret_head);
-    json_decref(doc);
-    return status;
-}
-
 /* The chain may grow while it is read; what must hold is that it reaches the head that was read before, and is that. */
 static enum ops_status compare_head(const struct ops_audit_head *known, const struct ops_audit_head *followed,
                                     const char *sha256_at_known, struct ops_error *error)
@@ -76,7 +66,7 @@ static enum ops_status compare_head(const struct ops_audit_head *known, const st
 static enum ops_status check_head_moved(struct ops_app *app, json_int_t followed_seq, struct ops_error *error)
 {
     struct ops_audit_head now;
-    enum ops_status status = load_head(app, &now, error);
+    enum ops_status status = ops_audit_head_load(app, &now, error);
     if (status == OPS_OK && now.seq < followed_seq)
         return ops_fail(error, OPS_CORRUPT, "AUDIT_HEAD says that the trail ends with record %" JSON_INTEGER_FORMAT ", but it goes on to %" JSON_INTEGER_FORMAT ".",
                         now.seq, followed_seq);
@@ -88,7 +78,7 @@ enum ops_status ops_audit_verify(struct ops_app *app, json_int_t *ret_count, str
     struct ops_audit_head known, followed = OPS_AUDIT_HEAD_EMPTY;
     char sha256_at_known[OPS_SHA256_HEX_SIZE];
     *ret_count = 0;
-    enum ops_status status = load_head(app, &known, error);
+    enum ops_status status = ops_audit_head_load(app, &known, error);
     memcpy(sha256_at_known, followed.sha256, sizeof sha256_at_known);
     bool more = true;
     while (status == OPS_OK && more) {
@@ -191,7 +181,7 @@ static bool nothing_waits(struct ops_app *app, const struct delivery *delivery, 
                           struct ops_error *error)
 {
     struct ops_audit_head head;
-    *status = load_head(app, &head, error);
+    *status = ops_audit_head_load(app, &head, error);
     return *status != OPS_OK || head.seq <= delivery->seq;
 }
 

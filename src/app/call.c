@@ -175,7 +175,7 @@ static void answer_without_memory(struct ops_answer *answer)
     static const char text[] =
         "{\"success\":false,\"error\":{\"major\":{\"tag\":\"internal\",\"message\":{\"en_US\":\"An internal error.\"}},"
         "\"minor\":{\"tag\":\"internal-error\",\"message\":{\"en_US\":\"There is not enough memory.\"}}}}";
-    ops_buf_release(&answer->body);
+    ops_buf_clear(&answer->body); /* its memory is enough for this text, once it has held any answer */
     ops_buf_append_text(&answer->body, text);
     answer->status = OPS_NO_MEMORY;
     answer->http_status = ops_status_http(OPS_NO_MEMORY);

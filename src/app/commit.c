@@ -59,7 +59,7 @@ enum ops_status ops_txn_commit(struct ops_app *app, const struct ops_txn *txn, c
     return ops_fail(error, OPS_UNKNOWN, "%s", ops_status_sentence(OPS_UNKNOWN));
 }
 
-static enum ops_status load_head(struct ops_app *app, struct ops_audit_head *ret_head, struct ops_error *error)
+enum ops_status ops_audit_head_load(struct ops_app *app, struct ops_audit_head *ret_head, struct ops_error *error)
 {
     json_t *doc = NULL;
     enum ops_status status = ops_store_get(app->ports.store, OPS_PK_SINGLETON, OPS_SK_AUDIT_HEAD, &doc, error);
@@ -82,7 +82,7 @@ enum ops_status ops_change_commit(struct ops_app *app, struct ops_txn *txn, cons
                                   size_t event_count, int64_t now_ms, struct ops_error *error)
 {
     struct ops_audit_head head;
-    enum ops_status status = load_head(app, &head, error);
+    enum ops_status status = ops_audit_head_load(app, &head, error);
     if (status != OPS_OK)
         return status;
     json_int_t seq_before = head.seq;

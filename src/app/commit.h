@@ -5,6 +5,10 @@
 #include "app/context.h"
 #include "core/audit.h"
 
+/* The end of the audit chain as it is now; the empty one when nothing has been recorded. */
+enum ops_status ops_audit_head_load(struct ops_app *app, struct ops_audit_head *ret_head, struct ops_error *error)
+    OPS_MUST_USE;
+
 /* Begins a transaction with a token of its own. */
 void ops_change_begin(struct ops_app *app, struct ops_txn *txn, int64_t now_ms);
 
