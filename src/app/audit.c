@@ -21,7 +21,8 @@ static enum ops_status follow_page(struct ops_audit_head *head, const json_t *re
 {
     size_t i;
     json_t *record;
-    json_array_foreach(records, i, record) {
+    json_array_foreach(records, i, record)
+    {
         enum ops_status status = ops_audit_follow(head, record, error);
         if (status != OPS_OK)
             return status;
@@ -55,20 +56,26 @@ static enum ops_status compare_head(const struct ops_audit_head *known, const st
                                     const char *sha256_at_known, struct ops_error *error)
 {
     if (followed->seq < known->seq)
-        return ops_fail(error, OPS_CORRUPT, "Audit record %" JSON_INTEGER_FORMAT " is missing: the trail ends early, AUDIT_HEAD says %" JSON_INTEGER_FORMAT ".",
+        return ops_fail(error, OPS_CORRUPT,
+                        "Audit record %" JSON_INTEGER_FORMAT
+                        " is missing: the trail ends early, AUDIT_HEAD says %" JSON_INTEGER_FORMAT ".",
                         followed->seq + 1, known->seq);
     if (strcmp(sha256_at_known, known->sha256) != 0)
-        return ops_fail(error, OPS_CORRUPT, "Audit record %" JSON_INTEGER_FORMAT " is not the one that AUDIT_HEAD knows.", known->seq);
+        return ops_fail(error, OPS_CORRUPT, "Audit record %" JSON_INTEGER_FORMAT " is not the one that AUDIT_HEAD knows.",
+                        known->seq);
     return OPS_OK;
 }
 
-/* A record and the head that tells of it are written together: a head that was read after the records can't be behind them. */
+/* A record and the head that tells of it are written together: a head that was read after the records can't be behind them.
+ */
 static enum ops_status check_head_moved(struct ops_app *app, json_int_t followed_seq, struct ops_error *error)
 {
     struct ops_audit_head now;
     enum ops_status status = ops_audit_head_load(app, &now, error);
     if (status == OPS_OK && now.seq < followed_seq)
-        return ops_fail(error, OPS_CORRUPT, "AUDIT_HEAD says that the trail ends with record %" JSON_INTEGER_FORMAT ", but it goes on to %" JSON_INTEGER_FORMAT ".",
+        return ops_fail(error, OPS_CORRUPT,
+                        "AUDIT_HEAD says that the trail ends with record %" JSON_INTEGER_FORMAT
+                        ", but it goes on to %" JSON_INTEGER_FORMAT ".",
                         now.seq, followed_seq);
     return status;
 }
@@ -151,7 +158,8 @@ static enum ops_status render_events(const json_t *records, struct ops_buf *text
     size_t starts[OPS_LOG_BATCH_MAX + 1] = {0};
     size_t i;
     json_t *record;
-    json_array_foreach(records, i, record) {
+    json_array_foreach(records, i, record)
+    {
         starts[i] = text->length;
         enum ops_status status = ops_json_canonical(record, text);
         if (status == OPS_OK)

@@ -6,7 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static const struct ops_field session_field = {"session_guid", OPS_FIELD_TEXT, 1, OPS_SESSION_GUID_MAX, false, NULL,
+static const struct ops_field session_field = {"session_guid",
+                                               OPS_FIELD_TEXT,
+                                               1,
+                                               OPS_SESSION_GUID_MAX,
+                                               false,
+                                               NULL,
                                                "the session, when the header x-session-guid is not sent"};
 
 static const struct ops_field *find_in(const struct ops_field *fields, const char *name)
@@ -94,11 +99,13 @@ static enum ops_status check_text(const struct ops_field *field, struct ops_view
     case OPS_FIELD_INSTANT:
         return ops_instant_parse(text, &at_ms) == OPS_OK
                    ? OPS_OK
-                   : refuse(field, error, "must be an RFC 3339 date and time with Z or an offset, like 2026-11-24T03:00:00Z");
+                   : refuse(field, error,
+                            "must be an RFC 3339 date and time with Z or an offset, like 2026-11-24T03:00:00Z");
     case OPS_FIELD_ULID:
         return ops_ulid_valid(text) ? OPS_OK : refuse(field, error, "must be an id of 26 characters, as g3nops gives them");
     case OPS_FIELD_ORGCODE:
-        return ops_orgcode_valid(text) ? OPS_OK : refuse(field, error, "must be 1 to 64 of letters, digits, '.', '_' and '-'");
+        return ops_orgcode_valid(text) ? OPS_OK
+                                       : refuse(field, error, "must be 1 to 64 of letters, digits, '.', '_' and '-'");
     case OPS_FIELD_SHA256:
         return text.length == 64 && all_of(text, "0123456789abcdef")
                    ? OPS_OK
@@ -159,8 +166,7 @@ static enum ops_status read_value(const struct ops_field *field, json_t *value, 
     if (texted && !json_is_string(value))
         return refuse(field, error, "must be a text");
     if (texted) {
-        enum ops_status status =
-            check_text(field, ops_view(json_string_value(value), json_string_length(value)), error);
+        enum ops_status status = check_text(field, ops_view(json_string_value(value), json_string_length(value)), error);
         return status == OPS_OK ? ops_json_set(input, field->name, json_incref(value)) : status;
     }
     json_t *typed = NULL;
@@ -177,8 +183,8 @@ static enum ops_status read_value(const struct ops_field *field, json_t *value, 
     return status;
 }
 
-/* In a mutation null is no way to leave a field out: a dry_run, plan_sha256 or maintenance_id that a script failed to fill in
- * would change what is done, and nobody would notice. */
+/* In a mutation null is no way to leave a field out: a dry_run, plan_sha256 or maintenance_id that a script failed to fill
+ * in would change what is done, and nobody would notice. */
 static enum ops_status read_null(const struct ops_operation *operation, const struct ops_field *field,
                                  struct ops_error *error)
 {
@@ -214,7 +220,8 @@ enum ops_status ops_fields_read(const struct ops_operation *operation, const jso
     const char *name;
     json_t *value;
     /* jansson's iterator takes a plain pointer, and changes nothing. */
-    json_object_foreach((json_t *)(uintptr_t)input, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)input, name, value)
+    {
         const struct ops_field *field = find_field(operation, name);
         if (status == OPS_OK && !field)
             status = refuse_unknown(operation, name, error);

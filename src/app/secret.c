@@ -35,7 +35,8 @@ static enum ops_status write_wrong(struct ops_app *app, const json_t *record, co
     enum ops_status status = ops_secret_count_wrong(record, now_ms, &after, &lock_seconds);
     if (status != OPS_OK)
         return status;
-    json_t *data = json_pack("{s:s, s:O}", "operation", operation, "wrong_in_a_row", json_object_get(after, "wrong_in_a_row"));
+    json_t *data =
+        json_pack("{s:s, s:O}", "operation", operation, "wrong_in_a_row", json_object_get(after, "wrong_in_a_row"));
     json_t *lock_data = json_pack("{s:I}", "lock_seconds", (json_int_t)lock_seconds);
     const struct ops_audit_event events[] = {
         {.type = OPS_AUDIT_SECRET_MISMATCH, .actor = actor, .data = data},

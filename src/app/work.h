@@ -15,13 +15,14 @@ enum ops_status ops_app_adopt(struct ops_app *app, struct ops_error *error) OPS_
 struct ops_sweep_result {
     size_t maintenance_started;
     size_t vacuums_started;
-    size_t vacuums_failed;   /* expired mutex */
+    size_t vacuums_failed; /* expired mutex */
     size_t audit_delivered;
 };
 
 /* Starts the due window and the due vacuum, ends a vacuum whose mutex has expired, delivers waiting audit records.
  * Idempotent. A part that fails does not stop the others: the first failure is returned, with its words in error. */
-enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_result, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_result,
+                              struct ops_error *error) OPS_MUST_USE;
 
 struct ops_worker;
 

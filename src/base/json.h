@@ -29,7 +29,8 @@ json_int_t ops_json_integer(const json_t *object, const char *name, json_int_t f
 bool ops_json_flag(const json_t *object, const char *name, bool fallback);
 
 /* Sets a member. OPS_NO_MEMORY is the only failure, so steps may be chained with a status that sticks. */
-enum ops_status ops_json_set(json_t *object, const char *name, json_t *value) OPS_MUST_USE; /* takes value; NULL is OPS_NO_MEMORY */
+enum ops_status ops_json_set(json_t *object, const char *name,
+                             json_t *value) OPS_MUST_USE; /* takes value; NULL is OPS_NO_MEMORY */
 enum ops_status ops_json_set_text(json_t *object, const char *name, const char *value) OPS_MUST_USE;
 enum ops_status ops_json_set_integer(json_t *object, const char *name, json_int_t value) OPS_MUST_USE;
 enum ops_status ops_json_set_instant(json_t *object, const char *name, int64_t at_ms) OPS_MUST_USE;

@@ -101,18 +101,21 @@ enum ops_status ops_audit_follow(struct ops_audit_head *head, const json_t *reco
     json_int_t wanted = head->seq + 1;
     json_int_t seq = ops_json_integer(record, "seq", 0);
     if (seq != wanted)
-        return ops_fail(error, OPS_CORRUPT, "Audit record %" JSON_INTEGER_FORMAT " is missing (found %" JSON_INTEGER_FORMAT " in its place).",
+        return ops_fail(error, OPS_CORRUPT,
+                        "Audit record %" JSON_INTEGER_FORMAT " is missing (found %" JSON_INTEGER_FORMAT " in its place).",
                         wanted, seq);
     if (strcmp(ops_json_text(record, "prev_sha256", ""), head->sha256) != 0)
         return ops_fail(error, OPS_CORRUPT,
-                        "Audit record %" JSON_INTEGER_FORMAT " does not follow record %" JSON_INTEGER_FORMAT ": its prev_sha256 is another.", seq,
-                        head->seq);
+                        "Audit record %" JSON_INTEGER_FORMAT " does not follow record %" JSON_INTEGER_FORMAT
+                        ": its prev_sha256 is another.",
+                        seq, head->seq);
     char sha256[OPS_SHA256_HEX_SIZE];
     enum ops_status status = expected_hash(record, sha256);
     if (status != OPS_OK)
         return status;
     if (strcmp(ops_json_text(record, "sha256", ""), sha256) != 0)
-        return ops_fail(error, OPS_CORRUPT, "Audit record %" JSON_INTEGER_FORMAT " was altered: its content does not give its sha256.", seq);
+        return ops_fail(error, OPS_CORRUPT,
+                        "Audit record %" JSON_INTEGER_FORMAT " was altered: its content does not give its sha256.", seq);
     head->seq = seq;
     memcpy(head->sha256, sha256, sizeof sha256);
     return OPS_OK;

@@ -31,7 +31,8 @@ enum ops_status ops_pass_task(const json_t *vacuum, json_int_t number, struct op
     json_int_t left = number - ops_pass_first_task(vacuum);
     size_t i;
     json_t *index;
-    json_array_foreach(json_object_get(work_of(vacuum), "in_pass"), i, index) {
+    json_array_foreach(json_object_get(work_of(vacuum), "in_pass"), i, index)
+    {
         json_int_t target = json_integer_value(index);
         json_int_t segments = segments_of(vacuum, target);
         if (left >= 0 && left < segments) {
@@ -112,7 +113,8 @@ static enum ops_status tally_init(struct tally *tally, const json_t *vacuum, con
         return OPS_NO_MEMORY;
     size_t i;
     json_t *doc;
-    json_array_foreach(tasks, i, doc) {
+    json_array_foreach(tasks, i, doc)
+    {
         json_int_t target = ops_json_integer(doc, "target", -1);
         if (target < 0 || (size_t)target >= tally->count) {
             ops_mem_free(tally->targets);
@@ -178,9 +180,8 @@ enum ops_status ops_pass_tally(const json_t *vacuum, const json_t *tasks, json_t
         status = OPS_NO_MEMORY;
     size_t i;
     json_t *target;
-    json_array_foreach(targets, i, target)
-        if (status == OPS_OK && touched(target))
-            status = fill_target(target, &tally.targets[i]);
+    json_array_foreach(targets, i, target) if (status == OPS_OK && touched(target)) status =
+        fill_target(target, &tally.targets[i]);
     ops_mem_free(tally.targets);
     if (status == OPS_OK)
         *ret_targets = targets;
@@ -194,8 +195,8 @@ static bool pass_done(const json_t *vacuum, const json_t *tasks)
     json_int_t first = ops_pass_first_task(vacuum), done = 0;
     size_t i;
     json_t *doc;
-    json_array_foreach(tasks, i, doc)
-        done += ops_json_integer(doc, "number", -1) >= first && ops_json_flag(doc, "done", false);
+    json_array_foreach(tasks, i, doc) done +=
+        ops_json_integer(doc, "number", -1) >= first && ops_json_flag(doc, "done", false);
     return done == ops_pass_task_count(vacuum);
 }
 
@@ -228,8 +229,9 @@ static enum ops_status say_what_remains(const json_t *vacuum, const struct tally
         (void)ops_fail(error, OPS_TARGET_ERROR, "%zu of the targets could not be finished; %s: %s", targets,
                        name_of(vacuum, first), why);
     else if (records)
-        (void)ops_fail(error, OPS_RECORDS_REMAIN, "%" JSON_INTEGER_FORMAT " records in %zu targets could not be deleted, first in %s.",
-                       records, targets, name_of(vacuum, first));
+        (void)ops_fail(error, OPS_RECORDS_REMAIN,
+                       "%" JSON_INTEGER_FORMAT " records in %zu targets could not be deleted, first in %s.", records,
+                       targets, name_of(vacuum, first));
     else
         (void)ops_fail(error, OPS_RECORDS_REMAIN,
                        "Records kept arriving in %zu targets, first in %s; stop what writes to them and vacuum again.",

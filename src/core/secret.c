@@ -30,8 +30,8 @@ enum ops_status ops_secret_check_lock(const json_t *record, int64_t now_ms, stru
     if (left_ms <= 0 || left_ms > OPS_SECRET_LOCK_MAX_SECONDS * OPS_SECOND_MS)
         return OPS_OK;
     json_int_t seconds = (left_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
-    (void)ops_fail(error, OPS_SECRET_CODE_LOCKED, "Too many wrong secret codes in a row; try again in %" JSON_INTEGER_FORMAT " s.",
-                   seconds);
+    (void)ops_fail(error, OPS_SECRET_CODE_LOCKED,
+                   "Too many wrong secret codes in a row; try again in %" JSON_INTEGER_FORMAT " s.", seconds);
     ops_error_detail_integer(error, "retry_after_seconds", seconds);
     return OPS_SECRET_CODE_LOCKED;
 }

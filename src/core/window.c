@@ -57,9 +57,9 @@ enum ops_status ops_window_schedule(const char *id, const char *description, int
     ops_instant_format(ops_instant_ceil_second(start_ms), start);
     ops_instant_format(now_ms, now);
     json_t *window = json_pack("{s:s, s:s, s:s, s:I, s:s, s:[], s:i, s:s, s:s}", "maintenance_id", id, "status",
-                               status_names[OPS_WINDOW_SCHEDULED], "description", description,
-                               "estimated_duration_seconds", (json_int_t)duration_seconds, "scheduled_start_utc", start,
-                               "updates", "revision", 1, "created_at", now, "updated_at", now);
+                               status_names[OPS_WINDOW_SCHEDULED], "description", description, "estimated_duration_seconds",
+                               (json_int_t)duration_seconds, "scheduled_start_utc", start, "updates", "revision", 1,
+                               "created_at", now, "updated_at", now);
     if (!window)
         return OPS_NO_MEMORY;
     *ret_window = window;
@@ -167,8 +167,8 @@ static size_t updates_bytes(const json_t *updates)
 {
     size_t bytes = 0, i;
     json_t *update;
-    json_array_foreach(updates, i, update)
-        bytes += text_bytes(ops_json_text(update, "text", "")) + sizeof "{'at':'2026-11-24T03:42:53Z','text':''},";
+    json_array_foreach(updates, i, update) bytes +=
+        text_bytes(ops_json_text(update, "text", "")) + sizeof "{'at':'2026-11-24T03:42:53Z','text':''},";
     return bytes;
 }
 
@@ -226,8 +226,9 @@ enum ops_status ops_window_expect(const json_t *window, json_int_t expected_revi
     json_int_t revision = ops_json_integer(window, "revision", 0);
     if (expected_revision == 0 || expected_revision == revision)
         return OPS_OK;
-    (void)ops_fail(error, OPS_REVISION_CONFLICT, "The window is at revision %" JSON_INTEGER_FORMAT ", not %" JSON_INTEGER_FORMAT ".",
-                   revision, expected_revision);
+    (void)ops_fail(error, OPS_REVISION_CONFLICT,
+                   "The window is at revision %" JSON_INTEGER_FORMAT ", not %" JSON_INTEGER_FORMAT ".", revision,
+                   expected_revision);
     ops_error_detail_integer(error, "expected_revision", expected_revision);
     ops_error_detail_integer(error, "revision", revision);
     return OPS_REVISION_CONFLICT;
@@ -263,12 +264,11 @@ enum ops_status ops_window_notice(const json_t *window, int64_t now_ms, json_t *
     int64_t end_ms = started_ms + duration * OPS_SECOND_MS;
     char end[OPS_INSTANT_TEXT_SIZE];
     ops_instant_format(end_ms, end);
-    json_t *notice = json_pack("{s:O, s:O, s:O, s:O, s:I, s:s, s:b, s:O}", "maintenance_id",
-                               json_object_get(window, "maintenance_id"), "status", json_object_get(window, "status"),
-                               "description", json_object_get(window, "description"), "started_at",
-                               json_object_get(window, "started_at"), "estimated_duration_seconds", duration,
-                               "estimated_end_utc", end, "overdue", now_ms > end_ms, "updates",
-                               json_object_get(window, "updates"));
+    json_t *notice =
+        json_pack("{s:O, s:O, s:O, s:O, s:I, s:s, s:b, s:O}", "maintenance_id", json_object_get(window, "maintenance_id"),
+                  "status", json_object_get(window, "status"), "description", json_object_get(window, "description"),
+                  "started_at", json_object_get(window, "started_at"), "estimated_duration_seconds", duration,
+                  "estimated_end_utc", end, "overdue", now_ms > end_ms, "updates", json_object_get(window, "updates"));
     if (!notice)
         return OPS_NO_MEMORY;
     *ret_notice = notice;

@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 
-
 ROUTES = ["/ops/ping", "/ops/stat", "/ops/maintenance/list", "/ops/maintenance/get"]
 GATED = ROUTES[2:]
 SOME_ID = "01JDE9Q3F0V8M4T6XK2R7W5N1B"
