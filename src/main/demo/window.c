@@ -24,7 +24,7 @@ static bool customer_is_blocked(struct demo *demo)
     bool blocked = ops_gate_blocks(&demo->gate, ops_clock_monotonic_ms(demo->clock));
     demo_say(demo, "   a customer asks another service: GET /pvm/product/get");
     if (blocked)
-        demo_say(demo, "     %d %s (\"%s\", until about %s)", ops_status_http(OPS_MAINTENANCE_MODE),
+        demo_say(demo, "     %d %s (\"%s\", until %s)", ops_status_http(OPS_MAINTENANCE_MODE),
                  ops_status_tag(OPS_MAINTENANCE_MODE), ops_json_text(demo->notice, "description", ""),
                  ops_json_text(demo->notice, "estimated_end_utc", ""));
     else
