@@ -4,7 +4,7 @@
 
 #include "app/app.h"
 #include "app/call.h"
-#include "core/pace.h"
+#include "base/pace.h"
 
 #include <pthread.h>
 

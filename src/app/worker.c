@@ -24,7 +24,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "core/pass.h"
-#include "core/retry.h"
+#include "base/retry.h"
 
 #include <stdio.h>
 

@@ -1,11 +1,15 @@
-/* One HTTP exchange, over TCP, TLS or a unix socket. */
+/* HTTP exchanges, one or many side by side, over TCP, TLS or a unix socket. */
 #ifndef OPS_PORTS_HTTP_CLIENT_H
 #define OPS_PORTS_HTTP_CLIENT_H
 
 #include "base/buf.h"
 #include "base/error.h"
 
-enum { OPS_HTTP_HEADERS_MAX = 16 };
+enum {
+    OPS_HTTP_HEADERS_MAX = 16,
+    OPS_HTTP_WANTED_MAX = 4,
+    OPS_HTTP_VALUE_SIZE = 256,
+};
 
 struct ops_http_header {
     const char *name;
@@ -24,9 +28,31 @@ struct ops_http_request {
     int64_t timeout_ms;       /* for the whole exchange */
 };
 
+/* A header of the answer that the caller wants to see. */
+struct ops_http_wanted {
+    const char *name;                /* NULL: not in use */
+    char value[OPS_HTTP_VALUE_SIZE]; /* "" when it did not come; cut when it is longer; the last one when it came twice */
+};
+
 struct ops_http_response {
     int status;
-    struct ops_buf body; /* init with the most that the caller takes; the client appends */
+    struct ops_buf body; /* the client appends */
+    struct ops_http_wanted wanted[OPS_HTTP_WANTED_MAX];
+};
+
+/* An empty answer that takes a body of at most body_limit_bytes. Release its body when done. */
+static inline void ops_http_response_init(struct ops_http_response *response, size_t body_limit_bytes)
+{
+    memset(response, 0, sizeof *response);
+    ops_buf_init(&response->body, body_limit_bytes);
+}
+
+/* One of many that are carried out side by side. */
+struct ops_http_exchange {
+    const struct ops_http_request *request;
+    struct ops_http_response *response;
+    struct ops_error *error; /* may be NULL */
+    enum ops_status status;  /* out: as ops_http_exchange returns it */
 };
 
 struct ops_http_client;
@@ -37,10 +63,15 @@ struct ops_http_client_ops {
      * takes. OPS_NO_MEMORY. error says in a sentence what happened. TLS certificates are always verified. */
     enum ops_status (*exchange)(struct ops_http_client *self, const struct ops_http_request *request,
                                 struct ops_http_response *ret_response, struct ops_error *error);
+    /* Carries out count exchanges, at most width (1 or more) of them at a time, in any order, and fills the status of each.
+     * One that has not begun after begin_within_ms is not begun any more: OPS_UNREACHABLE. Returns when all are over. May be
+     * left out: then they are carried out one after the other. */
+    void (*exchange_all)(struct ops_http_client *self, struct ops_http_exchange *exchanges, size_t count, size_t width,
+                         int64_t begin_within_ms);
     void (*release)(struct ops_http_client *self);
 };
 
-/* Embed as the first member. exchange is thread-safe. */
+/* Embed as the first member. exchange and exchange_all are thread-safe. */
 struct ops_http_client {
     const struct ops_http_client_ops *ops;
 };
@@ -52,6 +83,9 @@ static inline enum ops_status OPS_MUST_USE ops_http_exchange(struct ops_http_cli
 {
     return client->ops->exchange(client, request, ret_response, error);
 }
+
+void ops_http_exchange_all(struct ops_http_client *client, struct ops_http_exchange *exchanges, size_t count, size_t width,
+                           int64_t begin_within_ms);
 
 static inline void ops_http_client_release(struct ops_http_client *client)
 {

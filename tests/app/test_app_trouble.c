@@ -5,7 +5,7 @@
 #include "app/keys.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "core/retry.h"
+#include "base/retry.h"
 #include "support/cmocka_all.h"
 
 #include <stdio.h>

@@ -210,8 +210,7 @@ static enum ops_status get(const char *path, struct ops_http_response *ret_respo
     char url[128];
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%d%s", server.port, path);
     const struct ops_http_request request = {.method = "GET", .url = url, .connect_timeout_ms = 1000, .timeout_ms = 1000};
-    ret_response->status = 0;
-    ops_buf_init(&ret_response->body, REQUEST_MAX);
+    ops_http_response_init(ret_response, REQUEST_MAX);
     return ops_http_exchange(client, &request, ret_response, error);
 }
 
@@ -229,9 +228,9 @@ static void what_is_asked_arrives_whole_and_the_answer_too(void **state)
 {
     (void)state;
     char url[128];
-    struct ops_http_response response = {.status = 0};
+    struct ops_http_response response;
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/echo?a=b", server.port);
-    ops_buf_init(&response.body, REQUEST_MAX);
+    ops_http_response_init(&response, REQUEST_MAX);
     const struct ops_http_request request = {
         .method = "POST",
         .url = url,
@@ -306,7 +305,7 @@ static void an_answer_larger_than_the_buffer_is_a_limit(void **state)
 
 static enum ops_status get_url(const char *url, const char *socket_path, const char *header, struct ops_error *error)
 {
-    struct ops_http_response response = {.status = 0};
+    struct ops_http_response response;
     const struct ops_http_request request = {.method = "GET",
                                              .url = url,
                                              .socket_path = socket_path,
@@ -314,7 +313,7 @@ static enum ops_status get_url(const char *url, const char *socket_path, const c
                                              .header_count = 1,
                                              .connect_timeout_ms = 1000,
                                              .timeout_ms = 1000};
-    ops_buf_init(&response.body, REQUEST_MAX);
+    ops_http_response_init(&response, REQUEST_MAX);
     enum ops_status status = ops_http_exchange(client, &request, &response, error);
     ops_buf_release(&response.body);
     return status;

@@ -1,4 +1,4 @@
-#include "core/retry.h"
+#include "base/retry.h"
 
 #include "support/cmocka_all.h"
 

@@ -106,10 +106,10 @@ static enum ops_status usm_check(struct ops_session_source *self, struct ops_vie
     (void)now_ms; /* USM looks at its own clock */
     const struct usm_sessions *sessions = usm_sessions(self);
     struct ops_session session = {.user = ""};
-    struct ops_http_response response = {.status = 0};
+    struct ops_http_response response;
     struct ops_buf question;
     ops_buf_init(&question, QUESTION_MAX_BYTES);
-    ops_buf_init(&response.body, ANSWER_MAX_BYTES);
+    ops_http_response_init(&response, ANSWER_MAX_BYTES);
     enum ops_status status = write_question(guid, &question);
     if (status == OPS_OK)
         status = ask(sessions, ops_buf_view(&question), &response, error);

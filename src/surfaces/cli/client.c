@@ -255,8 +255,7 @@ static enum ops_status send_to(struct ops_cli *cli, const struct ops_cli_request
                                struct ops_http_request *http, struct ops_cli_reply *reply, struct ops_error *error)
 {
     struct ops_http_response response;
-    ops_buf_init(&response.body, ANSWER_MAX_BYTES);
-    response.status = 0;
+    ops_http_response_init(&response, ANSWER_MAX_BYTES);
     warn_about_plain_text(cli, request, endpoint);
     enum ops_status status = ops_http_exchange(cli->host->http, http, &response, error);
     if (status == OPS_OK)

@@ -1,6 +1,6 @@
 /* Adaptive concurrency: halve on throttling, grow by one a second without (DESIGN section 4). */
-#ifndef OPS_CORE_PACE_H
-#define OPS_CORE_PACE_H
+#ifndef OPS_BASE_PACE_H
+#define OPS_BASE_PACE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "core/pace.h"
+#include "base/pace.h"
 
 enum { GROW_EVERY_MS = 1000 };
 

@@ -1,8 +1,8 @@
 /* How long to wait before trying again: exponential from 100 ms to 5 s, full jitter (AWS Architecture Blog, "Exponential
  * Backoff And Jitter"), at most seven attempts.
  */
-#ifndef OPS_CORE_RETRY_H
-#define OPS_CORE_RETRY_H
+#ifndef OPS_BASE_RETRY_H
+#define OPS_BASE_RETRY_H
 
 #include <stdint.h>
 

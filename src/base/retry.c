@@ -1,4 +1,4 @@
-#include "core/retry.h"
+#include "base/retry.h"
 
 int64_t ops_retry_wait_ms(int attempt, uint32_t random)
 {

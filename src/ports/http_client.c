@@ -1,0 +1,13 @@
+#include "ports/http_client.h"
+
+void ops_http_exchange_all(struct ops_http_client *client, struct ops_http_exchange *exchanges, size_t count, size_t width,
+                           int64_t begin_within_ms)
+{
+    if (client->ops->exchange_all) {
+        client->ops->exchange_all(client, exchanges, count, width ? width : 1, begin_within_ms);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        exchanges[i].status =
+            client->ops->exchange(client, exchanges[i].request, exchanges[i].response, exchanges[i].error);
+}
