@@ -11,6 +11,14 @@ static bool is_pending(const json_t *target)
     return strcmp(ops_json_text(target, "status", ""), "pending") == 0;
 }
 
+static enum ops_status note_segments(json_t *target, const struct ops_target *opened)
+{
+    enum ops_status status = ops_json_set_integer(target, "segments", (json_int_t)opened->segment_count);
+    if (status == OPS_OK && opened->split)
+        status = ops_json_set_text(target, "split", opened->split);
+    return status;
+}
+
 /* Asks the target itself whether it exists and in how many segments it is read. One that exists but can't be opened stays
  * in the plan: its task will say why it failed, and the vacuum does not pass for complete. */
 static enum ops_status survey_target(struct ops_app *app, json_t *target, struct ops_error *error)
@@ -21,12 +29,13 @@ static enum ops_status survey_target(struct ops_app *app, json_t *target, struct
     enum ops_status status = ops_plan_target_read(target, &spec, &scope);
     if (status == OPS_OK)
         status = ops_catalogue_open(app->ports.catalogue, &spec, &scope, &opened, error);
-    json_int_t segments = status == OPS_OK ? (json_int_t)opened->segment_count : 1;
+    if (status == OPS_OK)
+        status = note_segments(target, opened);
+    else if (status == OPS_TARGET_ERROR)
+        status = ops_json_set_integer(target, "segments", 1);
+    else if (status == OPS_TARGET_MISSING)
+        status = ops_plan_skip(target, "does not exist");
     ops_target_close(opened);
-    if (status == OPS_TARGET_MISSING)
-        return ops_plan_skip(target, "does not exist");
-    if (status == OPS_OK || status == OPS_TARGET_ERROR)
-        return ops_json_set_integer(target, "segments", segments);
     return status;
 }
 

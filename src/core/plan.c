@@ -184,7 +184,7 @@ enum ops_status ops_plan_skip(json_t *target, const char *reason)
         (void)json_object_del(target, "skipped_reason"); /* it is there */
         return OPS_NO_MEMORY;
     }
-    static const char *const touched_only[] = {"scope", "location", "segments"};
+    static const char *const touched_only[] = {"scope", "location", "segments", "split"};
     for (size_t i = 0; i < sizeof touched_only / sizeof touched_only[0]; i++)
         (void)json_object_del(target, touched_only[i]); /* absent is fine */
     return OPS_OK;
@@ -298,6 +298,7 @@ enum ops_status ops_plan_target_read(const json_t *target, struct ops_target_spe
     struct ops_target_spec spec = {
         .name = ops_json_text(target, "name", NULL),
         .location = json_object_get(target, "location"),
+        .split = ops_json_text(target, "split", NULL),
     };
     struct ops_scope scope = {.by = OPS_SCOPE_ALL};
     if (!spec.name || !read_kind(ops_json_text(target, "kind", ""), &spec.kind) ||

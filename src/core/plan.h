@@ -5,6 +5,7 @@
  *   scope     {"by", "attribute"?, "index"?, "value"?} for what is touched
  *   location  the manifest's "sqlite" object, when there is one (internal: not shown)
  *   segments  how many parts the target is read in (internal; set by app)
+ *   split     how it is cut into them, where that is not always alike (internal; set by app)
  * status is "pending" (would be touched), "skipped" (skipped_reason says why) or "unclassified".
  */
 #ifndef OPS_CORE_PLAN_H

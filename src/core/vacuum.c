@@ -303,6 +303,7 @@ enum ops_status ops_vacuum_view(const json_t *vacuum, json_t *targets, json_t **
     json_array_foreach(json_object_get(view, "targets"), i, target) {
         (void)json_object_del(target, "location");
         (void)json_object_del(target, "segments");
+        (void)json_object_del(target, "split");
     }
     return hand_over(status, view, ret_view);
 }

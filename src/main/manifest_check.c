@@ -46,7 +46,8 @@ static enum ops_status survey_org_rule(struct check *check, size_t index, json_t
     const struct ops_manifest_target *planned = &check->manifest.targets[index];
     if (planned->org.skip || strcmp(ops_json_text(target, "finding", ""), "exists") != 0 || planned->kind == OPS_LOG_GROUP)
         return OPS_OK;
-    const struct ops_target_spec spec = {planned->kind, planned->name, planned->location};
+    const struct ops_target_spec spec = {
+        .kind = planned->kind, .name = planned->name, .location = planned->location};
     const struct ops_scope scope = {planned->org.by, planned->org.attribute, planned->org.index, "manifest-check"};
     struct ops_target *opened = NULL;
     struct ops_error why = OPS_ERROR_INIT;

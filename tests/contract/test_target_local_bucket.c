@@ -80,7 +80,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static const struct ops_target_spec things = {OPS_BUCKET, "things", NULL};
+static const struct ops_target_spec things = {.kind = OPS_BUCKET, .name = "things"};
 static const struct ops_scope all = {.by = OPS_SCOPE_ALL};
 
 static void read_all(struct ops_scope scope)
@@ -208,7 +208,7 @@ static void a_bucket_that_is_a_link_or_climbs_out_is_refused(void **state)
     assert_int_equal(symlink("things", scratch_path(data, "stack/buckets/link")), 0);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct ops_error error = OPS_ERROR_INIT;
-        const struct ops_target_spec spec = {OPS_BUCKET, names[i], NULL};
+        const struct ops_target_spec spec = {.kind = OPS_BUCKET, .name = names[i]};
         assert_int_equal(ops_catalogue_open(stack, &spec, &all, &target, &error), OPS_TARGET_ERROR);
         assert_string_not_equal(error.text, "");
     }
@@ -295,8 +295,8 @@ static void running_out_of_memory_is_a_status_and_leaks_nothing(void **state)
 int main(void)
 {
     const struct target_rig rig = {
-        .spec = {OPS_BUCKET, "things", NULL},
-        .missing = {OPS_BUCKET, "nothings", NULL},
+        .spec = {.kind = OPS_BUCKET, .name = "things"},
+        .missing = {.kind = OPS_BUCKET, .name = "nothings"},
         .has_keys = true,
         .begin = begin,
         .end = end,

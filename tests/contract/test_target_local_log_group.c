@@ -56,7 +56,7 @@ static bool exists(const char *key)
     return access(stream_path(key), F_OK) == 0;
 }
 
-static const struct ops_target_spec group = {OPS_LOG_GROUP, "/stack/api", NULL};
+static const struct ops_target_spec group = {.kind = OPS_LOG_GROUP, .name = "/stack/api"};
 static const struct ops_scope all = {.by = OPS_SCOPE_ALL};
 
 static void groups_below_a_group_are_not_touched(void **state)
@@ -136,7 +136,7 @@ static void a_group_that_climbs_out_or_has_a_scope_is_refused(void **state)
     struct ops_target *target = NULL;
     begin();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const struct ops_target_spec spec = {OPS_LOG_GROUP, names[i], NULL};
+        const struct ops_target_spec spec = {.kind = OPS_LOG_GROUP, .name = names[i]};
         assert_int_equal(ops_catalogue_open(stack, &spec, &all, &target, NULL), OPS_TARGET_ERROR);
     }
     const struct ops_scope prefix = {OPS_SCOPE_KEY_PREFIX, NULL, NULL, "a"};
@@ -147,8 +147,8 @@ static void a_group_that_climbs_out_or_has_a_scope_is_refused(void **state)
 int main(void)
 {
     const struct target_rig rig = {
-        .spec = {OPS_LOG_GROUP, "/stack/api", NULL},
-        .missing = {OPS_LOG_GROUP, "/stack/nothing", NULL},
+        .spec = {.kind = OPS_LOG_GROUP, .name = "/stack/api"},
+        .missing = {.kind = OPS_LOG_GROUP, .name = "/stack/nothing"},
         .begin = begin,
         .end = end,
         .catalogue = catalogue,

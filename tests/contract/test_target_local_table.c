@@ -123,8 +123,8 @@ static int run(const char *name, const struct shape *the_shape)
 {
     json_t *location = the_shape->location ? json_loads(the_shape->location, 0, NULL) : NULL;
     const struct target_rig rig = {
-        .spec = {OPS_TABLE, "things", location},
-        .missing = {OPS_TABLE, "nothings", NULL},
+        .spec = {.kind = OPS_TABLE, .name = "things", .location = location},
+        .missing = {.kind = OPS_TABLE, .name = "nothings"},
         .has_attributes = true,
         .has_keys = true,
         .begin = begin,
@@ -165,7 +165,7 @@ static enum ops_status try_open(const char *location_text, struct ops_scope scop
 {
     json_t *location = location_text ? json_loads(location_text, 0, NULL) : NULL;
     assert_true(!location_text || location);
-    const struct ops_target_spec spec = {OPS_TABLE, "things", location};
+    const struct ops_target_spec spec = {.kind = OPS_TABLE, .name = "things", .location = location};
     *ret_target = NULL;
     enum ops_status status = ops_catalogue_open(stack, &spec, &scope, ret_target, &error);
     json_decref(location);
@@ -460,7 +460,7 @@ static void running_out_of_memory_is_a_status_and_leaks_nothing(void **state)
 {
     (void)state;
     sql(STANDARD "; INSERT INTO items VALUES ('a', 's', 'acme', '{}'), ('b', 's', 'acme', '{}'), ('c', 's', 'acme', '{}')");
-    const struct ops_target_spec spec = {OPS_TABLE, "things", NULL};
+    const struct ops_target_spec spec = {.kind = OPS_TABLE, .name = "things"};
     const struct ops_scope scope = {OPS_SCOPE_ATTRIBUTE, "orgcode", NULL, "acme"};
     bool hit = true;
     ops_catalogue_release(stack);

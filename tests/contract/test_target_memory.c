@@ -64,7 +64,7 @@ static void count_removed(void *context, enum ops_target_kind kind, const char *
 static void each_removal_is_told_once(void **state)
 {
     (void)state;
-    const struct ops_target_spec spec = {OPS_TABLE, "things", NULL};
+    const struct ops_target_spec spec = {.kind = OPS_TABLE, .name = "things"};
     const struct ops_scope all = {.by = OPS_SCOPE_ALL};
     struct ops_target *target = NULL;
     struct ops_key_page page;

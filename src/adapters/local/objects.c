@@ -262,7 +262,8 @@ enum ops_status local_objects_open(const char *data_dir, const struct local_obje
     struct objects *objects = ops_mem_zeroed(1, sizeof *objects);
     if (!objects)
         return OPS_NO_MEMORY;
-    objects->target = (struct ops_target){&objects_ops, 1, OBJECTS_PAGE_MAX, OBJECTS_PAGE_MAX};
+    objects->target = (struct ops_target){
+        .ops = &objects_ops, .segment_count = 1, .page_max = OBJECTS_PAGE_MAX, .batch_max = OBJECTS_PAGE_MAX};
     objects->root_fd = -1;
     objects->exact = options->exact;
     objects->flat = options->flat;

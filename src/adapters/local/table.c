@@ -881,7 +881,8 @@ enum ops_status local_table_open(const char *data_dir, const struct ops_target_s
     struct table *table = ops_mem_zeroed(1, sizeof *table);
     if (!table)
         return OPS_NO_MEMORY;
-    table->target = (struct ops_target){&table_ops, 1, TABLE_PAGE_MAX, TABLE_PAGE_MAX};
+    table->target = (struct ops_target){
+        .ops = &table_ops, .segment_count = 1, .page_max = TABLE_PAGE_MAX, .batch_max = TABLE_PAGE_MAX};
     enum ops_status status = table_start(table, data_dir, spec, scope, error);
     if (status != OPS_OK) {
         table_close(&table->target);

@@ -3,7 +3,11 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-enum { ID_LIMIT_BYTES = 8 * 1024 };
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ID_LIMIT_BYTES = 8 * 1024, SPLIT_SIZE = 12 };
 
 /* A target finds its resource by name at each call, so that one that is dropped meanwhile is missing, not a dangling
  * pointer. A record's id is its two keys, each with its NUL; cursors and receipts are ids in base 64. */
@@ -13,6 +17,7 @@ struct memory_target {
     enum ops_target_kind kind;
     char *name;
     struct ops_scope scope; /* its texts are owned */
+    char split[SPLIT_SIZE];
 };
 
 static enum ops_status missing(const struct memory_target *target, struct ops_error *error)
@@ -223,6 +228,15 @@ static bool copy_text(const char **ret_copy, const char *text)
     return !text || *ret_copy;
 }
 
+/* The number of segments: the plan's, or the one of now, which the plan keeps. */
+static uint32_t cut(struct memory_target *target, const struct ops_target_spec *spec, const struct memory_resource *resource)
+{
+    unsigned long planned = spec->split ? strtoul(spec->split, NULL, 10) : 0;
+    uint32_t count = planned > 0 && planned < UINT32_MAX ? (uint32_t)planned : resource->limits.segment_count;
+    (void)snprintf(target->split, sizeof target->split, "%" PRIu32, count);
+    return count;
+}
+
 enum ops_status memory_target_open(struct memory_stack *stack, const struct ops_target_spec *spec,
                                    const struct ops_scope *scope, struct ops_target **ret_target, struct ops_error *error)
 {
@@ -238,8 +252,13 @@ enum ops_status memory_target_open(struct memory_stack *stack, const struct ops_
     if (status == OPS_OK) {
         const struct memory_resource *resource = enter(target);
         if (resource)
-            target->target = (struct ops_target){&memory_target_ops, resource->limits.segment_count,
-                                                 resource->limits.page_max, resource->limits.batch_max};
+            target->target = (struct ops_target){
+                .ops = &memory_target_ops,
+                .segment_count = cut(target, spec, resource),
+                .split = target->split,
+                .page_max = resource->limits.page_max,
+                .batch_max = resource->limits.batch_max,
+            };
         else
             status = missing(target, error);
         leave(target);
