@@ -9,11 +9,14 @@
 #include "adapters/aws/credentials.h"
 #include "ports/clock.h"
 #include "ports/http_client.h"
+#include "ports/random.h"
 
 enum {
     OPS_AWS_CALL_HEADERS_MAX = 6,
     OPS_AWS_CODE_SIZE = 96,
     OPS_AWS_ACCOUNT_SIZE = 16,
+    OPS_AWS_TIMEOUT_MS = 10000,
+    OPS_AWS_TRIES_MAX = 4, /* of a patient call */
 };
 
 struct ops_aws_client;
@@ -24,6 +27,8 @@ struct ops_aws_client_config {
     struct ops_aws_credentials *credentials; /* cached */
     struct ops_http_client *http;
     struct ops_clock *clock;
+    struct ops_random *random;
+    void (*wait)(int64_t wait_ms); /* between the tries of a patient call; NULL: sleeps */
 };
 
 /* Everything in config outlives the client; region is copied. The client is thread-safe. */
@@ -44,7 +49,7 @@ struct ops_aws_call {
     struct ops_http_header headers[OPS_AWS_CALL_HEADERS_MAX]; /* beside those that the client sets */
     size_t header_count;
     struct ops_view body;
-    int64_t timeout_ms;  /* of the whole exchange; 10 s after init */
+    int64_t timeout_ms;  /* of the whole exchange; OPS_AWS_TIMEOUT_MS after init */
     bool unsigned_call;  /* STS AssumeRoleWithWebIdentity */
 
     /* The answer. */

@@ -13,6 +13,8 @@
 enum {
     OPS_SIGV4_DATE_SIZE = 17,           /* "20260102T030405Z" and the NUL */
     OPS_SIGV4_NAME_MAX = 64,            /* of a region, of a service */
+    OPS_SIGV4_SECRET_MAX = 256,         /* of a secret access key */
+    OPS_SIGV4_PARAMETERS_MAX = 32,      /* of a query */
     OPS_SIGV4_AUTHORIZATION_SIZE = 768, /* of the Authorization header's value */
 };
 
@@ -25,7 +27,7 @@ struct ops_sigv4_key {
     uint8_t bytes[OPS_SHA256_BYTES];
 };
 
-/* The key of the day that at_ms falls in. OPS_LIMIT: region or service is too long. OPS_NO_MEMORY. */
+/* The key of the day that at_ms falls in. OPS_LIMIT: secret, region or service is too long. OPS_NO_MEMORY. */
 enum ops_status ops_sigv4_key_derive(const char *secret_access_key, const char *region, const char *service, int64_t at_ms,
                                      struct ops_sigv4_key *ret_key) OPS_MUST_USE;
 void ops_sigv4_key_wipe(struct ops_sigv4_key *key);
@@ -36,16 +38,19 @@ void ops_sigv4_date(int64_t at_ms, char ret_date[static OPS_SIGV4_DATE_SIZE]);
 /* A request as it will be sent. All text borrowed for the call. */
 struct ops_sigv4_request {
     const char *method;
-    const char *path;  /* as sent: percent-encoded, begins with "/" */
-    const char *query; /* as sent, percent-encoded, without "?"; "" when there is none; in any order */
+    const char *path;                      /* as sent: percent-encoded, begins with "/" */
+    const char *query;                     /* as sent, percent-encoded, without "?"; "" when there is none; in any order */
     const struct ops_http_header *headers; /* those that are signed: host and x-amz-date must be among them */
-    size_t header_count;
-    const char *payload_sha256; /* lower-case hexadecimal; for S3 it must also be header x-amz-content-sha256 */
-    bool single_encoding;       /* S3: the path is signed as sent, not normalised and not encoded a second time */
+    size_t header_count;                   /* up to OPS_HTTP_HEADERS_MAX */
+    const char *payload_sha256;            /* lower-case hexadecimal; for S3 it must also be header x-amz-content-sha256 */
+    bool single_encoding;                  /* S3: the path is signed as sent, not normalised and not encoded a second time */
 };
 
-/* Appends the canonical request; for tests, and for whoever must find out why a service says that a signature is wrong. */
+/* Appends the canonical request; for tests, and for whoever must find out why a service says that a signature is wrong. Too
+ * many headers or parameters leave OPS_LIMIT in the buffer. */
 void ops_sigv4_canonical(const struct ops_sigv4_request *request, struct ops_buf *buf);
+/* Appends the list of the signed headers' names: "host;x-amz-date". Likewise. */
+void ops_sigv4_signed_headers(const struct ops_sigv4_request *request, struct ops_buf *buf);
 
 /* The value of the Authorization header. The x-amz-date header must fall in the key's day. OPS_LIMIT, OPS_NO_MEMORY. */
 enum ops_status ops_sigv4_authorization(const struct ops_sigv4_request *request, const struct ops_sigv4_key *key,

@@ -1,0 +1,30 @@
+/* What an answer of an AWS service means: the service's word for what is wrong, as one of our statuses. */
+#ifndef OPS_ADAPTERS_AWS_ANSWER_H
+#define OPS_ADAPTERS_AWS_ANSWER_H
+
+#include "adapters/aws/client.h"
+
+/* Whether an answer of S3 with status 200 holds an error all the same, as S3 does when it has begun to answer before it
+ * knows the outcome (Amazon S3 API Reference, "DeleteObjects", "CopyObject"). */
+bool ops_aws_answer_hides_error(const struct ops_aws_call *call);
+
+/* Fills code, error and status of a call whose answer came with a status other than 2xx, or hides an error. */
+void ops_aws_answer_explain(struct ops_aws_call *call);
+
+/* What could be put right by the client: other keys, another time. */
+bool ops_aws_answer_rejects_keys(const struct ops_aws_call *call);
+bool ops_aws_answer_rejects_time(const struct ops_aws_call *call);
+
+/* The instant of the answer's Date header (RFC 9110 section 5.6.7), or -1. */
+int64_t ops_aws_answer_date_ms(const struct ops_aws_call *call);
+
+/* The header of the answer that the client asked for, or "". */
+const char *ops_aws_answer_header(const struct ops_aws_call *call, const char *name);
+
+/* The status that a service's word stands for, in an answer with that HTTP status. */
+enum ops_status ops_aws_code_status(const char *code, int http_status);
+
+/* "DynamoDB", for people. */
+const char *ops_aws_service_title(enum ops_aws_service service);
+
+#endif
