@@ -237,8 +237,34 @@ def starting(data):
     say()
 
 
+# ---- Signature Version 4 -----------------------------------------------------------------------------------------------
+
+
+def signature(*command):
+    """Microseconds of CPU a request, and the Authorization header that it comes to."""
+    microseconds, authorization = run(*command).splitlines()
+    return float(microseconds), authorization
+
+
+def sigv4():
+    say("### Signature Version 4 of one request, body hash included, against botocore\n")
+    say("| request | g3nops µs CPU | botocore µs CPU | ratio (median of pairs) |")
+    say("|---|---|---|---|")
+    shapes = {"dynamodb": "DynamoDB, 3 KB of JSON", "s3": "S3, four parameters, no body"}
+    for shape, words in shapes.items():
+        ours, peers = [], []
+        for _ in range(max(RUNS, 5)):
+            ours.append(signature(BUILD / "bench/sigv4", shape, 200000))
+            peers.append(signature(BUILD / "venv/bin/python", ROOT / "bench/sigv4_peer.py", shape, 5000))
+            assert ours[-1][1] == peers[-1][1], (ours[-1], peers[-1])
+        ratio = statistics.median(a[0] / b[0] for a, b in zip(ours, peers))
+        our, peer = statistics.median(a[0] for a in ours), statistics.median(b[0] for b in peers)
+        say(f"| {words} | {our:.2f} | {peer:.1f} | {ratio:.3f} |")
+    say()
+
+
 def main():
-    wanted = sys.argv[1:] or ["vacuum", "memory", "start", "ping", "list"]
+    wanted = sys.argv[1:] or ["vacuum", "memory", "start", "ping", "list", "sigv4"]
     machine()
     # Beside the build, so that tables and data directories are on one file system, and a real one.
     scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILD))
@@ -247,6 +273,8 @@ def main():
             vacuum_rates(scratch)
         if "memory" in wanted:
             vacuum_memory(scratch)
+        if "sigv4" in wanted:
+            sigv4()
         data = scratch / "data"
         run(G3NOPS, "demo-data", "--data", data, "--rows", 1000, "--objects", 100)
         if "start" in wanted:

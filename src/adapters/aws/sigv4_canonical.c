@@ -191,8 +191,14 @@ static size_t sorted_headers(const struct ops_sigv4_request *request, struct pai
 
 static void append_lower(struct ops_view name, struct ops_buf *buf)
 {
-    for (size_t i = 0; i < name.length; i++)
-        ops_buf_append_char(buf, lower(name.data[i]));
+    char lowered[64]; /* most names fit at once */
+    while (name.length > 0) {
+        size_t length = name.length < sizeof lowered ? name.length : sizeof lowered;
+        for (size_t i = 0; i < length; i++)
+            lowered[i] = lower(name.data[i]);
+        ops_buf_append(buf, lowered, length);
+        name = ops_view(name.data + length, name.length - length);
+    }
 }
 
 /* Trimmed, and every run of white space inside is one space. AWS speaks of spaces; botocore takes all white space, of which
