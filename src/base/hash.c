@@ -2,12 +2,23 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
+
+/* Looked up once: a look-up at every call costs as much as hashing half a kilobyte. Lives as long as the process. */
+static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
+static EVP_MD *sha256;
+
+static void find_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
 
 enum ops_status ops_sha256(struct ops_view bytes, uint8_t ret_digest[static OPS_SHA256_BYTES])
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    if (EVP_Digest(bytes.data ? bytes.data : "", bytes.length, digest, &size, EVP_sha256(), NULL) != 1)
+    (void)pthread_once(&sha256_once, find_sha256);
+    if (!sha256 || EVP_Digest(bytes.data ? bytes.data : "", bytes.length, digest, &size, sha256, NULL) != 1)
         return OPS_NO_MEMORY;
     memcpy(ret_digest, digest, OPS_SHA256_BYTES);
     return OPS_OK;
