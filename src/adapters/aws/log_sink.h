@@ -5,6 +5,8 @@
 #include "adapters/aws/client.h"
 #include "ports/log_sink.h"
 
+#define OPS_AWS_AUDIT_STREAM "g3nops"
+
 /* client and clock outlive it; the names are copied. The stream is made at the first append when it is missing; the group is
  * not. */
 enum ops_status ops_aws_log_sink_new(struct ops_aws_client *client, struct ops_clock *clock, const char *group,

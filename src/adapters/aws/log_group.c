@@ -1,0 +1,346 @@
+/*
+ * A log group as a vacuum target: its streams go, the group stays with its retention, filters and tags.
+ *
+ * Source: Amazon CloudWatch Logs API Reference, DescribeLogStreams (pages of 50, in the order of their names) and
+ * DeleteLogStream (one at a time, a few a second in an account; the pacer finds how many).
+ */
+#include "adapters/aws/ask.h"
+#include "adapters/aws/stack.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+enum { LOG_PAGE_MAX = 50, REQUEST_MAX_BYTES = 8 * 1024, ANSWER_MAX_BYTES = 64 * 1024 };
+
+#define DESCRIBE_GROUPS "Logs_20140328.DescribeLogGroups"
+#define DESCRIBE_STREAMS "Logs_20140328.DescribeLogStreams"
+#define DELETE_STREAM "Logs_20140328.DeleteLogStream"
+
+struct log_group {
+    struct ops_target target;
+    struct ops_aws_stack *stack;
+    char *name;
+};
+
+static struct log_group *log_group(struct ops_target *self)
+{
+    return (struct log_group *)self;
+}
+
+/* A cursor is {"token": ...}, so that a stranger's is told from the service's. */
+static enum ops_status read_cursor(const struct log_group *group, const char *cursor, json_t **ret_token,
+                                   struct ops_error *error)
+{
+    json_t *object = NULL;
+    enum ops_status status = ops_json_parse_object(ops_view_of(cursor), &object, NULL);
+    json_t *token = json_object_get(object, "token");
+    if (status == OPS_OK && !json_is_string(token))
+        status = OPS_INVALID_JSON;
+    if (status == OPS_OK)
+        *ret_token = json_incref(token);
+    json_decref(object);
+    if (status == OPS_OK || status == OPS_NO_MEMORY)
+        return status;
+    return ops_fail(error, OPS_TARGET_ERROR, "The cursor does not belong to %s.", group->name);
+}
+
+static enum ops_status write_cursor(const json_t *answer, struct ops_key_page *page)
+{
+    json_t *token = json_object_get(answer, "nextToken");
+    page->last = !json_is_string(token);
+    if (page->last)
+        return OPS_OK;
+    json_t *cursor = json_pack("{s:O}", "token", token);
+    enum ops_status status = cursor ? ops_json_append(cursor, &page->cursor) : OPS_NO_MEMORY;
+    json_decref(cursor);
+    return status;
+}
+
+static enum ops_status add_stream(struct ops_key_page *page, const char *name, json_t *names)
+{
+    struct ops_key *key = ops_key_page_add(page);
+    if (!key)
+        return OPS_NO_MEMORY;
+    key->guarded.length = key->id.length = strlen(name);
+    ops_buf_append_text(&page->storage, name);
+    return json_array_append_new(names, json_string(name)) == 0 ? ops_buf_status(&page->storage) : OPS_NO_MEMORY;
+}
+
+static void set_views(struct ops_key_page *page)
+{
+    const char *at = page->storage.data;
+    for (size_t i = 0; i < page->count; i++) {
+        page->keys[i].guarded.data = page->keys[i].id.data = at;
+        at += page->keys[i].id.length;
+    }
+}
+
+static enum ops_status unreadable(const struct log_group *group, struct ops_error *error)
+{
+    return ops_fail(error, OPS_STORE_UNAVAILABLE, "CloudWatch Logs named a stream of %s that can't be read.", group->name);
+}
+
+static enum ops_status fill_page(const struct log_group *group, const json_t *answer, struct ops_key_page *page,
+                                 struct ops_error *error)
+{
+    const json_t *streams = json_object_get(answer, "logStreams");
+    json_t *names = json_array();
+    enum ops_status status = !names ? OPS_NO_MEMORY : json_is_array(streams) ? OPS_OK : unreadable(group, error);
+    for (size_t i = 0; i < json_array_size(streams) && status == OPS_OK; i++) {
+        const char *name = ops_json_text(json_array_get(streams, i), "logStreamName", "");
+        status = name[0] ? add_stream(page, name, names) : unreadable(group, error);
+    }
+    if (status == OPS_OK && page->count > 0)
+        status = ops_json_append(names, &page->receipt);
+    if (status == OPS_OK)
+        status = write_cursor(answer, page);
+    json_decref(names);
+    set_views(page);
+    return status;
+}
+
+static enum ops_status log_group_page(struct ops_target *self, uint32_t segment, const char *cursor, size_t limit,
+                                      struct ops_key_page *ret_page, struct ops_error *error)
+{
+    (void)segment;
+    const struct log_group *group = log_group(self);
+    json_t *token = NULL, *answer = NULL;
+    enum ops_status status = cursor[0] ? read_cursor(group, cursor, &token, error) : OPS_OK;
+    if (status == OPS_OK)
+        status = ops_aws_ask_once(group->stack->client, OPS_AWS_LOGS, DESCRIBE_STREAMS,
+                                  json_pack("{s:s, s:I, s:O*}", "logGroupName", group->name, "limit",
+                                            (json_int_t)(limit < LOG_PAGE_MAX ? limit : LOG_PAGE_MAX), "nextToken", token),
+                                  &answer, error);
+    if (status == OPS_OK)
+        status = fill_page(group, answer, ret_page, error);
+    if (status != OPS_OK)
+        ops_key_page_clear(ret_page);
+    json_decref(answer);
+    json_decref(token);
+    return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status; /* nothing was asked but to read */
+}
+
+/* One call for each of many streams, sent side by side. */
+struct stream_calls {
+    struct ops_aws_call calls[LOG_PAGE_MAX];
+    struct ops_buf texts[LOG_PAGE_MAX];
+    size_t count;
+};
+
+static enum ops_status add_call(struct stream_calls *calls, const char *target, json_t *request)
+{
+    struct ops_buf *text = &calls->texts[calls->count];
+    struct ops_aws_call *call = &calls->calls[calls->count++];
+    ops_buf_init(text, REQUEST_MAX_BYTES);
+    ops_aws_call_init(call, OPS_AWS_LOGS, ANSWER_MAX_BYTES);
+    enum ops_status status = request ? ops_json_append(request, text) : OPS_NO_MEMORY;
+    ops_aws_call_json(call, target, ops_buf_view(text));
+    json_decref(request);
+    return status;
+}
+
+static void send_calls(struct log_group *group, struct stream_calls *calls)
+{
+    struct ops_aws_pacer *pacer = &group->stack->pacers[OPS_AWS_LOGS];
+    size_t width = ops_aws_pacer_enter(pacer, calls->count);
+    ops_aws_call_send_all(group->stack->client, calls->calls, calls->count, width, OPS_REMOVE_MAX_MS - OPS_AWS_TIMEOUT_MS);
+    bool throttled = false;
+    for (size_t i = 0; i < calls->count; i++)
+        throttled = throttled || calls->calls[i].status == OPS_THROTTLED;
+    ops_aws_pacer_leave(pacer, width, throttled);
+}
+
+static void release_calls(struct stream_calls *calls)
+{
+    for (size_t i = 0; calls && i < calls->count; i++) {
+        ops_aws_call_release(&calls->calls[i]);
+        ops_buf_release(&calls->texts[i]);
+    }
+    ops_mem_free(calls);
+}
+
+/* A stream that is not there any more is removed, whoever did it. */
+static enum ops_removal outcome_of(const struct ops_aws_call *call)
+{
+    if (call->status == OPS_OK || call->status == OPS_TARGET_MISSING)
+        return OPS_REMOVED;
+    bool busy = strcmp(call->code, "OperationAbortedException") == 0;
+    return call->status == OPS_TARGET_ERROR && !busy ? OPS_FAILED : OPS_RETRY;
+}
+
+static enum ops_status log_group_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
+                                        enum ops_removal *ret_outcomes, struct ops_error *error)
+{
+    struct log_group *group = log_group(self);
+    struct stream_calls *calls = ops_mem_zeroed(1, sizeof *calls);
+    enum ops_status status = calls ? OPS_OK : OPS_NO_MEMORY;
+    for (size_t i = 0; i < count && status == OPS_OK; i++)
+        status = add_call(calls, DELETE_STREAM,
+                          json_pack("{s:s, s:s%}", "logGroupName", group->name, "logStreamName", keys[i].id.data,
+                                    keys[i].id.length));
+    if (status == OPS_OK)
+        send_calls(group, calls);
+    for (size_t i = 0; i < count && status == OPS_OK; i++) {
+        ret_outcomes[i] = outcome_of(&calls->calls[i]);
+        if (ret_outcomes[i] == OPS_FAILED)
+            (void)ops_fail(error, OPS_TARGET_ERROR, "%s", ops_error_text(&calls->calls[i].error, OPS_TARGET_ERROR));
+    }
+    release_calls(calls);
+    return status;
+}
+
+/* Whether the answer to a search by prefix, of which a stream of exactly that name is the first, begins with it. */
+static enum ops_status count_stream(const struct log_group *group, const struct ops_aws_call *call, const char *name,
+                                    size_t *count, struct ops_error *error)
+{
+    json_t *answer = NULL;
+    if (call->status == OPS_TARGET_MISSING || call->status == OPS_THROTTLED || call->status == OPS_TARGET_ERROR ||
+        call->status == OPS_NO_MEMORY)
+        return call->status;
+    if (call->status != OPS_OK)
+        return ops_fail(error, OPS_STORE_UNAVAILABLE, "%s", ops_error_text(&call->error, call->status));
+    enum ops_status status = ops_json_parse_object(ops_buf_view(&call->response.body), &answer, NULL);
+    if (status == OPS_OK) {
+        const json_t *first = json_array_get(json_object_get(answer, "logStreams"), 0);
+        *count += strcmp(ops_json_text(first, "logStreamName", ""), name) == 0;
+    } else if (status != OPS_NO_MEMORY) {
+        status = unreadable(group, error);
+    }
+    json_decref(answer);
+    return status;
+}
+
+static enum ops_status recount_names(struct log_group *group, const json_t *names, size_t *ret_count,
+                                     struct ops_error *error)
+{
+    struct stream_calls *calls = ops_mem_zeroed(1, sizeof *calls);
+    enum ops_status status = calls ? OPS_OK : OPS_NO_MEMORY;
+    for (size_t i = 0; i < json_array_size(names) && status == OPS_OK; i++)
+        status = add_call(calls, DESCRIBE_STREAMS,
+                          json_pack("{s:s, s:O, s:i}", "logGroupName", group->name, "logStreamNamePrefix",
+                                    json_array_get(names, i), "limit", 1));
+    if (status == OPS_OK && calls->count > 0)
+        send_calls(group, calls);
+    for (size_t i = 0; i < json_array_size(names) && status == OPS_OK; i++)
+        status = count_stream(group, &calls->calls[i], json_string_value(json_array_get(names, i)), ret_count, error);
+    release_calls(calls);
+    return status;
+}
+
+static enum ops_status read_receipt(const struct log_group *group, const char *receipt, json_t **ret_names,
+                                    struct ops_error *error)
+{
+    json_t *names = json_loads(receipt, JSON_REJECT_DUPLICATES, NULL);
+    bool good = json_is_array(names) && json_array_size(names) <= LOG_PAGE_MAX;
+    for (size_t i = 0; good && i < json_array_size(names); i++)
+        good = json_is_string(json_array_get(names, i));
+    if (good) {
+        *ret_names = names;
+        return OPS_OK;
+    }
+    json_decref(names);
+    return ops_fail(error, OPS_TARGET_ERROR, "The receipt does not belong to %s.", group->name);
+}
+
+static enum ops_status log_group_recount(struct ops_target *self, uint32_t segment, const char *receipt,
+                                         struct ops_recount *ret_there, struct ops_error *error)
+{
+    (void)segment;
+    struct log_group *group = log_group(self);
+    json_t *names = NULL;
+    size_t count = 0;
+    enum ops_status status = receipt[0] ? read_receipt(group, receipt, &names, error) : OPS_OK;
+    if (status == OPS_OK)
+        status = recount_names(group, names, &count, error);
+    json_decref(names);
+    if (status == OPS_OK)
+        *ret_there = (struct ops_recount){.count = count};
+    return status;
+}
+
+static void log_group_close(struct ops_target *self)
+{
+    ops_mem_free(log_group(self)->name);
+    ops_mem_free(log_group(self));
+}
+
+static const struct ops_target_ops log_group_ops = {
+    .page = log_group_page,
+    .remove = log_group_remove,
+    .recount = log_group_recount,
+    .close = log_group_close,
+};
+
+/* Log groups whose names begin with name come in the order of their names: the one that is looked for is the first. */
+static enum ops_status find_group(struct ops_aws_stack *stack, const char *name, struct ops_error *error)
+{
+    json_t *answer = NULL;
+    enum ops_status status = ops_aws_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
+                                         json_pack("{s:s, s:i}", "logGroupNamePrefix", name, "limit", 1), &answer, error);
+    const json_t *found = json_array_get(json_object_get(answer, "logGroups"), 0);
+    if (status == OPS_OK && strcmp(ops_json_text(found, "logGroupName", ""), name) != 0)
+        status = ops_fail(error, OPS_TARGET_MISSING, "The log group %s does not exist in %s.", name,
+                          ops_aws_client_region(stack->client));
+    else if (status == OPS_OK && ops_json_flag(found, "deletionProtectionEnabled", false))
+        status = ops_fail(error, OPS_TARGET_ERROR,
+                          "The log group %s has deletion protection; take it off if its streams are to go.", name);
+    json_decref(answer);
+    return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status;
+}
+
+enum ops_status ops_aws_log_group_open(struct ops_aws_stack *stack, const struct ops_target_spec *spec,
+                                       const struct ops_scope *scope, struct ops_target **ret_target,
+                                       struct ops_error *error)
+{
+    if (scope->by != OPS_SCOPE_ALL)
+        return ops_fail(error, OPS_TARGET_ERROR, "A tenant's records can't be told apart in the log group %s.", spec->name);
+    enum ops_status status = find_group(stack, spec->name, error);
+    if (status != OPS_OK)
+        return status;
+    struct log_group *group = ops_mem_zeroed(1, sizeof *group);
+    char *name = ops_mem_strdup(spec->name);
+    if (!group || !name) {
+        ops_mem_free(group);
+        ops_mem_free(name);
+        return OPS_NO_MEMORY;
+    }
+    group->target = (struct ops_target){
+        .ops = &log_group_ops, .segment_count = 1, .page_max = LOG_PAGE_MAX, .batch_max = LOG_PAGE_MAX};
+    group->stack = stack;
+    group->name = name;
+    *ret_target = &group->target;
+    return OPS_OK;
+}
+
+static enum ops_status report_groups(const json_t *answer, ops_on_resource_fn on_resource, void *context)
+{
+    enum ops_status status = OPS_OK;
+    size_t i;
+    json_t *group;
+    json_array_foreach(json_object_get(answer, "logGroups"), i, group) {
+        const char *name = ops_json_text(group, "logGroupName", NULL);
+        if (status == OPS_OK && name)
+            status = on_resource(context, OPS_LOG_GROUP, name);
+    }
+    return status;
+}
+
+enum ops_status ops_aws_log_groups_list(struct ops_aws_stack *stack, ops_on_resource_fn on_resource, void *context,
+                                        struct ops_error *error)
+{
+    json_t *token = NULL;
+    enum ops_status status;
+    do {
+        json_t *answer = NULL;
+        status = ops_aws_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
+                             json_pack("{s:i, s:O*}", "limit", LOG_PAGE_MAX, "nextToken", token), &answer, error);
+        if (status == OPS_UNKNOWN)
+            status = OPS_STORE_UNAVAILABLE;
+        if (status == OPS_OK)
+            status = report_groups(answer, on_resource, context);
+        json_decref(token);
+        token = json_object_get(answer, "nextToken");
+        token = status == OPS_OK && json_is_string(token) ? json_incref(token) : NULL;
+        json_decref(answer);
+    } while (token);
+    return status;
+}
