@@ -8,14 +8,15 @@
 
 static enum ops_status verify(struct ops_cli *cli, json_int_t *ret_count, struct ops_error *error)
 {
-    const char *data_dir;
+    struct ops_place place;
+    struct ops_backend *backend = NULL;
     struct ops_store *store = NULL;
     struct ops_app *app = NULL;
-    enum ops_status status = ops_command_check_engine(cli, error);
+    enum ops_status status = ops_command_place(cli, &place, error);
     if (status == OPS_OK)
-        status = ops_cli_data_dir(cli, &data_dir, error);
+        status = ops_backend_open(&place, &backend, error);
     if (status == OPS_OK)
-        status = ops_engine_open_store(data_dir, false, &store, error);
+        status = backend->ops->store(backend, false, &store, error);
     if (status == OPS_OK) {
         const struct ops_app_ports ports = {.store = store, .clock = ops_system_clock(), .random = ops_system_random()};
         status = ops_app_new(&ports, NULL, ops_embedded_build(), &app);
@@ -24,6 +25,7 @@ static enum ops_status verify(struct ops_cli *cli, json_int_t *ret_count, struct
         status = ops_audit_verify(app, ret_count, error);
     ops_app_free(app);
     ops_store_release(store);
+    ops_backend_release(backend);
     return status;
 }
 

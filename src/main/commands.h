@@ -2,6 +2,7 @@
 #ifndef OPS_MAIN_COMMANDS_H
 #define OPS_MAIN_COMMANDS_H
 
+#include "main/backend.h"
 #include "surfaces/cli/cli.h"
 
 int ops_command_audit_verify(struct ops_cli *cli, void *context);
@@ -14,7 +15,10 @@ int ops_command_serve(struct ops_cli *cli, void *context);
 int ops_command_session_create(struct ops_cli *cli, void *context);
 int ops_command_version(struct ops_cli *cli, void *context);
 
-/* OPS_USAGE when --engine asks for an engine that is not in this program. */
-enum ops_status ops_command_check_engine(struct ops_cli *cli, struct ops_error *error) OPS_MUST_USE;
+/* What --engine, --data, --region and --profile say. Borrowed from the run. */
+enum ops_status ops_command_place(struct ops_cli *cli, struct ops_place *ret_place, struct ops_error *error) OPS_MUST_USE;
+
+/* OPS_USAGE when --engine asks for another engine than the command is for. */
+enum ops_status ops_command_needs_engine(struct ops_cli *cli, const char *engine, struct ops_error *error) OPS_MUST_USE;
 
 #endif

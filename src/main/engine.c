@@ -1,10 +1,6 @@
 #include "main/engine.h"
 
 #include "adapters/curl/http_client.h"
-#include "adapters/local/catalogue.h"
-#include "adapters/local/log_sink.h"
-#include "adapters/local/sessions.h"
-#include "adapters/local/store.h"
 #include "adapters/usm/usm.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -50,17 +46,6 @@ enum ops_status ops_engine_data_dir(const char *path, char **ret_path, struct op
         return ops_fail(error, OPS_IO_ERROR, "The data directory %s is not a directory.", path);
     *ret_path = ops_mem_strdup(absolute);
     return *ret_path ? OPS_OK : OPS_NO_MEMORY;
-}
-
-enum ops_status ops_engine_open_store(const char *data_dir, bool create, struct ops_store **ret_store,
-                                      struct ops_error *error)
-{
-    char path[PATH_TEXT_MAX];
-    if (snprintf(path, sizeof path, "%s/ops.sqlite", data_dir) >= (int)sizeof path)
-        return ops_fail(error, OPS_USAGE, "The path of the data directory is too long.");
-    if (!create && access(path, F_OK) != 0)
-        return ops_fail(error, OPS_STORE_UNAVAILABLE, "There is no record store %s: %s.", path, strerror(errno));
-    return ops_local_store_open(path, ret_store, error);
 }
 
 static enum ops_status read_file(const char *path, struct ops_buf *text, struct ops_error *error)
@@ -172,8 +157,7 @@ static enum ops_status open_sessions(const struct ops_engine_config *config, str
     /* Without either, session-gated routes say that sessions can't be checked. */
     if (!manifest->sessions_table)
         return OPS_OK;
-    return ops_local_sessions_new(engine->data_dir, manifest->sessions_table, manifest->users_table, &engine->sessions,
-                                  error);
+    return engine->backend->ops->sessions(engine->backend, manifest, &engine->sessions, error);
 }
 
 static enum ops_status open_app(const struct ops_engine_config *config, struct ops_engine *engine)
@@ -190,6 +174,21 @@ static enum ops_status open_app(const struct ops_engine_config *config, struct o
     return ops_app_new(&ports, &engine->manifest, ops_embedded_build(), &engine->app);
 }
 
+static enum ops_status open_backend(const struct ops_engine_config *config, struct ops_engine *engine,
+                                    struct ops_error *error)
+{
+    const struct ops_place place = {
+        .aws = config->aws, .data_dir = engine->data_dir, .region = config->region, .profile = config->profile};
+    enum ops_status status = ops_backend_open(&place, &engine->backend, error);
+    if (status == OPS_OK)
+        status = engine->backend->ops->store(engine->backend, true, &engine->store, error);
+    if (status == OPS_OK)
+        status = engine->backend->ops->catalogue(engine->backend, &engine->catalogue, error);
+    if (status == OPS_OK)
+        status = engine->backend->ops->log_sink(engine->backend, &engine->log_sink, error);
+    return status;
+}
+
 enum ops_status ops_engine_open(const struct ops_engine_config *config, struct ops_engine *ret_engine,
                                 struct ops_error *error)
 {
@@ -199,11 +198,7 @@ enum ops_status ops_engine_open(const struct ops_engine_config *config, struct o
         status = ops_engine_load_manifest(engine.data_dir, config->manifest_path, &engine.manifest, &engine.manifest_name,
                                           error);
     if (status == OPS_OK)
-        status = ops_engine_open_store(engine.data_dir, true, &engine.store, error);
-    if (status == OPS_OK)
-        status = ops_local_catalogue_new(engine.data_dir, &engine.catalogue, error);
-    if (status == OPS_OK)
-        status = ops_local_log_sink_new(engine.data_dir, &engine.log_sink);
+        status = open_backend(config, &engine, error);
     if (status == OPS_OK)
         status = open_sessions(config, &engine, error);
     *ret_engine = engine;
@@ -223,6 +218,7 @@ void ops_engine_close(struct ops_engine *engine)
     ops_log_sink_release(engine->log_sink);
     ops_catalogue_release(engine->catalogue);
     ops_store_release(engine->store);
+    ops_backend_release(engine->backend);
     ops_manifest_release(&engine->manifest);
     ops_mem_free(engine->manifest_name);
     ops_mem_free(engine->data_dir);

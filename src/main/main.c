@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "main/commands.h"
 #include "main/embedded.h"
+#include "main/lambda.h"
 
 #include <signal.h>
 
@@ -23,9 +24,12 @@ int main(int argc, char **argv)
     struct ops_http_client *http = NULL;
     if (ops_curl_http_client_new(&http) != OPS_OK)
         http = NULL; /* commands that need it say so */
+    struct ops_lambda lambda = {.opened = false};
     const struct ops_cli_host host = {
         .handlers = handlers,
         .handler_count = sizeof handlers / sizeof handlers[0],
+        .context = &lambda,
+        .invoke = ops_lambda_invoke,
         .http = http,
         .clock = ops_system_clock(),
         .terminal = ops_terminal_system(),
@@ -35,6 +39,7 @@ int main(int argc, char **argv)
         .err = stderr,
     };
     int code = ops_cli_run(&host, argc, argv);
+    ops_lambda_close(&lambda);
     ops_http_client_release(http);
     return code;
 }

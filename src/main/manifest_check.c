@@ -1,6 +1,5 @@
 #include "main/commands.h"
 
-#include "adapters/local/catalogue.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "core/plan.h"
@@ -9,6 +8,7 @@
 struct check {
     struct ops_manifest manifest;
     char *manifest_name;
+    struct ops_backend *backend;
     struct ops_catalogue *catalogue;
     json_t *targets; /* the plan of vacuum all, each with "exists" and "org" */
     json_int_t missing, broken, unclassified;
@@ -91,14 +91,15 @@ static enum ops_status survey_all(struct check *check, struct ops_error *error)
 
 static enum ops_status run(struct ops_cli *cli, struct check *check, struct ops_error *error)
 {
-    const char *data_dir;
-    enum ops_status status = ops_command_check_engine(cli, error);
+    struct ops_place place;
+    enum ops_status status = ops_command_place(cli, &place, error);
     if (status == OPS_OK)
-        status = ops_cli_data_dir(cli, &data_dir, error);
+        status = ops_engine_load_manifest(place.data_dir, ops_cli_manifest(cli), &check->manifest, &check->manifest_name,
+                                          error);
     if (status == OPS_OK)
-        status = ops_engine_load_manifest(data_dir, ops_cli_manifest(cli), &check->manifest, &check->manifest_name, error);
+        status = ops_backend_open(&place, &check->backend, error);
     if (status == OPS_OK)
-        status = ops_local_catalogue_new(data_dir, &check->catalogue, error);
+        status = check->backend->ops->catalogue(check->backend, &check->catalogue, error);
     return status == OPS_OK ? survey_all(check, error) : status;
 }
 
@@ -157,6 +158,7 @@ int ops_command_manifest_check(struct ops_cli *cli, void *context)
         status = print(cli, &check);
     int code = status == OPS_OK ? finish(cli, &check, &error) : ops_cli_fail(cli, status, &error);
     ops_catalogue_release(check.catalogue);
+    ops_backend_release(check.backend);
     ops_manifest_release(&check.manifest);
     ops_mem_free(check.manifest_name);
     json_decref(check.targets);

@@ -42,19 +42,20 @@ static enum ops_status set_code(struct ops_cli *cli, struct ops_app *app, const 
 static enum ops_status run(struct ops_cli *cli, bool *ret_rotated, struct ops_error *error)
 {
     struct ops_cli_secret code = {.length = 0};
+    struct ops_place place;
+    struct ops_backend *backend = NULL;
     struct ops_store *store = NULL;
     struct ops_app *app = NULL;
-    const char *asked_dir;
     char *data_dir = NULL;
-    enum ops_status status = ops_command_check_engine(cli, error);
+    enum ops_status status = ops_command_place(cli, &place, error);
     if (status == OPS_OK)
         status = ops_cli_secret_file(cli, ops_cli_text(cli, "--new-secret-code-file"), &code, error);
+    if (status == OPS_OK && !place.aws)
+        status = ops_engine_data_dir(place.data_dir, &data_dir, error);
     if (status == OPS_OK)
-        status = ops_cli_data_dir(cli, &asked_dir, error);
+        status = ops_backend_open(&place, &backend, error);
     if (status == OPS_OK)
-        status = ops_engine_data_dir(asked_dir, &data_dir, error);
-    if (status == OPS_OK)
-        status = ops_engine_open_store(data_dir, true, &store, error);
+        status = backend->ops->store(backend, true, &store, error);
     if (status == OPS_OK)
         status = open_app(store, &app);
     if (status == OPS_OK)
@@ -62,6 +63,7 @@ static enum ops_status run(struct ops_cli *cli, bool *ret_rotated, struct ops_er
     ops_cli_secret_cleanse(&code);
     ops_app_free(app);
     ops_store_release(store);
+    ops_backend_release(backend);
     ops_mem_free(data_dir);
     return status;
 }

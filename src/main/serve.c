@@ -60,9 +60,13 @@ static void raise_open_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static enum ops_status open_engine(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
+static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *place, struct serving *serving,
+                                   struct ops_error *error)
 {
     struct ops_engine_config config = {
+        .aws = place->aws,
+        .region = place->region,
+        .profile = place->profile,
         .manifest_path = ops_cli_manifest(cli),
         .usm_url = ops_cli_text(cli, "--usm-url"),
         .clock = ops_system_clock(),
@@ -70,15 +74,14 @@ static enum ops_status open_engine(struct ops_cli *cli, struct serving *serving,
         .hasher = ops_scrypt_hasher(),
     };
     char *data_dir = NULL;
-    enum ops_status status = ops_cli_data_dir(cli, &config.data_dir, error);
-    if (status == OPS_OK)
-        status = ops_engine_data_dir(config.data_dir, &data_dir, error);
+    config.data_dir = place->data_dir;
+    enum ops_status status = ops_engine_data_dir(place->data_dir, &data_dir, error);
     if (status == OPS_OK)
         status = ops_serve_lock(data_dir, &serving->lock, error);
     if (status == OPS_OK)
         status = ops_engine_open(&config, &serving->engine, error);
     /* The lock says that we are the only one, so that nobody's lease is alive. */
-    if (status == OPS_OK)
+    if (status == OPS_OK && serving->engine.backend->ops->exclusive)
         status = ops_app_adopt(serving->engine.app, error);
     ops_mem_free(data_dir);
     return status;
@@ -159,9 +162,10 @@ static void write_endpoints(struct serving *serving)
 
 static enum ops_status start(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
-    enum ops_status status = ops_command_check_engine(cli, error);
+    struct ops_place place;
+    enum ops_status status = ops_command_place(cli, &place, error);
     if (status == OPS_OK)
-        status = open_engine(cli, serving, error);
+        status = open_engine(cli, &place, serving, error);
     if (status == OPS_OK)
         status = start_http(cli, serving, error);
     if (status == OPS_OK)

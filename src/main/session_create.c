@@ -58,7 +58,7 @@ int ops_command_session_create(struct ops_cli *cli, void *context)
     struct created created;
     const char *asked_dir;
     char *data_dir = NULL;
-    enum ops_status status = ops_command_check_engine(cli, &error);
+    enum ops_status status = ops_command_needs_engine(cli, "local", &error);
     if (status == OPS_OK)
         status = ops_cli_data_dir(cli, &asked_dir, &error);
     if (status == OPS_OK)

@@ -44,11 +44,24 @@ struct ops_cli_handler {
     ops_cli_handler_fn run;
 };
 
+/* A function of an account in the cloud, invoked directly. All borrowed. */
+struct ops_cli_invocation {
+    const char *function;
+    struct ops_view payload;
+    int64_t timeout_ms;
+};
+
+/* Fills in the function's own answer (the body, and its HTTP status). OPS_UNREACHABLE: it surely was not invoked, with the
+ * reason in error; OPS_UNKNOWN: it may have been. */
+typedef enum ops_status (*ops_cli_invoke_fn)(struct ops_cli *cli, void *context, const struct ops_cli_invocation *invocation,
+                                             struct ops_http_response *response, struct ops_error *error);
+
 /* All borrowed; all outlive the run. */
 struct ops_cli_host {
     const struct ops_cli_handler *handlers;
     size_t handler_count;
-    void *context;                /* for the handlers */
+    void *context;                /* for the handlers, and for invoke */
+    ops_cli_invoke_fn invoke;     /* what --engine aws invokes with when there is no endpoint; NULL: it can't */
     struct ops_http_client *http; /* NULL: commands that need the service fail as internal-error */
     struct ops_clock *clock;
     struct ops_terminal *terminal;

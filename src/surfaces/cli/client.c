@@ -66,13 +66,23 @@ static json_t *read_serve_file(const char *data_dir)
     return served;
 }
 
+static const char *given_endpoint(const struct ops_cli *cli)
+{
+    const char *given = ops_cli_text_if(cli, "--endpoint");
+    return given ? given : ops_cli_env("G3NOPS_ENDPOINT");
+}
+
+static bool with_aws(const struct ops_cli *cli)
+{
+    const char *engine = ops_cli_text_if(cli, "--engine");
+    return engine && strcmp(engine, "aws") == 0;
+}
+
 /* Where to send a request: --endpoint, its variable, the running service's own word, the default. */
 static enum ops_status find_endpoint(struct ops_cli *cli, enum ops_command_via via, struct ops_buf *endpoint,
                                      struct ops_error *error)
 {
-    const char *given = ops_cli_text_if(cli, "--endpoint"), *data_dir = NULL;
-    if (!given)
-        given = ops_cli_env("G3NOPS_ENDPOINT");
+    const char *given = given_endpoint(cli), *data_dir = NULL;
     if (given) {
         ops_buf_append_text(endpoint, given);
         return ops_buf_status(endpoint);
@@ -84,12 +94,14 @@ static enum ops_status find_endpoint(struct ops_cli *cli, enum ops_command_via v
     const char *told = ops_json_text(served, via == OPS_VIA_HTTP ? "http" : "invoke", NULL);
     if (told)
         ops_buf_append_text(endpoint, told);
+    else if (with_aws(cli))
+        status = ops_fail(error, OPS_USAGE, "With --engine aws this command reads from the API; give its address by --endpoint.");
     else if (via == OPS_VIA_HTTP)
         ops_buf_append_text(endpoint, "http://127.0.0.1:8080");
     else
         ops_buf_append_format(endpoint, "unix:%s/invoke.sock", data_dir);
     json_decref(served);
-    return ops_buf_status(endpoint);
+    return status == OPS_OK ? ops_buf_status(endpoint) : status;
 }
 
 static bool starts_with(const char *text, const char *prefix)
@@ -215,7 +227,7 @@ static enum ops_status not_reached(struct ops_cli *cli, enum ops_status status, 
                         "The service at %s did not answer, so the request may or may not have been carried "
                         "out; look before you try again. (%s)",
                         endpoint, what);
-    if (ops_cli_text_if(cli, "--endpoint") || ops_cli_env("G3NOPS_ENDPOINT"))
+    if (given_endpoint(cli))
         return ops_fail(error, OPS_UNREACHABLE, "The service at %s can't be reached; is it running there? (%s)", endpoint,
                         what);
     const char *data_dir;
@@ -267,15 +279,51 @@ static enum ops_status send_to(struct ops_cli *cli, const struct ops_cli_request
     return status;
 }
 
-enum ops_status ops_cli_exchange(struct ops_cli *cli, const struct ops_cli_request *request, struct ops_cli_reply *reply,
-                                 struct ops_error *error)
+/* What the function of an account says is either our envelope or that the function broke down. */
+static enum ops_status read_function(const struct ops_http_response *response, const char *function,
+                                     struct ops_cli_reply *reply, struct ops_error *error)
 {
-    if (!cli->host->http)
-        return OPS_INTERNAL_ERROR;
+    enum ops_status status = read_reply(response, function, reply, error);
+    const char *message = ops_json_text(reply->envelope, "errorMessage", NULL);
+    if (status == OPS_UNREACHABLE && message)
+        return ops_fail(error, OPS_UNREACHABLE,
+                        "The function %s broke down, so the request may or may not have been carried out; look before you "
+                        "try again. (%.300s)",
+                        function, message);
+    return status;
+}
+
+/* With --engine aws and no endpoint a mutation goes to the function in the account. */
+static enum ops_status invoke_function(struct ops_cli *cli, const struct ops_cli_request *request,
+                                       struct ops_cli_reply *reply, struct ops_error *error)
+{
+    char *body = NULL;
+    size_t body_length = 0;
+    struct ops_http_response response;
+    ops_http_response_init(&response, ANSWER_MAX_BYTES);
+    enum ops_status status = make_body(request, &body, &body_length);
+    const struct ops_cli_invocation invocation = {
+        .function = request->target, .payload = ops_view(body, body_length), .timeout_ms = request->timeout_ms};
+    if (status == OPS_OK)
+        status = cli->host->invoke(cli, cli->host->context, &invocation, &response, error);
+    if (status == OPS_OK)
+        status = read_function(&response, request->target, reply, error);
+    else if (status == OPS_UNKNOWN)
+        status = not_reached(cli, status, request->target, error);
+    if (body)
+        explicit_bzero(body, body_length);
+    ops_mem_free(body);
+    ops_buf_release(&reply->body);
+    reply->body = response.body; /* hands the memory over */
+    return status;
+}
+
+static enum ops_status exchange_with_endpoint(struct ops_cli *cli, const struct ops_cli_request *request,
+                                              struct ops_cli_reply *reply, struct ops_error *error)
+{
     struct ops_buf endpoint, url;
     char *body = NULL;
     size_t body_length = 0;
-    ops_cli_reply_release(reply);
     ops_buf_init(&endpoint, URL_MAX_BYTES);
     ops_buf_init(&url, URL_MAX_BYTES);
     enum ops_status status = find_endpoint(cli, request->via, &endpoint, error);
@@ -303,6 +351,18 @@ enum ops_status ops_cli_exchange(struct ops_cli *cli, const struct ops_cli_reque
     ops_buf_release(&endpoint);
     ops_buf_release(&url);
     return status;
+}
+
+enum ops_status ops_cli_exchange(struct ops_cli *cli, const struct ops_cli_request *request, struct ops_cli_reply *reply,
+                                 struct ops_error *error)
+{
+    ops_cli_reply_release(reply);
+    bool to_account = request->via == OPS_VIA_INVOKE && with_aws(cli) && !given_endpoint(cli);
+    if (to_account && cli->host->invoke)
+        return invoke_function(cli, request, reply, error);
+    if (!cli->host->http)
+        return OPS_INTERNAL_ERROR;
+    return exchange_with_endpoint(cli, request, reply, error);
 }
 
 static int print_raw(struct ops_cli *cli, const struct ops_cli_reply *reply, int code)

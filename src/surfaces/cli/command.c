@@ -50,6 +50,8 @@ static const struct ops_cli_flag common_flags[] = {
     {.name = "--data", .placeholder = "DIR", .kind = OPS_FLAG_DIRECTORY,
      .help = "the data directory (default: /var/lib/g3nops for root, else ~/.local/state/g3nops)"},
     CHOICE("--engine", "local|aws", "local|aws", NULL, "where the records and the stack are (default: local)"),
+    TEXT("--region", "REGION", NULL, "the AWS region (default: as AWS tools are configured)"),
+    TEXT("--profile", "NAME", NULL, "the AWS profile (default: $AWS_PROFILE)"),
     PATH("--manifest", "FILE", "the stack manifest"),
     TEXT("--endpoint", "URL", NULL, "the service to talk to: http://, https:// or unix:PATH (default: the one of --data)"),
     TEXT("--actor", "NAME", "actor", "who does it, for the audit trail (default: the login name)"),
@@ -163,6 +165,11 @@ static const struct ops_cli_flag demo_data_flags[] = {
     END,
 };
 
+static const struct ops_cli_flag bootstrap_flags[] = {
+    SWITCH("--print-template", NULL, "print the CloudFormation template that would make it, and make nothing"),
+    END,
+};
+
 enum {
     COMMON = 1 << OPS_FLAGS_COMMON,
     SECRET = 1 << OPS_FLAGS_SECRET,
@@ -273,8 +280,10 @@ static const struct ops_cli_command commands[] = {
      .description = "Makes tables, buckets and log groups of a whole sample stack, with records of several organisations.",
      .example = "g3nops demo-data --data /tmp/stack --orgs 3 --rows 1000"},
     {.name = "aws-bootstrap", .group = OPS_COMMANDS_SETUP, .engine = OPS_ENGINE_AWS, .via = OPS_VIA_HANDLER,
-     .shared = COMMON, .flags = no_flags, .summary = "create ops_main and the audit log group",
-     .description = "Creates what OPS needs in AWS and is missing. Changes nothing that exists.",
+     .shared = COMMON, .flags = bootstrap_flags, .summary = "create ops_main and the audit log group",
+     .description = "Creates what OPS needs in AWS and is missing: the table ops_main and the audit log group. Changes "
+                    "nothing that exists. With --print-template it touches nothing and prints the CloudFormation template "
+                    "that makes the same.",
      .example = "g3nops aws-bootstrap --engine aws"},
     {.name = "manifest-check", .group = OPS_COMMANDS_SETUP, .via = OPS_VIA_HANDLER, .shared = COMMON, .flags = no_flags,
      .summary = "check the manifest against what exists",

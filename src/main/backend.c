@@ -1,0 +1,6 @@
+#include "main/backend.h"
+
+enum ops_status ops_backend_open(const struct ops_place *place, struct ops_backend **ret_backend, struct ops_error *error)
+{
+    return place->aws ? ops_aws_backend_new(place, ret_backend, error) : ops_local_backend_new(place->data_dir, ret_backend);
+}
