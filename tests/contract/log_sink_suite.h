@@ -10,6 +10,7 @@ struct log_sink_suite_source {
     /* Appends every event that the log group holds, in its order, each with a line end. */
     void (*read)(struct ops_log_sink *sink, struct ops_buf *buf);
     void (*close)(struct ops_log_sink *sink);
+    bool keeps_blocks; /* blocks outlive a sink, so that it is not swept here for what it does without memory */
 };
 
 /* Runs every case on a sink of its own; the number of cases that failed. */

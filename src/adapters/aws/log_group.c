@@ -3,13 +3,17 @@
  *
  * Source: Amazon CloudWatch Logs API Reference, DescribeLogStreams (pages of 50, in the order of their names) and
  * DeleteLogStream (one at a time, a few a second in an account; the pacer finds how many).
+ *
+ * A page goes on behind the name at which the one before ended. The service itself goes on by a token, which lasts a day and
+ * of which it does not say what becomes when the streams that it came with are deleted. So a token is used only while nothing
+ * was removed since it came; otherwise the streams are read from the first one again, over those that stay.
  */
-#include "adapters/aws/ask.h"
+#include "adapters/aws/json_ask.h"
 #include "adapters/aws/stack.h"
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { LOG_PAGE_MAX = 50, REQUEST_MAX_BYTES = 8 * 1024, ANSWER_MAX_BYTES = 64 * 1024 };
+enum { LOG_PAGE_MAX = 50, WALK_MAX_REQUESTS = 20, REQUEST_MAX_BYTES = 8 * 1024, ANSWER_MAX_BYTES = 64 * 1024 };
 
 #define DESCRIBE_GROUPS "Logs_20140328.DescribeLogGroups"
 #define DESCRIBE_STREAMS "Logs_20140328.DescribeLogStreams"
@@ -19,6 +23,8 @@ struct log_group {
     struct ops_target target;
     struct ops_aws_stack *stack;
     char *name;
+    char *walked_to; /* the cursor that token goes on from */
+    json_t *token;   /* NULL: from the first stream */
 };
 
 static struct log_group *log_group(struct ops_target *self)
@@ -26,33 +32,38 @@ static struct log_group *log_group(struct ops_target *self)
     return (struct log_group *)self;
 }
 
-/* A cursor is {"token": ...}, so that a stranger's is told from the service's. */
-static enum ops_status read_cursor(const struct log_group *group, const char *cursor, json_t **ret_token,
+/* A cursor is {"after": NAME}, so that a stranger's is told from ours. */
+static enum ops_status read_cursor(const struct log_group *group, const char *cursor, char **ret_after,
                                    struct ops_error *error)
 {
     json_t *object = NULL;
     enum ops_status status = ops_json_parse_object(ops_view_of(cursor), &object, NULL);
-    json_t *token = json_object_get(object, "token");
-    if (status == OPS_OK && !json_is_string(token))
-        status = OPS_INVALID_JSON;
-    if (status == OPS_OK)
-        *ret_token = json_incref(token);
+    const char *after = ops_json_text(object, "after", NULL);
+    if (status == OPS_OK && after) {
+        *ret_after = ops_mem_strdup(after);
+        status = *ret_after ? OPS_OK : OPS_NO_MEMORY;
+    } else if (status != OPS_NO_MEMORY) {
+        status = ops_fail(error, OPS_TARGET_ERROR, "The cursor does not belong to %s.", group->name);
+    }
     json_decref(object);
-    if (status == OPS_OK || status == OPS_NO_MEMORY)
-        return status;
-    return ops_fail(error, OPS_TARGET_ERROR, "The cursor does not belong to %s.", group->name);
+    return status;
 }
 
-static enum ops_status write_cursor(const json_t *answer, struct ops_key_page *page)
+static enum ops_status write_cursor(const char *after, struct ops_buf *cursor)
 {
-    json_t *token = json_object_get(answer, "nextToken");
-    page->last = !json_is_string(token);
-    if (page->last)
-        return OPS_OK;
-    json_t *cursor = json_pack("{s:O}", "token", token);
-    enum ops_status status = cursor ? ops_json_append(cursor, &page->cursor) : OPS_NO_MEMORY;
-    json_decref(cursor);
+    json_t *object = json_pack("{s:s}", "after", after);
+    enum ops_status status = object ? ops_json_append(object, cursor) : OPS_NO_MEMORY;
+    json_decref(object);
     return status;
+}
+
+/* Forgets where the service was: the next page is read from the first stream on. */
+static void forget_walk(struct log_group *group)
+{
+    json_decref(group->token);
+    ops_mem_free(group->walked_to);
+    group->token = NULL;
+    group->walked_to = NULL;
 }
 
 static enum ops_status add_stream(struct ops_key_page *page, const char *name, json_t *names)
@@ -79,22 +90,58 @@ static enum ops_status unreadable(const struct log_group *group, struct ops_erro
     return ops_fail(error, OPS_STORE_UNAVAILABLE, "CloudWatch Logs named a stream of %s that can't be read.", group->name);
 }
 
-static enum ops_status fill_page(const struct log_group *group, const json_t *answer, struct ops_key_page *page,
-                                 struct ops_error *error)
+/* Adds those streams of an answer that come behind after, at most limit. */
+static enum ops_status add_streams(const struct log_group *group, const json_t *answer, const char *after, size_t limit,
+                                   struct ops_key_page *page, json_t *names, struct ops_error *error)
 {
     const json_t *streams = json_object_get(answer, "logStreams");
-    json_t *names = json_array();
-    enum ops_status status = !names ? OPS_NO_MEMORY : json_is_array(streams) ? OPS_OK : unreadable(group, error);
-    for (size_t i = 0; i < json_array_size(streams) && status == OPS_OK; i++) {
+    enum ops_status status = json_is_array(streams) ? OPS_OK : unreadable(group, error);
+    for (size_t i = 0; i < json_array_size(streams) && page->count < limit && status == OPS_OK; i++) {
         const char *name = ops_json_text(json_array_get(streams, i), "logStreamName", "");
-        status = name[0] ? add_stream(page, name, names) : unreadable(group, error);
+        if (!name[0])
+            status = unreadable(group, error);
+        else if (strcmp(name, after) > 0)
+            status = add_stream(page, name, names);
     }
+    return status;
+}
+
+/* Asks for the streams that the service gives next, and keeps its token. */
+static enum ops_status walk(struct log_group *group, size_t limit, json_t **ret_answer, struct ops_error *error)
+{
+    enum ops_status status = ops_aws_json_ask_once(group->stack->client, OPS_AWS_LOGS, DESCRIBE_STREAMS,
+                                                   json_pack("{s:s, s:I, s:O*}", "logGroupName", group->name, "limit",
+                                                             (json_int_t)limit, "nextToken", group->token),
+                                                   ret_answer, error);
+    if (status != OPS_OK)
+        return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status; /* nothing was asked but to read */
+    json_t *token = json_object_get(*ret_answer, "nextToken");
+    json_decref(group->token);
+    group->token = json_is_string(token) ? json_incref(token) : NULL;
+    return OPS_OK;
+}
+
+static enum ops_status fill_page(struct log_group *group, const char *after, size_t limit, struct ops_key_page *page,
+                                 struct ops_error *error)
+{
+    json_t *names = json_array();
+    enum ops_status status = names ? OPS_OK : OPS_NO_MEMORY;
+    bool more = true;
+    for (int request = 0; request < WALK_MAX_REQUESTS && more && page->count == 0 && status == OPS_OK; request++) {
+        json_t *answer = NULL;
+        status = walk(group, limit, &answer, error);
+        if (status == OPS_OK)
+            status = add_streams(group, answer, after, limit, page, names, error);
+        more = group->token;
+        json_decref(answer);
+    }
+    set_views(page);
+    page->last = !more;
     if (status == OPS_OK && page->count > 0)
         status = ops_json_append(names, &page->receipt);
-    if (status == OPS_OK)
-        status = write_cursor(answer, page);
+    if (status == OPS_OK && more)
+        status = write_cursor(page->count ? json_string_value(json_array_get(names, page->count - 1)) : after, &page->cursor);
     json_decref(names);
-    set_views(page);
     return status;
 }
 
@@ -102,21 +149,20 @@ static enum ops_status log_group_page(struct ops_target *self, uint32_t segment,
                                       struct ops_key_page *ret_page, struct ops_error *error)
 {
     (void)segment;
-    const struct log_group *group = log_group(self);
-    json_t *token = NULL, *answer = NULL;
-    enum ops_status status = cursor[0] ? read_cursor(group, cursor, &token, error) : OPS_OK;
-    if (status == OPS_OK)
-        status = ops_aws_ask_once(group->stack->client, OPS_AWS_LOGS, DESCRIBE_STREAMS,
-                                  json_pack("{s:s, s:I, s:O*}", "logGroupName", group->name, "limit",
-                                            (json_int_t)(limit < LOG_PAGE_MAX ? limit : LOG_PAGE_MAX), "nextToken", token),
-                                  &answer, error);
-    if (status == OPS_OK)
-        status = fill_page(group, answer, ret_page, error);
+    struct log_group *group = log_group(self);
+    char *after = NULL;
+    enum ops_status status = cursor[0] ? read_cursor(group, cursor, &after, error) : OPS_OK;
+    if (status != OPS_OK)
+        return status;
+    if (!cursor[0] || !group->walked_to || strcmp(group->walked_to, cursor) != 0)
+        forget_walk(group);
+    status = fill_page(group, after ? after : "", limit < LOG_PAGE_MAX ? limit : LOG_PAGE_MAX, ret_page, error);
+    ops_mem_free(after);
+    ops_mem_free(group->walked_to);
+    group->walked_to = status == OPS_OK ? ops_mem_strdup(ops_buf_text(&ret_page->cursor)) : NULL; /* NULL: no token is used */
     if (status != OPS_OK)
         ops_key_page_clear(ret_page);
-    json_decref(answer);
-    json_decref(token);
-    return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status; /* nothing was asked but to read */
+    return status;
 }
 
 /* One call for each of many streams, sent side by side. */
@@ -177,8 +223,10 @@ static enum ops_status log_group_remove(struct ops_target *self, const struct op
         status = add_call(calls, DELETE_STREAM,
                           json_pack("{s:s, s:s%}", "logGroupName", group->name, "logStreamName", keys[i].id.data,
                                     keys[i].id.length));
-    if (status == OPS_OK)
+    if (status == OPS_OK) {
+        forget_walk(group);
         send_calls(group, calls);
+    }
     for (size_t i = 0; i < count && status == OPS_OK; i++) {
         ret_outcomes[i] = outcome_of(&calls->calls[i]);
         if (ret_outcomes[i] == OPS_FAILED)
@@ -259,6 +307,7 @@ static enum ops_status log_group_recount(struct ops_target *self, uint32_t segme
 
 static void log_group_close(struct ops_target *self)
 {
+    forget_walk(log_group(self));
     ops_mem_free(log_group(self)->name);
     ops_mem_free(log_group(self));
 }
@@ -274,7 +323,7 @@ static const struct ops_target_ops log_group_ops = {
 static enum ops_status find_group(struct ops_aws_stack *stack, const char *name, struct ops_error *error)
 {
     json_t *answer = NULL;
-    enum ops_status status = ops_aws_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
+    enum ops_status status = ops_aws_json_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
                                          json_pack("{s:s, s:i}", "logGroupNamePrefix", name, "limit", 1), &answer, error);
     const json_t *found = json_array_get(json_object_get(answer, "logGroups"), 0);
     if (status == OPS_OK && strcmp(ops_json_text(found, "logGroupName", ""), name) != 0)
@@ -331,7 +380,7 @@ enum ops_status ops_aws_log_groups_list(struct ops_aws_stack *stack, ops_on_reso
     enum ops_status status;
     do {
         json_t *answer = NULL;
-        status = ops_aws_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
+        status = ops_aws_json_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
                              json_pack("{s:i, s:O*}", "limit", LOG_PAGE_MAX, "nextToken", token), &answer, error);
         if (status == OPS_UNKNOWN)
             status = OPS_STORE_UNAVAILABLE;

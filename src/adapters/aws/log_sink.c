@@ -9,7 +9,7 @@
  */
 #include "adapters/aws/log_sink.h"
 
-#include "adapters/aws/ask.h"
+#include "adapters/aws/json_ask.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -50,7 +50,7 @@ static enum ops_status create_stream(const struct aws_log_sink *sink, struct ops
     json_t *answer = NULL;
     struct ops_error reason = OPS_ERROR_INIT;
     enum ops_status status =
-        ops_aws_ask(sink->client, OPS_AWS_LOGS, CREATE_STREAM,
+        ops_aws_json_ask(sink->client, OPS_AWS_LOGS, CREATE_STREAM,
                     json_pack("{s:s, s:s}", "logGroupName", sink->group, "logStreamName", sink->stream), &answer, &reason);
     /* Somebody else made it just now. */
     if (status == OPS_TARGET_ERROR && strstr(reason.text, "ResourceAlreadyExistsException"))
@@ -68,7 +68,7 @@ static enum ops_status learn_last(struct aws_log_sink *sink, struct ops_error *e
     if (sink->knows_last)
         return OPS_OK;
     json_t *answer = NULL;
-    enum ops_status status = ops_aws_ask(sink->client, OPS_AWS_LOGS, GET_EVENTS,
+    enum ops_status status = ops_aws_json_ask(sink->client, OPS_AWS_LOGS, GET_EVENTS,
                                          json_pack("{s:s, s:s, s:i, s:b}", "logGroupName", sink->group, "logStreamName",
                                                    sink->stream, "limit", 1, "startFromHead", 0),
                                          &answer, error);
@@ -140,7 +140,7 @@ static enum ops_status put_batch(struct aws_log_sink *sink, const struct ops_log
     int64_t last_ms = sink->last_ms;
     enum ops_status status = make_request(sink, events, count, &request, &last_ms);
     if (status == OPS_OK)
-        status = ops_aws_ask_once(sink->client, OPS_AWS_LOGS, PUT_EVENTS, request, &answer, error);
+        status = ops_aws_json_ask_once(sink->client, OPS_AWS_LOGS, PUT_EVENTS, request, &answer, error);
     if (status == OPS_OK)
         status = check_taken(sink, answer, error);
     if (status == OPS_OK)
