@@ -24,6 +24,13 @@ enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_
     return OPS_OK;
 }
 
+void ops_app_limit_rate(struct ops_app *app, int64_t records_per_second)
+{
+    pthread_mutex_lock(&app->pace_lock);
+    ops_rate_init(&app->rate, records_per_second);
+    pthread_mutex_unlock(&app->pace_lock);
+}
+
 void ops_app_free(struct ops_app *app)
 {
     if (!app)

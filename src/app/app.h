@@ -33,6 +33,9 @@ struct ops_app;
 /* manifest is borrowed and outlives the app. OPS_NO_MEMORY. */
 enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_manifest *manifest,
                             const struct ops_build *build, struct ops_app **ret_app) OPS_MUST_USE;
+/* From now on all workers of this app together remove at most so many records a second; 0 (as after new): no limit. */
+void ops_app_limit_rate(struct ops_app *app, int64_t records_per_second);
+
 void ops_app_free(struct ops_app *app); /* no call may be under way; NULL is fine */
 
 #endif

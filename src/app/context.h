@@ -5,6 +5,7 @@
 #include "app/app.h"
 #include "app/call.h"
 #include "base/pace.h"
+#include "base/rate.h"
 
 #include <pthread.h>
 
@@ -26,7 +27,8 @@ struct ops_app {
     pthread_mutex_t secret_lock; /* one secret code is checked at a time, so that a lock holds for those who wait */
     struct ops_notice_cache notice;
     pthread_mutex_t pace_lock;
-    struct ops_pace pace;
+    struct ops_pace pace; /* this and rate under pace_lock */
+    struct ops_rate rate;
 };
 
 /* One call, from its validated input to its data. */

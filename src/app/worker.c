@@ -28,7 +28,7 @@
 
 #include <stdio.h>
 
-enum { IDLE_WAIT_MS = 1000, CROWDED_WAIT_MS = 50, PAGE_STORAGE_MAX_BYTES = 8 * 1024 * 1024 };
+enum { IDLE_WAIT_MS = 1000, RATE_WAIT_MAX_MS = 1000, CROWDED_WAIT_MS = 50, PAGE_STORAGE_MAX_BYTES = 8 * 1024 * 1024 };
 
 enum stage { STAGE_SETTLE, STAGE_READ, STAGE_PROVE, STAGE_REMOVE, STAGE_NOTE, STAGE_FINISH };
 
@@ -332,7 +332,25 @@ static enum ops_status end_round(struct ops_worker *worker, struct ops_error *er
     return finish_page(worker, error);
 }
 
-static enum ops_status remove_batch(struct ops_worker *worker, struct ops_error *error)
+/* How many of the page's next keys may be removed now: a batch, less where the operator has set a rate. With none the worker
+ * waits, for a second at most, so that it looks after its lease. */
+static size_t next_batch(struct ops_worker *worker)
+{
+    const struct page_state *hand = &worker->hand;
+    struct ops_app *app = worker->app;
+    int64_t now_ms = monotonic_ms(worker), wait_ms = 0;
+    size_t count = hand->left - hand->at;
+    if (count > worker->target->batch_max)
+        count = worker->target->batch_max;
+    pthread_mutex_lock(&app->pace_lock);
+    count = ops_rate_take(&app->rate, count, now_ms, &wait_ms);
+    pthread_mutex_unlock(&app->pace_lock);
+    if (count == 0)
+        worker->not_before_ms = now_ms + (wait_ms < RATE_WAIT_MAX_MS ? wait_ms : RATE_WAIT_MAX_MS);
+    return count;
+}
+
+static enum ops_status remove_batch(struct ops_worker *worker, size_t count, struct ops_error *error)
 {
     struct page_state *hand = &worker->hand;
     const struct ops_removal_warrant warrant = {
@@ -343,9 +361,6 @@ static enum ops_status remove_batch(struct ops_worker *worker, struct ops_error 
         .lease_renewed_ms = worker->claim.renewed_ms,
         .lease_until_ms = worker->claim.task.lease_until_ms,
     };
-    size_t count = hand->left - hand->at;
-    if (count > worker->target->batch_max)
-        count = worker->target->batch_max;
     enum ops_status status = ops_removal(worker->app, &warrant, worker->target, hand->page.keys + hand->at, count,
                                          worker->outcomes, error);
     if (status == OPS_THROTTLED || status == OPS_STORE_UNAVAILABLE || status == OPS_UNKNOWN || status == OPS_NO_MEMORY) {
@@ -376,7 +391,10 @@ static enum ops_status stage_remove(struct ops_worker *worker, struct ops_error 
             worker->stage = STAGE_PROVE;
             return OPS_OK;
         }
-        enum ops_status status = remove_batch(worker, error);
+        size_t count = next_batch(worker);
+        if (count == 0)
+            return OPS_OK;
+        enum ops_status status = remove_batch(worker, count, error);
         if (status == OPS_CONFLICT) {
             /* The warrant is gone: whoever claims the task next finds the receipt. */
             drop_claim(worker);

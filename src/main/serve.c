@@ -167,6 +167,8 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
     if (status == OPS_OK)
         status = open_engine(cli, &place, serving, error);
     if (status == OPS_OK)
+        ops_app_limit_rate(serving->engine.app, ops_cli_integer(cli, "--max-rate", 0));
+    if (status == OPS_OK)
         status = start_http(cli, serving, error);
     if (status == OPS_OK)
         status = start_invoke(cli, serving, error);

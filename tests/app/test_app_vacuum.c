@@ -395,6 +395,39 @@ static void a_worker_whose_mutex_expired_or_was_taken_over_deletes_nothing_more(
     }
 }
 
+static void a_vacuum_with_a_rate_removes_no_more_than_that_in_any_second_and_ends_all_the_same(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    ops_app_limit_rate(world.app, 3);
+    world_vacuum_all(&world, id);
+    world_run(&world, 301 * OPS_SECOND_MS);
+    for (int second = 0; second < 20; second++) {
+        int64_t before = world.ports.removed_count, began_ms = world_now_ms(&world);
+        world_run(&world, OPS_SECOND_MS);
+        int64_t seconds = (world_now_ms(&world) - began_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
+        assert_in_range(world.ports.removed_count - before, 0, 3 * (seconds + 1));
+    }
+    assert_in_range(world.ports.removed_count, 30, 80);
+    json_t *vacuum = settle(id, "completed");
+    expect_counts(vacuum, false);
+    json_decref(vacuum);
+}
+
+static void a_table_that_is_cut_otherwise_meanwhile_is_read_as_it_was_planned(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    const struct ops_memory_limits grown = {.segment_count = 7, .page_max = 5, .batch_max = 5};
+    world_vacuum_all(&world, id);
+    world_run(&world, 300 * OPS_SECOND_MS + 100);
+    assert_int_equal(ops_memory_resource_add(world.real.catalogue, OPS_TABLE, "pvm_main", &grown), OPS_OK);
+    json_t *vacuum = settle(id, "completed");
+    expect_counts(vacuum, false);
+    assert_null(json_object_get(world_target(vacuum, "pvm_main"), "split"));
+    json_decref(vacuum);
+}
+
 static void a_clock_that_goes_back_after_the_start_stops_the_deleting(void **state)
 {
     (void)state;
@@ -435,6 +468,8 @@ int main(void)
         CASE(a_pending_vacuum_whose_mutex_expired_is_taken_over_by_the_next_in_one_transaction),
         CASE(the_sweep_ends_a_vacuum_whose_mutex_expired_and_frees_the_mutex),
         CASE(a_worker_whose_mutex_expired_or_was_taken_over_deletes_nothing_more),
+        CASE(a_vacuum_with_a_rate_removes_no_more_than_that_in_any_second_and_ends_all_the_same),
+        CASE(a_table_that_is_cut_otherwise_meanwhile_is_read_as_it_was_planned),
         CASE(a_clock_that_goes_back_after_the_start_stops_the_deleting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,6 +69,8 @@ static const struct ops_cli_flag serve_flags[] = {
     PATH("--tls-key", "FILE", "its private key"),
     TEXT("--usm-url", "URL", NULL, "check sessions with USM at this URL"),
     {.name = "--workers", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .min = 1, .max = 64, .help = "vacuum workers, 1 to 64 (default: 2)"},
+    {.name = "--max-rate", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .min = 1, .max = NUMBER_MAX,
+     .help = "let vacuums delete at most N records a second, all workers together (default: no limit)"},
     END,
 };
 
