@@ -32,8 +32,8 @@ static void no_more_than_a_seconds_worth_goes_at_once(void **state)
     struct ops_rate rate;
     int64_t wait_ms = 0;
     ops_rate_init(&rate, 10);
-    assert_int_equal(ops_rate_take(&rate, 1000, 5, &wait_ms), 10);
-    assert_int_equal(ops_rate_take(&rate, 1000, 5, &wait_ms), 0);
+    assert_int_equal(ops_rate_take(&rate, 1000, 5000, &wait_ms), 10);
+    assert_int_equal(ops_rate_take(&rate, 1000, 5000, &wait_ms), 0);
     assert_int_equal(wait_ms, 1000);
 }
 
