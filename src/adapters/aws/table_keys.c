@@ -1,0 +1,456 @@
+/*
+ * jsmn finds the tokens; it is a tokenizer and lets some through that is no JSON, such as a member without a value or with
+ * two. So nothing here goes by the order of tokens alone: a member's name must have exactly one child, which must name it as
+ * its parent, and whatever follows must belong to the same object.
+ */
+#include "adapters/aws/table_keys.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <openssl/evp.h>
+
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS
+#include <jsmn.h>
+
+enum {
+    TOKENS_FIRST = 4096,
+    TOKENS_MAX = 1024 * 1024, /* 20 MiB; keys have about nine each */
+    VALUES_FIRST = 512,
+};
+
+#define KEY_END "\"}}"
+
+/* A text and its tokens. */
+struct tree {
+    const char *text;
+    const jsmntok_t *tokens;
+    int count;
+};
+
+void ops_aws_reader_release(struct ops_aws_reader *reader)
+{
+    ops_mem_free(reader->tokens);
+    *reader = (struct ops_aws_reader){.tokens = NULL};
+}
+
+void ops_aws_rows_release(struct ops_aws_rows *items)
+{
+    ops_mem_free(items->values);
+    *items = (struct ops_aws_rows){.values = NULL};
+}
+
+/* ---- Tokens ---- */
+
+static enum ops_status grow_tokens(struct ops_aws_reader *reader)
+{
+    unsigned capacity = reader->capacity ? 2 * reader->capacity : TOKENS_FIRST;
+    if (capacity > TOKENS_MAX)
+        return OPS_LIMIT;
+    jsmntok_t *tokens = ops_mem_resize(reader->tokens, capacity * sizeof *tokens);
+    if (!tokens)
+        return OPS_NO_MEMORY;
+    reader->tokens = tokens;
+    reader->capacity = capacity;
+    return OPS_OK;
+}
+
+/* The token after a value and all that is in it. */
+static int after(const struct tree *tree, int token)
+{
+    int next = token + 1;
+    while (next < tree->count && tree->tokens[next].start < tree->tokens[token].end)
+        next++;
+    return next;
+}
+
+/* One value and nothing else. jsmn stops at a NUL as if the text ended there, and goes on where it was after it got more
+ * tokens. */
+static enum ops_status parse(struct ops_aws_reader *reader, struct ops_view text, struct tree *ret_tree)
+{
+    jsmn_parser parser;
+    jsmn_init(&parser);
+    enum ops_status status = reader->capacity ? OPS_OK : grow_tokens(reader);
+    int result = JSMN_ERROR_NOMEM;
+    while (status == OPS_OK && result == JSMN_ERROR_NOMEM) {
+        result = jsmn_parse(&parser, text.data, text.length, reader->tokens, reader->capacity);
+        if (result == JSMN_ERROR_NOMEM)
+            status = grow_tokens(reader);
+    }
+    if (status != OPS_OK)
+        return status;
+    *ret_tree = (struct tree){text.data, reader->tokens, (int)parser.toknext};
+    bool whole = result > 0 && parser.pos == text.length && after(ret_tree, 0) == ret_tree->count;
+    return whole ? OPS_OK : OPS_CORRUPT;
+}
+
+static struct ops_view token_text(const struct tree *tree, int token)
+{
+    const jsmntok_t *found = &tree->tokens[token];
+    return ops_view(tree->text + found->start, (size_t)(found->end - found->start));
+}
+
+static bool is_type(const struct tree *tree, int token, jsmntype_t type)
+{
+    return tree->tokens[token].type == type;
+}
+
+/* The value of the member of object whose name is at token, or -1 when it is no member. */
+static int member_value(const struct tree *tree, int object, int token)
+{
+    if (token + 1 >= tree->count)
+        return -1;
+    const jsmntok_t *name = &tree->tokens[token];
+    bool whole = name->type == JSMN_STRING && name->size == 1 && name->parent == object;
+    return whole && tree->tokens[token + 1].parent == token ? token + 1 : -1;
+}
+
+/* ---- Values ---- */
+
+/* What a value means; its quotes stand around it. NULL with OPS_CORRUPT: it is no JSON string. */
+static json_t *decode_string(struct ops_view value, enum ops_status *ret_status)
+{
+    size_t failures_before = ops_mem_failure_count();
+    json_t *string = json_loadb(value.data - 1, value.length + 2, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    bool memory = ops_mem_failure_count() == failures_before;
+    if (string && memory)
+        return string;
+    json_decref(string);
+    *ret_status = memory ? OPS_CORRUPT : OPS_NO_MEMORY;
+    return NULL;
+}
+
+static bool has_escape(struct ops_view value)
+{
+    return value.length > 0 && memchr(value.data, '\\', value.length);
+}
+
+/* Whether a value is the inside of a JSON string. Most are plain ASCII, and seen to be at a glance. */
+static enum ops_status check_text(struct ops_view value)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < value.length; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+        if (c < 0x20)
+            return OPS_CORRUPT;
+        all |= c;
+    }
+    if (all < 0x80 && !has_escape(value))
+        return OPS_OK;
+    enum ops_status status = OPS_OK;
+    json_decref(decode_string(value, &status));
+    return status;
+}
+
+/* {"S": "..."} of that type. OPS_NOT_FOUND: a value of another type. */
+static enum ops_status read_value(const struct tree *tree, int token, char type, struct ops_view *ret_value)
+{
+    if (!is_type(tree, token, JSMN_OBJECT) || tree->tokens[token].size != 1)
+        return OPS_CORRUPT;
+    int value = member_value(tree, token, token + 1);
+    if (value < 0)
+        return OPS_CORRUPT;
+    if (!ops_view_equal(token_text(tree, token + 1), ops_view(&type, 1)))
+        return OPS_NOT_FOUND;
+    if (!is_type(tree, value, JSMN_STRING) || tree->tokens[value].size != 0)
+        return OPS_CORRUPT;
+    *ret_value = token_text(tree, value);
+    return check_text(*ret_value);
+}
+
+bool ops_aws_value_is_plain(char type, struct ops_view value)
+{
+    return type != 'B' && !has_escape(value);
+}
+
+/* Base 64 as RFC 4648 section 4 has it, padded; EVP_DecodeBlock would also take blanks at its ends. */
+static enum ops_status decode_binary(struct ops_view text, struct ops_buf *buf)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t padding = 0;
+    while (padding < 2 && padding < text.length && text.data[text.length - 1 - padding] == '=')
+        padding++;
+    for (size_t i = 0; i < text.length - padding; i++)
+        if (!memchr(letters, text.data[i], sizeof letters - 1))
+            return OPS_CORRUPT;
+    if (text.length % 4 != 0)
+        return OPS_CORRUPT;
+    for (size_t i = 0; i < text.length; i += 4) {
+        unsigned char bytes[3];
+        if (EVP_DecodeBlock(bytes, (const unsigned char *)text.data + i, 4) != 3)
+            return OPS_CORRUPT;
+        ops_buf_append(buf, bytes, i + 4 == text.length ? 3 - padding : 3);
+    }
+    return ops_buf_status(buf);
+}
+
+enum ops_status ops_aws_value_decode(char type, struct ops_view value, struct ops_buf *buf)
+{
+    json_t *string = NULL;
+    enum ops_status status = OPS_OK;
+    if (has_escape(value)) {
+        string = decode_string(value, &status);
+        if (!string)
+            return status;
+        value = ops_view(json_string_value(string), json_string_length(string));
+    }
+    if (type == 'B') {
+        status = decode_binary(value, buf);
+    } else {
+        ops_buf_append_view(buf, value);
+        status = ops_buf_status(buf);
+    }
+    json_decref(string);
+    return status;
+}
+
+enum ops_status ops_aws_value_equals(struct ops_view value, const char *text, bool *ret_equal)
+{
+    enum ops_status status = OPS_OK;
+    if (!has_escape(value)) {
+        *ret_equal = ops_view_is(value, text);
+        return OPS_OK;
+    }
+    json_t *string = decode_string(value, &status);
+    if (string)
+        *ret_equal = ops_view_is(ops_view(json_string_value(string), json_string_length(string)), text);
+    json_decref(string);
+    return status;
+}
+
+/* ---- Items ---- */
+
+/* A row of values for one more item, not counted yet; NULL without memory. */
+static struct ops_view *next_row(struct ops_aws_rows *items)
+{
+    size_t needed = (items->count + 1) * items->stride;
+    if (needed > items->capacity) {
+        size_t capacity = items->capacity ? 2 * items->capacity : VALUES_FIRST;
+        struct ops_view *values = ops_mem_resize(items->values, capacity * sizeof *values);
+        if (!values)
+            return NULL;
+        items->values = values;
+        items->capacity = capacity;
+    }
+    struct ops_view *row = items->values + items->count * items->stride;
+    for (size_t i = 0; i < items->stride; i++)
+        row[i] = (struct ops_view){NULL, 0};
+    return row;
+}
+
+/* The place of a member in the row: the column of that name. Answers mostly keep one order, so the column of its own number
+ * is looked at first. */
+static enum ops_status find_place(const struct ops_aws_shape *shape, struct ops_view name, size_t number, size_t *ret_place)
+{
+    bool found = false;
+    enum ops_status status = OPS_OK;
+    for (size_t i = 0; i < shape->count && status == OPS_OK && !found; i++) {
+        *ret_place = (number + i) % shape->count;
+        status = ops_aws_value_equals(name, shape->columns->list[*ret_place].name, &found);
+    }
+    if (!found && shape->extra && status == OPS_OK) {
+        *ret_place = shape->count;
+        status = ops_aws_value_equals(name, shape->extra, &found);
+    }
+    return status == OPS_OK && !found ? OPS_CORRUPT : status;
+}
+
+static enum ops_status read_member(const struct tree *tree, int value, size_t place, const struct ops_aws_shape *shape,
+                                   struct ops_view *row)
+{
+    bool is_extra = place == shape->count;
+    if (row[place].data)
+        return OPS_CORRUPT;
+    enum ops_status status = read_value(tree, value, is_extra ? 'S' : shape->columns->list[place].type, &row[place]);
+    if (status == OPS_NOT_FOUND)
+        return is_extra ? OPS_OK : OPS_CORRUPT;
+    return status;
+}
+
+static enum ops_status read_row(const struct tree *tree, int object, const struct ops_aws_shape *shape, struct ops_view *row)
+{
+    if (!is_type(tree, object, JSMN_OBJECT))
+        return OPS_CORRUPT;
+    int name = object + 1;
+    for (int number = 0; number < tree->tokens[object].size; number++) {
+        size_t place = 0;
+        int value = member_value(tree, object, name);
+        if (value < 0)
+            return OPS_CORRUPT;
+        enum ops_status status = find_place(shape, token_text(tree, name), (size_t)number, &place);
+        if (status == OPS_OK)
+            status = read_member(tree, value, place, shape, row);
+        if (status != OPS_OK)
+            return status;
+        name = after(tree, value);
+    }
+    for (size_t i = 0; i < shape->count; i++)
+        if (!row[i].data)
+            return OPS_CORRUPT;
+    return OPS_OK;
+}
+
+static void items_begin(struct ops_aws_rows *items, const struct ops_aws_shape *shape)
+{
+    items->stride = shape->count + (shape->extra ? 1 : 0);
+    items->count = 0;
+    items->more = false;
+}
+
+static enum ops_status read_items(const struct tree *tree, int array, const struct ops_aws_shape *shape,
+                                  struct ops_aws_rows *items)
+{
+    if (!is_type(tree, array, JSMN_ARRAY))
+        return OPS_CORRUPT;
+    int token = array + 1;
+    for (int i = 0; i < tree->tokens[array].size; i++) {
+        if (token >= tree->count || tree->tokens[token].parent != array)
+            return OPS_CORRUPT;
+        struct ops_view *row = next_row(items);
+        enum ops_status status = row ? read_row(tree, token, shape, row) : OPS_NO_MEMORY;
+        if (status != OPS_OK)
+            return status;
+        items->count++;
+        token = after(tree, token);
+    }
+    return OPS_OK;
+}
+
+/* Notes a member's value when it has one of two names; a second one of that name is too many. */
+static enum ops_status note_member(struct ops_view name, const char *const names[static 2], int value, int values[static 2])
+{
+    for (int i = 0; i < 2; i++) {
+        bool equal = false;
+        enum ops_status status = ops_aws_value_equals(name, names[i], &equal);
+        if (status != OPS_OK || (equal && values[i] >= 0))
+            return status == OPS_OK ? OPS_CORRUPT : status;
+        values[i] = equal ? value : values[i];
+    }
+    return OPS_OK;
+}
+
+/* The values of two members of an object, -1 where there is none. */
+static enum ops_status find_members(const struct tree *tree, int object, const char *const names[static 2],
+                                    int ret_values[static 2])
+{
+    ret_values[0] = ret_values[1] = -1;
+    if (!is_type(tree, object, JSMN_OBJECT))
+        return OPS_CORRUPT;
+    int name = object + 1;
+    for (int i = 0; i < tree->tokens[object].size; i++) {
+        int value = member_value(tree, object, name);
+        enum ops_status status = value < 0 ? OPS_CORRUPT : note_member(token_text(tree, name), names, value, ret_values);
+        if (status != OPS_OK)
+            return status;
+        name = after(tree, value);
+    }
+    return OPS_OK;
+}
+
+enum ops_status ops_aws_read_page(struct ops_aws_reader *reader, struct ops_view answer, const struct ops_aws_shape *shape,
+                                  struct ops_aws_rows *ret_items)
+{
+    static const char *const names[2] = {"Items", "LastEvaluatedKey"};
+    struct tree tree;
+    int values[2] = {-1, -1};
+    items_begin(ret_items, shape);
+    enum ops_status status = parse(reader, answer, &tree);
+    if (status == OPS_OK)
+        status = find_members(&tree, 0, names, values);
+    if (status == OPS_OK)
+        status = values[0] < 0 ? OPS_CORRUPT : read_items(&tree, values[0], shape, ret_items);
+    if (status != OPS_OK || values[1] < 0)
+        return status;
+    struct ops_view *row = next_row(ret_items);
+    status = row ? read_row(&tree, values[1], shape, row) : OPS_NO_MEMORY;
+    ret_items->more = status == OPS_OK;
+    return status;
+}
+
+enum ops_status ops_aws_read_found(struct ops_aws_reader *reader, struct ops_view answer, const char *table,
+                                   const struct ops_aws_shape *shape, struct ops_aws_rows *ret_items,
+                                   struct ops_view *ret_unprocessed)
+{
+    static const char *const names[2] = {"Responses", "UnprocessedKeys"};
+    const char *const tables[2] = {table, ""};
+    struct tree tree;
+    int values[2] = {-1, -1}, found[2] = {-1, -1};
+    struct ops_view unprocessed = {NULL, 0};
+    items_begin(ret_items, shape);
+    enum ops_status status = parse(reader, answer, &tree);
+    if (status == OPS_OK)
+        status = find_members(&tree, 0, names, values);
+    if (status == OPS_OK && values[0] < 0)
+        status = OPS_CORRUPT;
+    if (status == OPS_OK && values[1] >= 0 && tree.tokens[values[1]].size > 0)
+        unprocessed = token_text(&tree, values[1]);
+    if (status == OPS_OK)
+        status = find_members(&tree, values[0], tables, found);
+    if (status == OPS_OK && found[0] >= 0)
+        status = read_items(&tree, found[0], shape, ret_items);
+    if (status == OPS_OK)
+        *ret_unprocessed = unprocessed;
+    return status;
+}
+
+enum ops_status ops_aws_read_receipt(struct ops_aws_reader *reader, struct ops_view receipt,
+                                     const struct ops_aws_shape *shape, struct ops_aws_rows *ret_items)
+{
+    struct tree tree;
+    items_begin(ret_items, shape);
+    enum ops_status status = parse(reader, receipt, &tree);
+    return status == OPS_OK ? read_items(&tree, 0, shape, ret_items) : status;
+}
+
+static enum ops_status read_place(const struct tree *tree, int token, const struct ops_aws_shape *shape,
+                                  struct ops_view *row, bool *ret_finished)
+{
+    *ret_finished = is_type(tree, token, JSMN_PRIMITIVE) && ops_view_is(token_text(tree, token), "false");
+    if (*ret_finished || (is_type(tree, token, JSMN_PRIMITIVE) && ops_view_is(token_text(tree, token), "null")))
+        return OPS_OK;
+    return read_row(tree, token, shape, row);
+}
+
+enum ops_status ops_aws_read_cursor(struct ops_aws_reader *reader, struct ops_view cursor, const struct ops_aws_shape *shape,
+                                    size_t count, struct ops_aws_rows *ret_items, bool *ret_finished)
+{
+    struct tree tree;
+    items_begin(ret_items, shape);
+    enum ops_status status = parse(reader, cursor, &tree);
+    if (status == OPS_OK && (!is_type(&tree, 0, JSMN_ARRAY) || (size_t)tree.tokens[0].size != count))
+        status = OPS_CORRUPT;
+    int token = 1;
+    while (status == OPS_OK && ret_items->count < count) {
+        if (token >= tree.count || tree.tokens[token].parent != 0)
+            return OPS_CORRUPT;
+        struct ops_view *row = next_row(ret_items);
+        if (!row)
+            return OPS_NO_MEMORY;
+        status = read_place(&tree, token, shape, row, &ret_finished[ret_items->count]);
+        ret_items->count++;
+        token = after(&tree, token);
+    }
+    return status;
+}
+
+/* ---- Keys as text ---- */
+
+size_t ops_aws_key_length(const struct ops_aws_columns *columns, size_t count, const struct ops_view *values)
+{
+    size_t length = sizeof KEY_END - 1;
+    for (size_t i = 0; i < count; i++)
+        length += columns->list[i].opening.length + values[i].length;
+    return length;
+}
+
+void ops_aws_key_append(const struct ops_aws_columns *columns, size_t count, const struct ops_view *values,
+                        struct ops_buf *buf)
+{
+    for (size_t i = 0; i < count; i++) {
+        ops_buf_append_view(buf, ops_buf_view(&columns->list[i].opening));
+        ops_buf_append_view(buf, values[i]);
+    }
+    ops_buf_append(buf, KEY_END, sizeof KEY_END - 1);
+}
