@@ -36,8 +36,8 @@ struct ops_aws_settings_flags {
 
 /* Reads the two files that the environment names (AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/config and
  * ~/.aws/credentials of HOME), when they exist. Everything is copied. OPS_INVALID_FIELD: a file can't be parsed (error names
- * file and line), a profile was asked for and is in neither file, an endpoint is no http or https URL. OPS_IO_ERROR: a file
- * exists and can't be read. */
+ * file and line), a profile was asked for and is in neither file, an endpoint is no http or https URL, a region can't be
+ * one, a profile names a services section that is not there. OPS_IO_ERROR: a file exists and can't be read. */
 enum ops_status ops_aws_settings_new(const struct ops_env *env, const struct ops_aws_settings_flags *flags,
                                      struct ops_aws_settings **ret_settings, struct ops_error *error) OPS_MUST_USE;
 void ops_aws_settings_free(struct ops_aws_settings *settings); /* NULL is fine */
@@ -59,5 +59,16 @@ const char *ops_aws_settings_profile_value(const struct ops_aws_settings *settin
 
 /* AWS_CA_BUNDLE, or the profile's ca_bundle, or NULL. Borrowed. */
 const char *ops_aws_settings_ca_bundle(const struct ops_aws_settings *settings);
+
+/* Whether the profile in use was asked for by flag. */
+bool ops_aws_settings_profile_by_flag(const struct ops_aws_settings *settings);
+
+bool ops_aws_settings_has_profile(const struct ops_aws_settings *settings, const char *profile);
+
+enum ops_aws_file { OPS_AWS_CREDENTIALS_FILE, OPS_AWS_CONFIG_FILE, OPS_AWS_FILE_COUNT };
+
+/* A profile's setting from one of the files alone: keys belong together only when they stand together. */
+const char *ops_aws_settings_file_value(const struct ops_aws_settings *settings, enum ops_aws_file file, const char *profile,
+                                        const char *name);
 
 #endif

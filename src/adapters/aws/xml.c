@@ -1,5 +1,7 @@
 #include "adapters/aws/xml.h"
 
+#include "adapters/aws/secret_text.h"
+
 #include <expat.h>
 #include <limits.h>
 
@@ -63,10 +65,14 @@ enum ops_status ops_xml_read(struct ops_view document, const struct ops_xml_hand
     struct reading reading = {.handler = handler, .status = OPS_OK};
     if (document.length > INT_MAX)
         return OPS_LIMIT;
-    reading.parser = XML_ParserCreate(NULL);
-    if (!reading.parser)
+    /* The keys that STS gives pass through here. */
+    if (ops_secret_buf_init(&reading.text, OPS_XML_TEXT_MAX_BYTES) != OPS_OK)
         return OPS_NO_MEMORY;
-    ops_buf_init(&reading.text, OPS_XML_TEXT_MAX_BYTES);
+    reading.parser = XML_ParserCreate(NULL);
+    if (!reading.parser) {
+        ops_buf_wipe(&reading.text);
+        return OPS_NO_MEMORY;
+    }
     XML_SetUserData(reading.parser, &reading);
     XML_SetElementHandler(reading.parser, on_begin, on_end);
     XML_SetStartDoctypeDeclHandler(reading.parser, on_doctype);
@@ -74,7 +80,7 @@ enum ops_status ops_xml_read(struct ops_view document, const struct ops_xml_hand
         reading.status == OPS_OK)
         reading.status = XML_GetErrorCode(reading.parser) == XML_ERROR_NO_MEMORY ? OPS_NO_MEMORY : OPS_CORRUPT;
     XML_ParserFree(reading.parser);
-    ops_buf_release(&reading.text);
+    ops_buf_wipe(&reading.text);
     return reading.status;
 }
 
