@@ -5,6 +5,7 @@ import pytest
 import g3nops
 from g3nops import CODE, Home, base_environment, copy_home, faketime_library
 
+pytest_plugins = ["emulators"]
 homes = pytest.StashKey()
 
 
