@@ -5,7 +5,7 @@
  *
  * A document is a JSON object. Its top-level members are strings, integers, booleans, nulls, arrays and objects (no
  * reals: they do not survive DynamoDB unchanged), and conditions look at top-level strings and integers only. pk and sk
- * are not members of the document. A member that is null is kept.
+ * are UTF-8 and not members of the document. A member that is null is kept.
  */
 #ifndef OPS_PORTS_STORE_H
 #define OPS_PORTS_STORE_H

@@ -2,6 +2,7 @@
 
 #include "adapters/aws/xml.h"
 #include "base/json.h"
+#include "base/mem.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -127,13 +128,16 @@ void ops_aws_answer_explain(struct ops_aws_call *call)
 {
     char message[MESSAGE_SIZE] = "";
     int http_status = call->response.status;
+    size_t failures_before = ops_mem_failure_count();
     if (call->service == OPS_AWS_S3 || call->service == OPS_AWS_STS)
         read_xml_error(call, message);
     else
         read_json_error(call, message);
     if (!call->code[0])
         (void)snprintf(call->code, sizeof call->code, "%s", code_of_status(http_status));
-    call->status = ops_aws_code_status(call->code, http_status);
+    /* Without memory the code may be missing, and what it says is not known. */
+    bool no_memory = ops_mem_failure_count() != failures_before;
+    call->status = no_memory ? OPS_NO_MEMORY : ops_aws_code_status(call->code, http_status);
     /* After the first line comes, for a wrong signature, the whole request with its session token. */
     message[strcspn(message, "\r\n")] = '\0';
     const char *region = ops_aws_answer_header(call, "x-amz-bucket-region");

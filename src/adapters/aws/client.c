@@ -417,6 +417,13 @@ void ops_aws_call_send(struct ops_aws_client *client, struct ops_aws_call *call)
     ops_aws_call_send_all(client, call, 1, 1, call->timeout_ms);
 }
 
+void ops_aws_client_back_off(struct ops_aws_client *client, int attempt)
+{
+    uint32_t random;
+    ops_random_fill(client->random, (uint8_t *)&random, sizeof random);
+    client->wait(ops_retry_wait_ms(attempt, random));
+}
+
 void ops_aws_call_send_patiently(struct ops_aws_client *client, struct ops_aws_call *call)
 {
     for (int attempt = 1;; attempt++) {
@@ -425,9 +432,7 @@ void ops_aws_call_send_patiently(struct ops_aws_client *client, struct ops_aws_c
                         call->status == OPS_UNKNOWN;
         if (!may_pass || attempt == OPS_AWS_TRIES_MAX)
             return;
-        uint32_t random;
-        ops_random_fill(client->random, (uint8_t *)&random, sizeof random);
-        client->wait(ops_retry_wait_ms(attempt, random));
+        ops_aws_client_back_off(client, attempt);
     }
 }
 

@@ -14,7 +14,7 @@
 enum {
     OPS_AWS_CALL_HEADERS_MAX = 6,
     OPS_AWS_CODE_SIZE = 96,
-    OPS_AWS_ACCOUNT_SIZE = 16,
+    OPS_AWS_ACCOUNT_SIZE = 32, /* twelve digits at AWS; others that speak S3's protocol name owners otherwise */
     OPS_AWS_TIMEOUT_MS = 10000,
     OPS_AWS_TRIES_MAX = 4, /* of a patient call */
 };
@@ -28,7 +28,7 @@ struct ops_aws_client_config {
     struct ops_http_client *http;
     struct ops_clock *clock;
     struct ops_random *random;
-    void (*wait)(int64_t wait_ms); /* between the tries of a patient call; NULL: sleeps */
+    void (*wait)(int64_t wait_ms); /* between two tries; NULL: sleeps */
 };
 
 /* Everything in config outlives the client; region is copied. The client is thread-safe. */
@@ -89,7 +89,10 @@ void ops_aws_call_send_all(struct ops_aws_client *client, struct ops_aws_call *c
  * two seconds in all): after OPS_THROTTLED, OPS_STORE_UNAVAILABLE and OPS_UNKNOWN it waits as base/retry.h says. */
 void ops_aws_call_send_patiently(struct ops_aws_client *client, struct ops_aws_call *call);
 
-/* The account that the keys belong to (STS GetCallerIdentity), asked for once and kept. ret_account: twelve digits. */
+/* Waits after try number attempt (1, 2, ...) of something failed, as base/retry.h says. */
+void ops_aws_client_back_off(struct ops_aws_client *client, int attempt);
+
+/* The account that the keys belong to (STS GetCallerIdentity), asked for once and kept. */
 enum ops_status ops_aws_client_account(struct ops_aws_client *client, char ret_account[static OPS_AWS_ACCOUNT_SIZE],
                                        struct ops_error *error) OPS_MUST_USE;
 
