@@ -91,7 +91,7 @@ enum ops_status ops_run_maintenance_end(struct ops_call_context *context, json_t
         status = ops_window_end(window, message, context->now_ms, &ended, &context->error);
     if (status == OPS_OK)
         status = write_and_show(context, window, ended, OPS_AUDIT_MAINTENANCE_ENDED,
-                                json_pack("{s:s*}", "end_message", message), ret_data);
+                                ops_json_pack("{s:s*}", "end_message", message), ret_data);
     json_decref(window);
     return status;
 }
@@ -133,7 +133,7 @@ enum ops_status ops_run_maintenance_update(struct ops_call_context *context, jso
     if (status == OPS_OK)
         status = ops_window_update(window, &change, context->now_ms, &updated, &context->error);
     if (status == OPS_OK) {
-        json_t *data = json_pack("{s:s*, s:s*}", "description", change.description, "text", change.text);
+        json_t *data = ops_json_pack("{s:s*, s:s*}", "description", change.description, "text", change.text);
         if (data && change.duration_seconds &&
             ops_json_set_integer(data, "estimated_duration_seconds", change.duration_seconds) != OPS_OK) {
             json_decref(data);

@@ -3,6 +3,8 @@
 #include "base/instant.h"
 #include "base/mem.h"
 
+#include <stdarg.h>
+
 /* jansson's own limit of 2048 levels is compiled in; ours is checked before it sees the text. */
 static bool too_deep(struct ops_view text)
 {
@@ -119,6 +121,19 @@ enum ops_status ops_json_instant(const json_t *object, const char *name, int64_t
 {
     const char *text = ops_json_text(object, name, NULL);
     return text && ops_instant_parse(ops_view_of(text), ret_at_ms) == OPS_OK ? OPS_OK : OPS_CORRUPT;
+}
+
+json_t *ops_json_pack(const char *format, ...)
+{
+    size_t failures_before = ops_mem_failure_count();
+    va_list arguments;
+    va_start(arguments, format);
+    json_t *value = json_vpack_ex(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (ops_mem_failure_count() == failures_before)
+        return value;
+    json_decref(value);
+    return NULL;
 }
 
 json_t *ops_json_copy(const json_t *value)

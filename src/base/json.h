@@ -38,6 +38,10 @@ enum ops_status ops_json_set_instant(json_t *object, const char *name, int64_t a
 /* The instant that a member holds, or OPS_CORRUPT. */
 enum ops_status ops_json_instant(const json_t *object, const char *name, int64_t *ret_at_ms) OPS_MUST_USE;
 
+/* json_pack, but for a member that may be left out ("s*", "O*"): jansson also leaves it out when there is no memory for it,
+ * which this tells from a value that is not there. NULL when there is no memory. */
+json_t *ops_json_pack(const char *format, ...);
+
 /* A deep copy; NULL when there is no memory. jansson's own may leave members out then. */
 json_t *ops_json_copy(const json_t *value);
 

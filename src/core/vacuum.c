@@ -74,7 +74,7 @@ enum ops_status ops_vacuum_request(const char *id, const struct ops_vacuum_reque
     ops_instant_format(now_ms, requested);
     ops_instant_format(ops_instant_ceil_second(now_ms) + OPS_VACUUM_PENDING_MS, execute);
     bool dry = request->dry_run;
-    json_t *vacuum = json_pack(
+    json_t *vacuum = ops_json_pack(
         "{s:s, s:s, s:s*, s:b, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:[], s:{}, s:i, s:{s:s, s:I, s:s*}}", "vacuum_id", id,
         "type", ops_vacuum_type_name(request->type), "orgcode", request->orgcode, "dry_run", dry, "status",
         status_names[dry ? OPS_VACUUM_RUNNING : OPS_VACUUM_PENDING], "requested_at", requested, "execute_at",
@@ -266,7 +266,7 @@ static enum ops_status set_error(json_t *vacuum, enum ops_status failure, const 
 {
     json_t *text = ops_json_any_text(ops_view_of(ops_error_text(error, failure)));
     return ops_json_set(vacuum, "error",
-                        json_pack("{s:s, s:o, s:O*}", "tag", ops_status_tag(failure), "message", text, "details",
+                        ops_json_pack("{s:s, s:o, s:O*}", "tag", ops_status_tag(failure), "message", text, "details",
                                   error ? error->details : NULL));
 }
 

@@ -473,9 +473,33 @@ static void the_sweep_notices_a_leak(void **state)
     alloc_fault_remove();
 }
 
+static bool pack_without_memory(size_t n)
+{
+    alloc_fault_install(n);
+    json_t *packed = ops_json_pack("{s:s, s:s*, s:s*, s:s*}", "a", "1", "b", "a text that is there", "c", NULL, "d", "2");
+    bool hit = alloc_fault_hit();
+    assert_int_equal(packed == NULL, hit);
+    if (packed)
+        assert_int_equal(json_object_size(packed), 3);
+    json_decref(packed);
+    assert_int_equal(alloc_fault_live_count(), 0);
+    alloc_fault_remove();
+    return hit;
+}
+
+static void a_member_that_may_be_left_out_is_not_left_out_for_want_of_memory(void **state)
+{
+    (void)state;
+    size_t n = 1;
+    while (pack_without_memory(n))
+        n++;
+    assert_true(n > 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_member_that_may_be_left_out_is_not_left_out_for_want_of_memory),
         cmocka_unit_test(every_status_has_a_tag_of_its_own_and_words),
         cmocka_unit_test(every_category_has_a_tag_of_its_own_and_words),
         cmocka_unit_test(a_status_that_is_none_answers_as_an_internal_error),

@@ -110,7 +110,7 @@ static enum ops_status add_streams(const struct log_group *group, const json_t *
 static enum ops_status walk(struct log_group *group, size_t limit, json_t **ret_answer, struct ops_error *error)
 {
     enum ops_status status = ops_aws_json_ask_once(group->stack->client, OPS_AWS_LOGS, DESCRIBE_STREAMS,
-                                                   json_pack("{s:s, s:I, s:O*}", "logGroupName", group->name, "limit",
+                                                   ops_json_pack("{s:s, s:I, s:O*}", "logGroupName", group->name, "limit",
                                                              (json_int_t)limit, "nextToken", group->token),
                                                    ret_answer, error);
     if (status != OPS_OK)
@@ -381,7 +381,7 @@ enum ops_status ops_aws_log_groups_list(struct ops_aws_stack *stack, ops_on_reso
     do {
         json_t *answer = NULL;
         status = ops_aws_json_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
-                             json_pack("{s:i, s:O*}", "limit", LOG_PAGE_MAX, "nextToken", token), &answer, error);
+                             ops_json_pack("{s:i, s:O*}", "limit", LOG_PAGE_MAX, "nextToken", token), &answer, error);
         if (status == OPS_UNKNOWN)
             status = OPS_STORE_UNAVAILABLE;
         if (status == OPS_OK)

@@ -217,8 +217,8 @@ enum ops_status ops_aws_tables_list(struct ops_aws_stack *stack, ops_on_resource
     do {
         json_t *answer = NULL;
         status = ops_aws_json_ask(stack->client, OPS_AWS_DYNAMODB, LIST_TABLES,
-                                  json_pack("{s:i, s:s*}", "Limit", LIST_PAGE_MAX, "ExclusiveStartTableName", last), &answer,
-                                  error);
+                                  ops_json_pack("{s:i, s:s*}", "Limit", LIST_PAGE_MAX, "ExclusiveStartTableName", last),
+                                  &answer, error);
         if (status == OPS_UNKNOWN || status == OPS_LIMIT || status == OPS_TARGET_MISSING)
             status = OPS_STORE_UNAVAILABLE;
         if (status == OPS_OK)
