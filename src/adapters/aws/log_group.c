@@ -277,7 +277,10 @@ static enum ops_status recount_names(struct log_group *group, const json_t *name
 static enum ops_status read_receipt(const struct log_group *group, const char *receipt, json_t **ret_names,
                                     struct ops_error *error)
 {
+    size_t failures_before = ops_mem_failure_count();
     json_t *names = json_loads(receipt, JSON_REJECT_DUPLICATES, NULL);
+    if (!names && ops_mem_failure_count() != failures_before)
+        return OPS_NO_MEMORY;
     bool good = json_is_array(names) && json_array_size(names) <= LOG_PAGE_MAX;
     for (size_t i = 0; good && i < json_array_size(names); i++)
         good = json_is_string(json_array_get(names, i));
