@@ -228,14 +228,16 @@ static void recount_counts_one_page_only(void **state)
     put_many(COUNT);
     open_all();
     assert_int_equal(read_page(0, "", 5), OPS_OK);
-    assert_int_equal(page.count, 5);
+    size_t first = page.count;
     char *cursor = strdup(ops_buf_text(&page.cursor));
     assert_int_equal(read_page(0, cursor, 5), OPS_OK);
-    assert_int_equal(recount(0), 5);
-    remove_keys(page.keys, 5);
+    assert_in_range(first, 1, 5);
+    assert_in_range(page.count, 1, 5);
+    assert_int_equal(recount(0), page.count);
+    remove_keys(page.keys, page.count);
     assert_int_equal(recount(0), 0);
     assert_int_equal(read_page(0, "", 5), OPS_OK);
-    assert_int_equal(recount(0), 5);
+    assert_int_equal(recount(0), first);
     free(cursor);
 }
 
@@ -246,10 +248,12 @@ static void a_receipt_and_a_cursor_outlive_the_target(void **state)
     open_all();
     assert_int_equal(read_page(0, "", 5), OPS_OK);
     note_page();
+    size_t count = page.count;
+    assert_in_range(count, 2, 5);
     remove_keys(page.keys, 2);
     char *cursor = strdup(ops_buf_text(&page.cursor));
     open_all();
-    assert_int_equal(recount(0), 3);
+    assert_int_equal(recount(0), count - 2);
     for (bool last = false; !last; last = page.last) {
         assert_int_equal(read_page(0, cursor, 9), OPS_OK);
         note_page();

@@ -317,7 +317,8 @@ static void without_the_account_it_is_not_guessed(void **state)
 {
     (void)state;
     char account[OPS_AWS_ACCOUNT_SIZE] = "untouched";
-    static const char *const bodies[] = {"", "garbage", "<A><Account>1234567890123456789</Account></A>"};
+    static const char *const bodies[] = {"", "garbage",
+                                         "<A><Account>1234567890123456789012345678901234567890</Account></A>"};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         service.count = 0;
         answer(200, bodies[i]);

@@ -19,7 +19,8 @@ void ops_aws_percent_append(struct ops_buf *buf, struct ops_view text, bool keep
         ops_buf_append(buf, encoded, sizeof encoded);
         plain = i + 1;
     }
-    ops_buf_append(buf, text.data + plain, text.length - plain);
+    if (text.length > plain)
+        ops_buf_append(buf, text.data + plain, text.length - plain);
 }
 
 static int digit_of(char c)
@@ -34,6 +35,11 @@ static int digit_of(char c)
 bool ops_aws_percent_decode(char *text, size_t length, bool blank_for_plus, size_t *ret_length)
 {
     size_t out = 0;
+    /* Most text has nothing to decode. */
+    if (!memchr(text, '%', length) && !(blank_for_plus && memchr(text, '+', length))) {
+        *ret_length = length;
+        return true;
+    }
     for (size_t in = 0; in < length; in++, out++) {
         text[out] = text[in] == '+' && blank_for_plus ? ' ' : text[in];
         if (text[in] != '%')

@@ -149,5 +149,6 @@ void ops_xml_append(struct ops_buf *buf, struct ops_view text)
         ops_buf_append_text(buf, reference);
         plain = i + 1;
     }
-    ops_buf_append(buf, text.data + plain, text.length - plain);
+    if (text.length > plain)
+        ops_buf_append(buf, text.data + plain, text.length - plain);
 }

@@ -1,0 +1,362 @@
+/*
+ * A bucket as a vacuum target: objects, in a bucket with versioning all versions and delete markers, then unfinished
+ * uploads.
+ *
+ * Source: Amazon S3 API Reference, GetBucketVersioning, ListObjectsV2, ListObjectVersions, ListMultipartUploads.
+ *
+ * A bucket that has never had versioning is listed by ListObjectsV2, which is half as long. Whether it has is asked anew at
+ * each open; a place in the one listing is a place in the other, since both are in the order of their keys.
+ */
+#include "adapters/aws/bucket.h"
+
+#include "adapters/aws/bucket_receipt.h"
+#include "adapters/aws/xml.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+enum {
+    ANSWER_LIMIT_BYTES = 16 * 1024 * 1024,
+    QUERY_MAX_BYTES = 16 * 1024,
+    RECORD_ROOM_BYTES = 1024 + 64, /* S3's longest key, and more than its ids take */
+};
+
+static struct ops_s3_bucket *bucket_of(struct ops_target *self)
+{
+    return (struct ops_s3_bucket *)self;
+}
+
+static enum ops_status bad_text(const struct ops_s3_bucket *bucket, const char *what, struct ops_error *error)
+{
+    return ops_fail(error, OPS_TARGET_ERROR, "The %s does not belong to %s.", what, bucket->name);
+}
+
+static struct ops_s3_range range_of(const struct ops_s3_bucket *bucket, uint32_t segment)
+{
+    struct ops_s3_range range = {.after = ops_view("", 0)};
+    if (segment > 0)
+        range.after = ops_view_of(bucket->bounds[segment - 1]);
+    if (segment + 1 < bucket->target.segment_count) {
+        range.last = ops_view_of(bucket->bounds[segment]);
+        range.is_bounded = true;
+    }
+    return range;
+}
+
+/* ---- Pages ---- */
+
+struct paging {
+    struct ops_s3_walk walk;
+    struct ops_s3_place start; /* of the listing that gave the page's first record */
+    struct ops_key_page *page;
+};
+
+static enum ops_status to_list(struct paging *paging, enum ops_s3_list list)
+{
+    paging->walk.ended = false;
+    return ops_s3_place_set(&paging->walk.at, list, paging->walk.range.after, ops_view("", 0));
+}
+
+static enum ops_status read_cursor(struct paging *paging, const char *cursor, struct ops_error *error)
+{
+    const struct ops_s3_bucket *bucket = paging->walk.bucket;
+    struct ops_s3_place *at = &paging->walk.at;
+    json_t *object = NULL;
+    if (!cursor[0])
+        return to_list(paging, ops_s3_first_list(bucket));
+    enum ops_status status = ops_json_parse_object(ops_view_of(cursor), &object, NULL);
+    if (status == OPS_OK)
+        status = ops_s3_place_read(at, object);
+    json_decref(object);
+    if (status == OPS_OK && ops_s3_compare(ops_buf_view(&at->key), paging->walk.range.after) < 0)
+        status = OPS_CORRUPT;
+    if (status == OPS_OK && at->list == OPS_S3_OBJECTS)
+        at->list = ops_s3_first_list(bucket);
+    return status == OPS_OK || status == OPS_NO_MEMORY ? status : bad_text(bucket, "cursor", error);
+}
+
+/* An id is kind, key, NUL, version or upload. */
+static enum ops_status add_record(void *context, const struct ops_s3_entry *entry)
+{
+    struct paging *paging = context;
+    struct ops_key_page *page = paging->page;
+    bool is_upload = paging->walk.at.list == OPS_S3_UPLOADS;
+    if (page->count == 0)
+        ops_s3_receipt_begin(&page->receipt, &paging->start);
+    struct ops_key *key = ops_key_page_add(page);
+    if (!key)
+        return OPS_NO_MEMORY;
+    key->size_bytes = entry->size_bytes;
+    key->guarded.length = entry->key.length;
+    key->id.length = entry->key.length + entry->id.length + 2;
+    ops_buf_append_char(&page->storage, is_upload ? OPS_S3_KIND_UPLOAD : OPS_S3_KIND_OBJECT);
+    ops_buf_append_view(&page->storage, entry->key);
+    ops_buf_append_char(&page->storage, '\0');
+    ops_buf_append_view(&page->storage, entry->id);
+    ops_s3_receipt_add(&page->receipt, entry->key, entry->id);
+    return ops_buf_status(&page->storage);
+}
+
+/* How many records one more listing may give; 0: this page has enough. A listing of a few records costs as much as one of a
+ * thousand. */
+static size_t room_for(const struct paging *paging, size_t limit)
+{
+    const struct ops_key_page *page = paging->page;
+    size_t room = limit - page->count;
+    size_t storage = (page->storage.limit_bytes - page->storage.length) / RECORD_ROOM_BYTES;
+    if (room > storage)
+        room = storage;
+    if (page->count > 0)
+        return room >= OPS_S3_LIST_MAX ? OPS_S3_LIST_MAX : 0;
+    if (paging->walk.bucket->exact && paging->walk.at.list == OPS_S3_OBJECTS)
+        return 1;
+    return room == 0 ? 1 : room < OPS_S3_LIST_MAX ? room : OPS_S3_LIST_MAX;
+}
+
+/* Listings until the page is full or a list ends. A page has records of one list, and is empty before the end only when
+ * several listings in a row had nothing in scope. */
+static enum ops_status fill_page(struct paging *paging, size_t limit, struct ops_error *error)
+{
+    struct ops_s3_walk *walk = &paging->walk;
+    struct ops_key_page *page = paging->page;
+    size_t room;
+    for (int listings = 0; listings < OPS_S3_LISTINGS_PER_PAGE && (room = room_for(paging, limit)) > 0; listings++) {
+        enum ops_status status = OPS_OK;
+        if (page->count == 0)
+            status =
+                ops_s3_place_set(&paging->start, walk->at.list, ops_buf_view(&walk->at.key), ops_buf_view(&walk->at.id));
+        if (status == OPS_OK)
+            status = ops_s3_walk_on(walk, room, error);
+        page->last = walk->ended && walk->at.list == OPS_S3_UPLOADS;
+        if (status == OPS_OK && walk->ended && !page->last)
+            status = to_list(paging, OPS_S3_UPLOADS);
+        if (status != OPS_OK || page->last || (page->count > 0 && walk->at.list != paging->start.list))
+            return status;
+    }
+    return OPS_OK;
+}
+
+static struct ops_view set_views(struct ops_key_page *page)
+{
+    struct ops_view greatest = ops_view("", 0);
+    const char *at = page->storage.data;
+    for (size_t i = 0; i < page->count; i++) {
+        struct ops_key *key = &page->keys[i];
+        key->id.data = at;
+        key->guarded.data = at + 1;
+        at += key->id.length;
+        if (ops_s3_compare(key->guarded, greatest) > 0)
+            greatest = key->guarded;
+    }
+    return greatest;
+}
+
+static enum ops_status finish_page(struct paging *paging)
+{
+    struct ops_key_page *page = paging->page;
+    struct ops_view greatest = set_views(page);
+    if (page->count > 0)
+        ops_s3_receipt_end(&page->receipt, greatest);
+    if (!page->last) {
+        ops_buf_append_char(&page->cursor, '{');
+        ops_s3_place_append(&page->cursor, &paging->walk.at);
+        ops_buf_append_char(&page->cursor, '}');
+    }
+    enum ops_status status = ops_buf_status(&page->receipt);
+    return status == OPS_OK ? ops_buf_status(&page->cursor) : status;
+}
+
+static enum ops_status bucket_page(struct ops_target *self, uint32_t segment, const char *cursor, size_t limit,
+                                   struct ops_key_page *ret_page, struct ops_error *error)
+{
+    struct ops_s3_bucket *bucket = bucket_of(self);
+    struct paging paging = {
+        .walk = {.bucket = bucket, .range = range_of(bucket, segment), .on_entry = add_record, .context = &paging},
+        .page = ret_page};
+    ops_s3_place_init(&paging.walk.at);
+    ops_s3_place_init(&paging.start);
+    enum ops_status status = read_cursor(&paging, cursor, error);
+    if (status == OPS_OK)
+        status = fill_page(&paging, limit < OPS_S3_PAGE_MAX ? limit : OPS_S3_PAGE_MAX, error);
+    if (status == OPS_OK)
+        status = finish_page(&paging);
+    if (status != OPS_OK)
+        ops_key_page_clear(ret_page);
+    ops_s3_place_release(&paging.walk.at);
+    ops_s3_place_release(&paging.start);
+    return status;
+}
+
+/* ---- Recounts ---- */
+
+struct counting {
+    const struct ops_s3_receipt *receipt;
+    struct ops_recount there;
+};
+
+static enum ops_status count_record(void *context, const struct ops_s3_entry *entry)
+{
+    struct counting *counting = context;
+    if (ops_s3_receipt_has(counting->receipt, entry->key, entry->id)) {
+        counting->there.count++;
+        counting->there.size_bytes += entry->size_bytes;
+    }
+    return OPS_OK;
+}
+
+/* A page that ended within a key ends before that key does: the rest of its versions is not looked at once all records are
+ * found. */
+static enum ops_status count_records(struct ops_s3_bucket *bucket, const struct ops_s3_receipt *receipt,
+                                     struct ops_recount *ret_there, struct ops_error *error)
+{
+    const struct ops_s3_place *from = &receipt->from;
+    struct counting counting = {.receipt = receipt};
+    struct ops_s3_walk walk = {.bucket = bucket,
+                               .range = {.last = ops_buf_view(&receipt->last), .is_bounded = true},
+                               .on_entry = count_record,
+                               .context = &counting};
+    ops_s3_place_init(&walk.at);
+    enum ops_s3_list list = from->list == OPS_S3_OBJECTS ? ops_s3_first_list(bucket) : from->list;
+    enum ops_status status = ops_s3_place_set(&walk.at, list, ops_buf_view(&from->key), ops_buf_view(&from->id));
+    while (status == OPS_OK && !walk.ended && counting.there.count < receipt->count)
+        status = ops_s3_walk_on(&walk, OPS_S3_LIST_MAX, error);
+    ops_s3_place_release(&walk.at);
+    if (status == OPS_OK)
+        *ret_there = counting.there;
+    return status;
+}
+
+static enum ops_status bucket_recount(struct ops_target *self, uint32_t segment, const char *receipt,
+                                      struct ops_recount *ret_there, struct ops_error *error)
+{
+    (void)segment;
+    struct ops_s3_bucket *bucket = bucket_of(self);
+    struct ops_s3_receipt read;
+    if (!receipt[0]) {
+        *ret_there = (struct ops_recount){.count = 0};
+        return OPS_OK;
+    }
+    ops_s3_receipt_init(&read);
+    enum ops_status status = ops_s3_receipt_read(&read, receipt);
+    if (status == OPS_CORRUPT)
+        status = bad_text(bucket, "receipt", error);
+    if (status == OPS_OK)
+        status = count_records(bucket, &read, ret_there, error);
+    ops_s3_receipt_release(&read);
+    return status;
+}
+
+/* ---- Opening ---- */
+
+static void bucket_close(struct ops_target *self)
+{
+    struct ops_s3_bucket *bucket = bucket_of(self);
+    for (size_t i = 0; i < OPS_S3_SEGMENTS_MAX; i++)
+        ops_mem_free(bucket->bounds[i]);
+    ops_s3_listing_release(&bucket->listing);
+    ops_buf_release(&bucket->split);
+    ops_buf_release(&bucket->answer);
+    ops_buf_release(&bucket->query);
+    ops_mem_free(bucket->value);
+    ops_mem_free(bucket->name);
+    ops_mem_free(bucket);
+}
+
+static const struct ops_target_ops bucket_ops = {
+    .page = bucket_page,
+    .remove = ops_s3_remove,
+    .recount = bucket_recount,
+    .close = bucket_close,
+};
+
+static struct ops_s3_bucket *bucket_new(struct ops_aws_stack *stack, const char *name, const struct ops_scope *scope)
+{
+    struct ops_s3_bucket *bucket = ops_mem_zeroed(1, sizeof *bucket);
+    if (!bucket)
+        return NULL;
+    bucket->target = (struct ops_target){
+        .ops = &bucket_ops, .segment_count = 1, .page_max = OPS_S3_PAGE_MAX, .batch_max = OPS_S3_PAGE_MAX};
+    bucket->stack = stack;
+    ops_s3_listing_init(&bucket->listing);
+    ops_buf_init(&bucket->split, OPS_SPLIT_MAX_BYTES);
+    ops_buf_init(&bucket->answer, ANSWER_LIMIT_BYTES);
+    ops_buf_init(&bucket->query, QUERY_MAX_BYTES);
+    bucket->name = ops_mem_strdup(name);
+    bucket->value = ops_mem_strdup(scope->by == OPS_SCOPE_ALL ? "" : scope->value);
+    bucket->prefix = ops_view_of(bucket->value);
+    bucket->exact = scope->by == OPS_SCOPE_KEY;
+    if (bucket->name && bucket->value)
+        return bucket;
+    bucket_close(&bucket->target);
+    return NULL;
+}
+
+/* The answer to GetBucketVersioning. No Status: versioning was never switched on. */
+struct versioning {
+    struct ops_s3_bucket *bucket;
+    int depth;
+    bool in_root;
+};
+
+static bool on_versioning_begin(void *context, const char *name)
+{
+    struct versioning *versioning = context;
+    if (++versioning->depth == 1) /* moto calls it by the operation in a bucket that never had versioning */
+        versioning->in_root =
+            strcmp(name, "VersioningConfiguration") == 0 || strcmp(name, "GetBucketVersioningResponse") == 0;
+    return true;
+}
+
+static enum ops_status on_versioning_end(void *context, const char *name, struct ops_view text)
+{
+    struct versioning *versioning = context;
+    versioning->depth--;
+    if (!versioning->in_root)
+        return OPS_CORRUPT;
+    if (strcmp(name, "MfaDelete") == 0)
+        versioning->bucket->needs_mfa = ops_view_is(text, "Enabled");
+    else if (strcmp(name, "Status") == 0 && text.length > 0) {
+        versioning->bucket->is_versioned = true;
+        return ops_view_is(text, "Enabled") || ops_view_is(text, "Suspended") ? OPS_OK : OPS_CORRUPT;
+    }
+    return OPS_OK;
+}
+
+static enum ops_status ask_versioning(struct ops_s3_bucket *bucket, struct ops_error *error)
+{
+    struct versioning versioning = {.bucket = bucket};
+    const struct ops_xml_handler handler = {&versioning, on_versioning_begin, on_versioning_end};
+    ops_buf_append_text(&bucket->query, "versioning=");
+    enum ops_status status = ops_buf_status(&bucket->query);
+    if (status == OPS_OK)
+        status = ops_s3_get(bucket, true, error);
+    if (status != OPS_OK)
+        return status;
+    status = ops_xml_read(ops_buf_view(&bucket->answer), &handler);
+    if (status == OPS_OK || status == OPS_NO_MEMORY)
+        return status;
+    return ops_fail(error, OPS_STORE_UNAVAILABLE, "S3 gave an answer about the versioning of %s that can't be read.",
+                    bucket->name);
+}
+
+enum ops_status ops_aws_bucket_open(struct ops_aws_stack *stack, const struct ops_target_spec *spec,
+                                    const struct ops_scope *scope, struct ops_target **ret_target, struct ops_error *error)
+{
+    if (scope->by == OPS_SCOPE_ATTRIBUTE || scope->by == OPS_SCOPE_INDEX)
+        return ops_fail(error, OPS_TARGET_ERROR, "Objects of the bucket %s have no attributes to find a tenant's by.",
+                        spec->name);
+    struct ops_s3_bucket *bucket = bucket_new(stack, spec->name, scope);
+    if (!bucket)
+        return OPS_NO_MEMORY;
+    enum ops_status status = ops_aws_client_account(stack->client, bucket->account, error);
+    if (status == OPS_OK)
+        status = ask_versioning(bucket, error);
+    if (status == OPS_OK)
+        status = ops_s3_segments(bucket, spec->split, error);
+    if (status != OPS_OK) {
+        bucket_close(&bucket->target);
+        return status;
+    }
+    bucket->target.split = ops_buf_text(&bucket->split);
+    *ret_target = &bucket->target;
+    return OPS_OK;
+}
