@@ -1,6 +1,7 @@
 #include "adapters/aws/xml.h"
 
 #include "adapters/aws/secret_text.h"
+#include "adapters/aws/xml_plain.h"
 
 #include <expat.h>
 #include <limits.h>
@@ -60,6 +61,21 @@ static void on_doctype(void *context, const XML_Char *name, const XML_Char *syst
     stop(context, OPS_CORRUPT);
 }
 
+static enum ops_status read_with_expat(struct ops_view document, struct reading *reading)
+{
+    reading->parser = XML_ParserCreate(NULL);
+    if (!reading->parser)
+        return OPS_NO_MEMORY;
+    XML_SetUserData(reading->parser, reading);
+    XML_SetElementHandler(reading->parser, on_begin, on_end);
+    XML_SetStartDoctypeDeclHandler(reading->parser, on_doctype);
+    if (XML_Parse(reading->parser, document.data, (int)document.length, XML_TRUE) != XML_STATUS_OK &&
+        reading->status == OPS_OK)
+        reading->status = XML_GetErrorCode(reading->parser) == XML_ERROR_NO_MEMORY ? OPS_NO_MEMORY : OPS_CORRUPT;
+    XML_ParserFree(reading->parser);
+    return reading->status;
+}
+
 enum ops_status ops_xml_read(struct ops_view document, const struct ops_xml_handler *handler)
 {
     struct reading reading = {.handler = handler, .status = OPS_OK};
@@ -68,20 +84,10 @@ enum ops_status ops_xml_read(struct ops_view document, const struct ops_xml_hand
     /* The keys that STS gives pass through here. */
     if (ops_secret_buf_init(&reading.text, OPS_XML_TEXT_MAX_BYTES) != OPS_OK)
         return OPS_NO_MEMORY;
-    reading.parser = XML_ParserCreate(NULL);
-    if (!reading.parser) {
-        ops_buf_wipe(&reading.text);
-        return OPS_NO_MEMORY;
-    }
-    XML_SetUserData(reading.parser, &reading);
-    XML_SetElementHandler(reading.parser, on_begin, on_end);
-    XML_SetStartDoctypeDeclHandler(reading.parser, on_doctype);
-    if (XML_Parse(reading.parser, document.data, (int)document.length, XML_TRUE) != XML_STATUS_OK &&
-        reading.status == OPS_OK)
-        reading.status = XML_GetErrorCode(reading.parser) == XML_ERROR_NO_MEMORY ? OPS_NO_MEMORY : OPS_CORRUPT;
-    XML_ParserFree(reading.parser);
+    enum ops_status status = ops_xml_is_plain(document) ? ops_xml_plain_read(document, handler, &reading.text)
+                                                        : read_with_expat(document, &reading);
     ops_buf_wipe(&reading.text);
-    return reading.status;
+    return status;
 }
 
 struct search {
