@@ -4,7 +4,10 @@
 #include "app/vacuums.h"
 #include "base/json.h"
 
-enum { DRY_RUNS_LOOKED_AT = 20 };
+enum { VACUUMS_LOOKED_AT = 20 };
+
+/* For how long a plan is tried after the vacuum has started. */
+#define PLANNING_MAX_MS (5 * OPS_MINUTE_MS)
 
 static bool is_pending(const json_t *target)
 {
@@ -72,19 +75,18 @@ static enum ops_status make_targets(struct ops_app *app, const json_t *vacuum, e
 /* How many records the latest dry run of the same plan found: what progress is measured by. -1: there was none. */
 static json_int_t expected_records(struct ops_app *app, const char *plan_sha256)
 {
-    const struct ops_query query = {.pk = OPS_PK_VACUUM, .descending = true, .limit = DRY_RUNS_LOOKED_AT};
-    struct ops_store_page page = {0};
+    json_t *vacuums = NULL;
     json_int_t expected = -1;
     /* Without an answer there is no estimate, and nothing is lost. */
-    if (ops_store_query(app->ports.store, &query, &page, NULL) != OPS_OK)
+    if (ops_vacuums_latest(app, VACUUMS_LOOKED_AT, &vacuums, NULL) != OPS_OK)
         return expected;
     size_t i;
     json_t *other;
-    json_array_foreach(page.docs, i, other) if (expected < 0 && ops_vacuum_dry_run(other) &&
-                                                ops_vacuum_is(other, OPS_VACUUM_COMPLETED) &&
-                                                strcmp(ops_json_text(other, "plan_sha256", ""), plan_sha256) == 0) expected =
+    json_array_foreach(vacuums, i, other) if (expected < 0 && ops_vacuum_dry_run(other) &&
+                                              ops_vacuum_is(other, OPS_VACUUM_COMPLETED) &&
+                                              strcmp(ops_json_text(other, "plan_sha256", ""), plan_sha256) == 0) expected =
         ops_json_integer(json_object_get(other, "totals"), "matched", -1);
-    ops_store_page_release(&page);
+    json_decref(vacuums);
     return expected;
 }
 
@@ -130,12 +132,23 @@ static enum ops_status make_plan(struct ops_app *app, const json_t *vacuum, stru
     return status;
 }
 
+/* Whether no further try should be made. What may pass is waited for, but not for ever: an operator who sees neither progress
+ * nor a reason is worse off than one who is told that it did not work. */
+static bool hopeless(struct ops_app *app, const json_t *vacuum, enum ops_status status)
+{
+    int64_t started_ms;
+    if (status == OPS_TARGET_ERROR || status == OPS_LIMIT)
+        return true; /* another try would end likewise */
+    bool may_pass = status == OPS_THROTTLED || status == OPS_STORE_UNAVAILABLE || status == OPS_UNKNOWN;
+    return may_pass && ops_json_instant(vacuum, "started_at", &started_ms) == OPS_OK &&
+           ops_clock_now_ms(app->ports.clock) - started_ms > PLANNING_MAX_MS;
+}
+
 enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
 {
     struct ops_error why = OPS_ERROR_INIT;
     enum ops_status status = make_plan(app, vacuum, &why);
-    /* Another try would end likewise, and hold up everyone who waits for this vacuum. */
-    if (status == OPS_TARGET_ERROR || status == OPS_LIMIT)
+    if (status != OPS_OK && hopeless(app, vacuum, status))
         status = ops_vacuums_finish(app, vacuum, status, &why, ops_clock_now_ms(app->ports.clock), error);
     else if (status != OPS_OK)
         (void)ops_fail(error, status, "%s", ops_error_text(&why, status));

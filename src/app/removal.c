@@ -9,8 +9,9 @@ static bool warrant_holds(struct ops_app *app, const struct ops_removal_warrant 
     int64_t execute_ms;
     return !ops_vacuum_dry_run(warrant->vacuum) && ops_vacuum_is(warrant->vacuum, OPS_VACUUM_RUNNING) &&
            ops_json_instant(warrant->vacuum, "execute_at", &execute_ms) == OPS_OK && now_ms >= execute_ms &&
-           now_ms < warrant->mutex_expires_ms && ops_task_lease_holds(warrant->lease_until_ms, now_ms) &&
-           ops_clock_monotonic_ms(app->ports.clock) - warrant->lease_renewed_ms <= OPS_LEASE_FRESH_MS;
+           now_ms + OPS_REMOVAL_NEEDS_MS <= warrant->mutex_expires_ms &&
+           ops_task_lease_fresh(warrant->lease_until_ms,
+                                ops_clock_monotonic_ms(app->ports.clock) - warrant->lease_renewed_ms, now_ms);
 }
 
 static enum ops_status check_guard(struct ops_app *app, const struct ops_removal_warrant *warrant,

@@ -191,14 +191,13 @@ enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t *
 
 static enum ops_status load_latest(struct ops_call_context *context, json_t **ret_vacuum)
 {
-    const struct ops_query query = {.pk = OPS_PK_VACUUM, .descending = true, .limit = 1};
-    struct ops_store_page page = {0};
-    enum ops_status status = ops_store_query(context->app->ports.store, &query, &page, &context->error);
-    if (status == OPS_OK && json_array_size(page.docs) == 0)
+    json_t *vacuums = NULL;
+    enum ops_status status = ops_vacuums_latest(context->app, 1, &vacuums, &context->error);
+    if (status == OPS_OK && json_array_size(vacuums) == 0)
         status = ops_fail(&context->error, OPS_VACUUM_NOT_FOUND, "No vacuum has ever been asked for.");
     if (status == OPS_OK)
-        *ret_vacuum = json_incref(json_array_get(page.docs, 0));
-    ops_store_page_release(&page);
+        *ret_vacuum = json_incref(json_array_get(vacuums, 0));
+    json_decref(vacuums);
     return status;
 }
 

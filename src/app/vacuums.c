@@ -16,6 +16,22 @@ enum ops_status ops_vacuums_load(struct ops_app *app, const char *id, json_t **r
     return OPS_VACUUM_NOT_FOUND;
 }
 
+/* Adds the page of a query to docs, and moves after, which query begins at, to its end. A page that is empty has none: then
+ * the same is asked again. */
+static enum ops_status add_page(struct ops_app *app, const struct ops_query *query, json_t *docs,
+                                char after[static OPS_STORE_KEY_SIZE], bool *ret_more, struct ops_error *error)
+{
+    struct ops_store_page page = {0};
+    enum ops_status status = ops_store_query(app->ports.store, query, &page, error);
+    if (status == OPS_OK && json_array_extend(docs, page.docs) != 0)
+        status = OPS_NO_MEMORY;
+    *ret_more = page.more;
+    if (page.last_sk[0])
+        memcpy(after, page.last_sk, OPS_STORE_KEY_SIZE);
+    ops_store_page_release(&page);
+    return status;
+}
+
 /* All documents of a partition after a sort key. */
 static enum ops_status read_partition(struct ops_app *app, const char *pk, const char *after_sk, json_t **ret_docs,
                                       struct ops_error *error)
@@ -27,19 +43,32 @@ static enum ops_status read_partition(struct ops_app *app, const char *pk, const
     bool more = true;
     while (status == OPS_OK && more) {
         const struct ops_query query = {.pk = pk, .after_sk = after[0] ? after : NULL, .limit = OPS_STORE_PAGE_MAX};
-        struct ops_store_page page = {0};
-        status = ops_store_query(app->ports.store, &query, &page, error);
-        if (status == OPS_OK && json_array_extend(docs, page.docs) != 0)
-            status = OPS_NO_MEMORY;
-        more = page.more;
-        if (page.last_sk[0])
-            memcpy(after, page.last_sk, sizeof after);
-        ops_store_page_release(&page);
+        status = add_page(app, &query, docs, after, &more, error);
     }
     if (status == OPS_OK)
         *ret_docs = docs;
     else
         json_decref(docs);
+    return status;
+}
+
+enum ops_status ops_vacuums_latest(struct ops_app *app, size_t count, json_t **ret_vacuums, struct ops_error *error)
+{
+    json_t *vacuums = json_array();
+    enum ops_status status = vacuums ? OPS_OK : OPS_NO_MEMORY;
+    char after[OPS_STORE_KEY_SIZE] = "";
+    bool more = true;
+    while (status == OPS_OK && more && json_array_size(vacuums) < count) {
+        const struct ops_query query = {.pk = OPS_PK_VACUUM,
+                                        .after_sk = after[0] ? after : NULL,
+                                        .descending = true,
+                                        .limit = count - json_array_size(vacuums)};
+        status = add_page(app, &query, vacuums, after, &more, error);
+    }
+    if (status == OPS_OK)
+        *ret_vacuums = vacuums;
+    else
+        json_decref(vacuums);
     return status;
 }
 

@@ -9,6 +9,10 @@
 enum ops_status ops_vacuums_load(struct ops_app *app, const char *id, json_t **ret_vacuum, struct ops_error *error)
     OPS_MUST_USE; /* OPS_VACUUM_NOT_FOUND */
 
+/* The vacuums that were asked for last, count of them or as many as there are, the latest first. */
+enum ops_status ops_vacuums_latest(struct ops_app *app, size_t count, json_t **ret_vacuums,
+                                   struct ops_error *error) OPS_MUST_USE;
+
 /* The ids of the vacuums that are pending or running: an array of texts. */
 enum ops_status ops_vacuums_open_ids(struct ops_app *app, json_t **ret_ids, struct ops_error *error) OPS_MUST_USE;
 

@@ -383,11 +383,18 @@ static enum ops_status finish_missing(struct ops_worker *worker)
     return account_page(worker);
 }
 
+static bool lease_is_fresh(const struct ops_worker *worker)
+{
+    const struct ops_claim *claim = &worker->claim;
+    return ops_task_lease_fresh(claim->task.lease_until_ms, monotonic_ms(worker) - claim->renewed_ms,
+                                ops_clock_now_ms(worker->app->ports.clock));
+}
+
 static enum ops_status stage_remove(struct ops_worker *worker, struct ops_error *error)
 {
     struct page_state *hand = &worker->hand;
     while (hand->at < hand->left) {
-        if (monotonic_ms(worker) - worker->claim.renewed_ms > OPS_LEASE_FRESH_MS) {
+        if (!lease_is_fresh(worker)) {
             worker->stage = STAGE_PROVE;
             return OPS_OK;
         }

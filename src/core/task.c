@@ -99,6 +99,13 @@ bool ops_task_lease_holds(int64_t lease_until_ms, int64_t now_ms)
     return lease_until_ms > now_ms && lease_until_ms - now_ms <= OPS_LEASE_LONGEST_MS;
 }
 
+bool ops_task_lease_fresh(int64_t lease_until_ms, int64_t age_ms, int64_t now_ms)
+{
+    int64_t left_ms = lease_until_ms - now_ms;
+    return age_ms <= OPS_LEASE_FRESH_MS && left_ms >= OPS_REMOVAL_NEEDS_MS &&
+           left_ms + age_ms + OPS_CLOCKS_APART_MS <= OPS_LEASE_LONGEST_MS;
+}
+
 bool ops_task_claimable(const json_t *doc, int64_t now_ms)
 {
     return !ops_json_flag(doc, "done", false) && !ops_task_lease_holds(ops_json_integer(doc, "lease_until_ms", 0), now_ms);

@@ -18,9 +18,14 @@
 /* A lease that seems to last longer than this was given before the wall clock went back. It is more than a lease lasts,
  * since the clocks of two hosts are never quite the same. */
 #define OPS_LEASE_LONGEST_MS (2 * OPS_LEASE_MS)
+/* So far apart the clocks of two hosts may be. */
+#define OPS_CLOCKS_APART_MS (10 * OPS_SECOND_MS)
+/* Whatever entitles a worker to delete must last so long when a removal begins: then the removal is over before it ends, on
+ * every host's clock. */
+#define OPS_REMOVAL_NEEDS_MS (OPS_REMOVE_MAX_MS + OPS_CLOCKS_APART_MS)
 /* A worker that last renewed its lease longer ago than this renews it before it removes anything, so that a removal which
  * begins within its lease also ends within it. */
-#define OPS_LEASE_FRESH_MS (20 * OPS_SECOND_MS)
+#define OPS_LEASE_FRESH_MS (OPS_LEASE_MS - OPS_REMOVAL_NEEDS_MS)
 
 enum { OPS_WORKER_NAME_SIZE = 64, OPS_TASK_ERROR_SIZE = 256 };
 
@@ -62,9 +67,15 @@ void ops_task_key(json_int_t number, char ret_key[static OPS_TASK_KEY_SIZE]);
 enum ops_status ops_task_read(const json_t *doc, struct ops_task *ret_task) OPS_MUST_USE; /* OPS_CORRUPT */
 json_t *ops_task_doc(const struct ops_task *task, const char *txn);                       /* NULL: no memory */
 
-/* Whether a lease until then counts at now_ms, by the wall clock. Whoever has it and whoever wants it ask this alike, so
- * that a clock that is set never makes two workers believe that a task is theirs. */
+/* Whether a lease until then counts at now_ms, by the wall clock, for whoever wants the task. */
 bool ops_task_lease_holds(int64_t lease_until_ms, int64_t now_ms);
+
+/* Whether its owner, who wrote it age_ms ago by the monotonic clock, may begin a removal on the strength of it without
+ * looking into the store again: it will hold until the removal is over, and it has held all the time since. A wall clock
+ * that was set makes a lease look over, or too long to be true, and somebody may have taken the task then: the lease must
+ * not count again when it looks right again. (A clock that is set far ahead and back within OPS_LEASE_FRESH_MS goes
+ * unnoticed.) */
+bool ops_task_lease_fresh(int64_t lease_until_ms, int64_t age_ms, int64_t now_ms);
 
 /* Not done, and nobody holds it. */
 bool ops_task_claimable(const json_t *doc, int64_t now_ms);

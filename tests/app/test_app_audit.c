@@ -1,6 +1,7 @@
 /* The audit trail: delivered in order and at least once, and verified against tampering. */
 #include "support/world.h"
 
+#include "adapters/memory/clock.h"
 #include "adapters/memory/log_sink.h"
 #include "app/audit.h"
 #include "app/keys.h"
@@ -190,6 +191,34 @@ static void a_delivery_whose_process_died_is_taken_over_when_its_lease_is_over(v
     assert_int_equal(deliver(OPS_OK), 4);
 }
 
+static void a_delivery_is_not_taken_over_by_a_host_whose_clock_is_behind(void **state)
+{
+    (void)state;
+    int transactions = 0;
+    make_records(3);
+    world.ports.on_call = dead_after_the_lease;
+    world.ports.call_context = &transactions;
+    (void)deliver(OPS_STORE_UNAVAILABLE);
+    world.ports.on_call = NULL;
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) - 2 * OPS_SECOND_MS);
+    assert_int_equal(deliver(OPS_OK), 0);
+    world_pass(&world, 32 * OPS_SECOND_MS);
+    assert_int_equal(deliver(OPS_OK), 4);
+}
+
+static void a_delivery_is_not_waited_for_when_the_wall_clock_went_far_back(void **state)
+{
+    (void)state;
+    int transactions = 0;
+    make_records(3);
+    world.ports.on_call = dead_after_the_lease;
+    world.ports.call_context = &transactions;
+    (void)deliver(OPS_STORE_UNAVAILABLE);
+    world.ports.on_call = NULL;
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) - OPS_HOUR_MS);
+    assert_int_equal(deliver(OPS_OK), 4);
+}
+
 /* ---- Verification ---- */
 
 static const char *tampered_name;
@@ -323,6 +352,8 @@ int main(void)
         CASE(while_the_log_group_is_down_records_wait_and_work_goes_on),
         CASE(whatever_is_lost_on_the_way_every_record_arrives_and_none_out_of_order),
         CASE(a_delivery_whose_process_died_is_taken_over_when_its_lease_is_over),
+        CASE(a_delivery_is_not_taken_over_by_a_host_whose_clock_is_behind),
+        CASE(a_delivery_is_not_waited_for_when_the_wall_clock_went_far_back),
         CASE(a_record_that_was_changed_is_found_and_named),
         CASE(a_head_that_was_set_ahead_back_or_aside_is_found),
         CASE(a_chain_that_grows_while_it_is_read_is_as_it_should_be),

@@ -2,10 +2,12 @@
 #include "support/world.h"
 
 #include "adapters/memory/catalogue.h"
+#include "adapters/memory/clock.h"
 #include "app/keys.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/retry.h"
+#include "core/task.h"
 #include "support/cmocka_all.h"
 
 #include <stdio.h>
@@ -323,6 +325,39 @@ static void a_target_that_can_not_be_listed_ends_the_vacuum_rather_than_holding_
     json_decref(dry);
 }
 
+static struct port_fault catalogue_is_away(void *context, enum port_call call)
+{
+    const int64_t *until_ms = context;
+    bool away = call == CALL_CATALOGUE_OPEN && world_now_ms(&world) < *until_ms;
+    return away ? (struct port_fault){OPS_STORE_UNAVAILABLE, false} : NO_PORT_FAULT;
+}
+
+/* A vacuum that can't be planned for the time being goes on when it can; one that can't for long ends and says why. */
+static void a_plan_is_waited_for_but_not_for_ever(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t away_ms;
+        const char *status;
+    } cases[] = {{OPS_MINUTE_MS, "completed"}, {OPS_HOUR_MS, "failed"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char id[OPS_ULID_SIZE];
+        world_vacuum_all(&world, id);
+        int64_t until_ms = world_now_ms(&world) + 5 * OPS_MINUTE_MS + cases[i].away_ms;
+        world.ports.on_call = catalogue_is_away;
+        world.ports.call_context = &until_ms;
+        world_settle(&world, 2 * OPS_HOUR_MS);
+        json_t *vacuum = world_vacuum(&world, id);
+        assert_string_equal(ops_json_text(vacuum, "status", ""), cases[i].status);
+        if (strcmp(cases[i].status, "failed") == 0)
+            assert_string_equal(ops_json_text(json_object_get(vacuum, "error"), "tag", ""), "store-unavailable");
+        json_decref(vacuum);
+        world.ports.on_call = NULL;
+        assert_int_equal(tear_down(state), 0);
+        assert_int_equal(set_up(state), 0);
+    }
+}
+
 static void a_target_that_goes_away_meanwhile_is_empty_in_scope(void **state)
 {
     for (int steps = 1; steps < 14; steps++) {
@@ -634,6 +669,101 @@ static void two_workers_share_a_vacuum_and_count_every_record_once(void **state)
     json_decref(vacuum);
 }
 
+/* ---- Leases and a wall clock that is set ---- */
+
+static size_t asked;        /* keys that were handed to a target */
+static int64_t shortest_ms; /* what was left of the lease then, at the least */
+static char lease_pk[64];
+
+static enum ops_removal take_none(void *context, const char *target, const struct ops_key *key)
+{
+    (void)context;
+    (void)target;
+    (void)key;
+    json_t *tasks = world_partition(&world, lease_pk);
+    int64_t left_ms = ops_json_integer(json_array_get(tasks, 0), "lease_until_ms", 0) - world_now_ms(&world);
+    shortest_ms = asked++ == 0 || left_ms < shortest_ms ? left_ms : shortest_ms;
+    json_decref(tasks);
+    return OPS_RETRY;
+}
+
+/* Steps the worker until it has begun to remove something. */
+static void step_until_asked(struct ops_worker *worker)
+{
+    int64_t wait_ms;
+    asked = 0;
+    for (int i = 0; i < 20 && asked == 0; i++)
+        assert_int_equal(ops_worker_step(worker, &wait_ms, NULL), OPS_OK);
+    assert_true(asked > 0);
+}
+
+/* A vacuum of nothing but the rows, which are one task; the worker has begun to remove, and will try again in a while. */
+static void begin_removal(void)
+{
+    char id[OPS_ULID_SIZE];
+    ops_memory_resource_drop(world.real.catalogue, OPS_BUCKET, "objects");
+    world_vacuum_all(&world, id);
+    (void)snprintf(lease_pk, sizeof lease_pk, "VACUUM#%s", id);
+    world_pass(&world, 5 * OPS_MINUTE_MS);
+    json_decref(world_do(&world, "ops_sweep", "{}", "ok"));
+    world_pass(&world, 5 * OPS_MINUTE_MS); /* the clock may be set back without being before execute_at */
+    world.ports.on_removal = take_none;
+    step_until_asked(world.workers[0]);
+}
+
+static void a_lease_that_another_took_for_too_long_never_counts_again(void **state)
+{
+    (void)state;
+    struct ops_worker *other = NULL;
+    int64_t wait_ms;
+    begin_removal();
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) - 65 * OPS_SECOND_MS);
+    assert_int_equal(ops_worker_new(world.app, "other", &other), OPS_OK);
+    world_pass(&world, OPS_SECOND_MS);
+    step_until_asked(other);
+    world_pass(&world, 8 * OPS_SECOND_MS); /* by now the first worker's lease looks like any other */
+    asked = 0;
+    assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
+    assert_int_equal(asked, 0);
+    ops_worker_free(other);
+}
+
+static void a_removal_begins_only_when_its_lease_outlasts_it_whatever_the_wall_clock_does(void **state)
+{
+    (void)state;
+    begin_removal();
+    assert_true(shortest_ms >= OPS_REMOVE_MAX_MS);
+    world_pass(&world, OPS_SECOND_MS);
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) + 45 * OPS_SECOND_MS);
+    step_until_asked(world.workers[0]);
+    assert_true(shortest_ms >= OPS_REMOVE_MAX_MS);
+}
+
+static void pass_until_mutex_has_left(int64_t left_ms)
+{
+    json_t *mutex = NULL;
+    int64_t expires_ms;
+    assert_int_equal(ops_store_get(world.real.store, OPS_PK_SINGLETON, OPS_SK_VACUUM_MUTEX, &mutex, NULL), OPS_OK);
+    assert_int_equal(ops_json_instant(mutex, "expires_at", &expires_ms), OPS_OK);
+    world_pass(&world, expires_ms - world_now_ms(&world) - left_ms);
+    json_decref(mutex);
+}
+
+/* A host whose clock is ahead may end the vacuum a little early, and nothing may be under way then. */
+static void a_removal_begins_only_when_the_mutex_outlasts_it_on_every_host_s_clock(void **state)
+{
+    (void)state;
+    int64_t wait_ms;
+    begin_removal();
+    pass_until_mutex_has_left(OPS_REMOVE_MAX_MS + OPS_CLOCKS_APART_MS);
+    step_until_asked(world.workers[0]);
+    world_pass(&world, OPS_SECOND_MS);
+    asked = 0;
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
+    assert_int_equal(asked, 0);
+}
+
 /* ---- Damaged records ---- */
 
 static const char *damaged_pk, *damaged_name;
@@ -698,6 +828,7 @@ int main(void)
         CASE(trouble_that_passes_leaves_true_counts_and_nothing_behind),
         CASE(trouble_that_lasts_ends_as_failed_with_counts_that_are_true),
         CASE(a_target_that_can_not_be_listed_ends_the_vacuum_rather_than_holding_it_up_for_a_day),
+        CASE(a_plan_is_waited_for_but_not_for_ever),
         CASE(a_target_that_goes_away_meanwhile_is_empty_in_scope),
         CASE(a_page_whose_worker_died_is_gone_with_its_target),
         CASE(a_page_that_nobody_can_settle_counts_as_still_there),
@@ -709,6 +840,9 @@ int main(void)
         CASE(a_worker_that_is_stopped_between_any_two_steps_hands_over_true_counts),
         CASE(a_dry_run_worker_that_is_stopped_before_it_could_say_done_does_not_count_twice),
         CASE(two_workers_share_a_vacuum_and_count_every_record_once),
+        CASE(a_lease_that_another_took_for_too_long_never_counts_again),
+        CASE(a_removal_begins_only_when_its_lease_outlasts_it_whatever_the_wall_clock_does),
+        CASE(a_removal_begins_only_when_the_mutex_outlasts_it_on_every_host_s_clock),
         CASE(damaged_records_are_statuses_and_never_a_deletion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -235,8 +235,9 @@ static void processes_that_append_at_once_do_not_mix_their_lines(void **state)
 
 int main(void)
 {
-    static const struct log_sink_suite_source memory = {memory_open, memory_read, ops_log_sink_release};
-    static const struct log_sink_suite_source local = {local_open, local_read, local_close};
+    static const struct log_sink_suite_source memory = {
+        .open = memory_open, .read = memory_read, .close = ops_log_sink_release};
+    static const struct log_sink_suite_source local = {.open = local_open, .read = local_read, .close = local_close};
     const struct CMUnitTest tests[] = {
         CASE(a_stream_is_a_day_and_no_older_one_is_used_again),         CASE(a_line_that_a_crash_left_torn_is_ended_first),
         CASE(what_is_in_the_way_of_the_stream_gets_one_clear_sentence), CASE(a_data_directory_that_is_missing_is_not_made),

@@ -358,6 +358,14 @@ static void check_one_window(struct sim_world *world)
     json_decref(copy);
 }
 
+int64_t sim_until_mutex_expires(struct sim_world *world)
+{
+    json_t *mutex = sim_peek(world, "SINGLETON", "VACUUM_MUTEX");
+    int64_t expires_ms = text_of(mutex, "holder")[0] ? instant_of(mutex, "expires_at") : 0;
+    json_decref(mutex);
+    return expires_ms - sim_now_ms(world);
+}
+
 void sim_check_transaction(struct sim_world *world, struct sim_process *process, const struct ops_txn *txn)
 {
     struct expected expected = {.count = 0};
@@ -384,7 +392,7 @@ static void check_right(struct sim_process *process, const struct sim_worker *wo
     else if (integer_of(mutex, "fence") != worker->fence)
         sim_violate(world, SIM_ONE_VACUUM, "%s deletes with fence %lld, the mutex is at %lld", worker->name,
                     (long long)worker->fence, (long long)integer_of(mutex, "fence"));
-    else if (sim_now_ms(world) >= expires_ms)
+    else if (sim_process_now_ms(process) >= expires_ms)
         sim_violate(world, SIM_ONE_VACUUM, "%s deletes though the mutex has expired", worker->name);
     json_decref(mutex);
 }
@@ -430,10 +438,23 @@ void sim_check_removal(struct sim_process *process, size_t target, const struct 
     if (vacuum->dry_run)
         sim_violate(world, SIM_DRY_RUN, "%s deletes for the dry run %s", worker->name, vacuum->id);
     check_keys(world, vacuum, target, keys, count);
-    if (same(vacuum->status, "cancelled") || sim_now_ms(world) < vacuum->execute_ms)
+    int64_t early_ms = vacuum->execute_ms - sim_process_now_ms(process); /* by its own clock: it has no other */
+    if (same(vacuum->status, "cancelled") || early_ms > 0)
         sim_violate(world, SIM_TOO_EARLY, "%s deletes for %s (%s) %lld ms before execute_at", worker->name, vacuum->id,
-                    vacuum->status, (long long)(vacuum->execute_ms - sim_now_ms(world)));
+                    vacuum->status, (long long)early_ms);
     check_right(process, worker, vacuum);
+    check_lease(world, worker);
+}
+
+/* What entitled the worker to the removal must outlast it, also when its process is gone by now. */
+void sim_check_under_way(struct sim_process *process)
+{
+    struct sim_world *world = process->world;
+    const struct sim_worker *worker = process->at_work;
+    const struct sim_vacuum *vacuum = sim_vacuum_find(world, worker->vacuum_id);
+    if (!same(vacuum->status, "running"))
+        sim_violate(world, SIM_ONE_VACUUM, "a removal of %s goes on for %s, which is %s", worker->name, vacuum->id,
+                    vacuum->status);
     check_lease(world, worker);
 }
 

@@ -61,6 +61,18 @@ static void check_removed(struct sim_world *world, const struct sim_vacuum *vacu
                     (long long)said, world->targets[number]->name, (long long)removed);
 }
 
+/* Records that are left because the target did not take them, however often it was asked. */
+static uint64_t count_untaken(const struct sim_world *world, const struct sim_vacuum *vacuum, size_t number)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < world->record_count; i++) {
+        const struct sim_record *record = &world->records[i];
+        count += record->target == number && record->there && record->untaken > 0 &&
+                 (vacuum->scope.all || strcmp(record->tenant, vacuum->scope.orgcode) == 0);
+    }
+    return count;
+}
+
 /* What is left, when nobody else writes. */
 static void check_left(struct sim_world *world, const struct sim_vacuum *vacuum, size_t number, const json_t *target)
 {
@@ -72,6 +84,8 @@ static void check_left(struct sim_world *world, const struct sim_vacuum *vacuum,
     else if (number_of(target, "matched") != deleted + failed)
         sim_violate(world, SIM_COUNTS, "vacuum %s: %s matched %lld, which is not deleted + failed", vacuum->id,
                     world->targets[number]->name, (long long)number_of(target, "matched"));
+    else
+        world->numbers->cloud[SIM_CLOUD_REMAINDER] += count_untaken(world, vacuum, number);
 }
 
 /* What it found, when nobody else wrote since it began. */

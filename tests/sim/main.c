@@ -27,10 +27,10 @@ static uint32_t draw_rate(struct sim_rng *rng, uint32_t most)
     return part ? sim_below(rng, most / part + 1) : 0;
 }
 
-static void draw_rates(struct sim_rng *rng, struct sim_rates *rates)
+static void draw_rates(struct sim_rng *rng, bool calm, struct sim_rates *rates)
 {
     *rates = (struct sim_rates){.unknown = 0};
-    if (sim_chance(rng, 80))
+    if (calm)
         return;
     for (size_t i = 0; i < SIM_SITE_COUNT; i++)
         rates->fail[i] = draw_rate(rng, i == SIM_SITE_PAGE || i == SIM_SITE_OPEN || i == SIM_SITE_RECOUNT ? 500 : 200);
@@ -38,9 +38,18 @@ static void draw_rates(struct sim_rng *rng, struct sim_rates *rates)
     rates->crash_after = draw_rate(rng, 12);
     rates->unknown = draw_rate(rng, 200);
     rates->conflict = draw_rate(rng, 200);
-    rates->key_retry = draw_rate(rng, 400);
+    rates->storm = draw_rate(rng, 20);
+    rates->partial = draw_rate(rng, 900);
+    rates->key_busy = draw_rate(rng, 200);
     rates->key_failed = draw_rate(rng, 100);
-    rates->remove_lost = draw_rate(rng, 300);
+    rates->remove_lost = draw_rate(rng, 400);
+    rates->lost_crash = draw_rate(rng, 900);
+    rates->page_short = draw_rate(rng, 500);
+    rates->page_empty = draw_rate(rng, 300);
+    rates->query_short = draw_rate(rng, 500);
+    rates->query_empty = draw_rate(rng, 200);
+    rates->query_vain = draw_rate(rng, 500);
+    rates->recut = draw_rate(rng, 100);
     rates->log_lost = draw_rate(rng, 500);
     rates->interrupted = draw_rate(rng, 60);
     rates->frozen = draw_rate(rng, 8);
@@ -104,8 +113,13 @@ static void start_world(struct sim_world *world)
 
 static void run_world(struct sim_world *world, uint64_t steps)
 {
-    draw_rates(&world->rng, &world->stormy);
+    static const int64_t ahead_most_ms[] = {0, 20, 1000, SIM_AHEAD_MAX_MS};
+    bool calm = sim_chance(&world->rng, 80);
+    world->numbers->calm += calm;
+    draw_rates(&world->rng, calm, &world->stormy);
     world->writers = sim_chance(&world->rng, 300);
+    world->knows_tokens = sim_chance(&world->rng, 600);
+    world->ahead_most_ms = ahead_most_ms[sim_below(&world->rng, sizeof ahead_most_ms / sizeof ahead_most_ms[0])];
     start_world(world);
     world->rates = world->stormy;
     uint64_t crashes_before = world->numbers->crashes;
@@ -115,6 +129,8 @@ static void run_world(struct sim_world *world, uint64_t steps)
     bool running = false;
     for (size_t i = 0; i < world->vacuum_count; i++)
         running = running || (!world->vacuums[i].dry_run && strcmp(world->vacuums[i].status, "running") == 0);
+    if (!world->violated && !calm)
+        sim_vacuum_in_the_storm(world);
     if (!world->violated)
         sim_come_to_rest(world);
     world->numbers->resumed += crashed && running && !world->violated;

@@ -13,6 +13,7 @@
 #include "adapters/memory/hasher.h"
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int64_t sim_now_ms(const struct sim_world *world)
@@ -23,6 +24,11 @@ int64_t sim_now_ms(const struct sim_world *world)
 int64_t sim_monotonic_ms(const struct sim_world *world)
 {
     return ops_clock_monotonic_ms(world->clock);
+}
+
+int64_t sim_process_now_ms(const struct sim_process *process)
+{
+    return sim_now_ms(process->world) + process->clock.ahead_ms;
 }
 
 void sim_pass_time(struct sim_world *world, int64_t duration_ms)
@@ -50,10 +56,10 @@ static void be_frozen(struct sim_process *process)
         return;
     sim_trace(world, "process %d is frozen", process->number);
     world->numbers->freezes++;
-    int64_t until_ms = sim_monotonic_ms(world) + sim_between(&world->rng, 1000, 10 * OPS_MINUTE_MS);
+    int64_t until_ms = sim_monotonic_ms(world) + sim_between(&world->rng, 1000, 15 * OPS_MINUTE_MS);
     for (int i = 0; i < 12 && sim_monotonic_ms(world) < until_ms && !world->violated; i++) {
         others_act(world, 1 + sim_below(&world->rng, 4));
-        sim_pass_time(world, sim_between(&world->rng, 0, 60000));
+        sim_pass_time(world, sim_between(&world->rng, 0, 90000));
     }
     sim_trace(world, "process %d goes on", process->number);
 }
@@ -94,10 +100,10 @@ static bool leave(struct sim_process *process, enum sim_site site)
     return !process->dead;
 }
 
-static void count_fault(struct sim_process *process, enum sim_site site)
+void sim_count_fault(struct sim_world *world, enum sim_site site)
 {
-    process->world->numbers->faults++;
-    process->world->numbers->fault_at[site]++;
+    world->numbers->faults++;
+    world->numbers->fault_at[site]++;
 }
 
 /* OPS_OK, or a failure in which nothing happened. */
@@ -107,9 +113,33 @@ static enum ops_status draw_failure(struct sim_process *process, enum sim_site s
     struct sim_world *world = process->world;
     if (!sim_chance(&world->rng, world->rates.fail[site]))
         return OPS_OK;
-    count_fault(process, site);
+    sim_count_fault(world, site);
     return failures[sim_below(&world->rng, sizeof failures / sizeof failures[0])];
 }
+
+/* Likewise where a storm may rage. */
+static enum ops_status draw_failure_at(struct sim_process *process, enum sim_site site, size_t place)
+{
+    if (!sim_storm_throttles(process->world, place))
+        return draw_failure(process, site);
+    sim_count_fault(process->world, site);
+    return OPS_THROTTLED;
+}
+
+/* ---- The clock of a process's host ---- */
+
+static int64_t clock_now_ms(struct ops_clock *self)
+{
+    return sim_process_now_ms(((struct sim_clock *)self)->process);
+}
+
+static int64_t clock_monotonic_ms(struct ops_clock *self)
+{
+    const struct sim_clock *clock = (struct sim_clock *)self;
+    return sim_monotonic_ms(clock->process->world) + clock->running_ms;
+}
+
+static const struct ops_clock_ops clock_ops = {.now_ms = clock_now_ms, .monotonic_ms = clock_monotonic_ms};
 
 /* ---- The record store ---- */
 
@@ -125,7 +155,7 @@ static enum ops_status sim_get(struct ops_store *self, const char *pk, const cha
     json_t *doc = NULL;
     if (!enter(process, SIM_SITE_GET))
         return OPS_STORE_UNAVAILABLE;
-    enum ops_status status = draw_failure(process, SIM_SITE_GET);
+    enum ops_status status = draw_failure_at(process, SIM_SITE_GET, SIM_PLACE_STORE);
     if (status == OPS_OK)
         status = ops_store_get(process->world->store, pk, sk, &doc, error);
     if (!leave(process, SIM_SITE_GET)) {
@@ -137,6 +167,21 @@ static enum ops_status sim_get(struct ops_store *self, const char *pk, const cha
     return status;
 }
 
+/* A page of the query, which need not be full. */
+static enum ops_status query_part(struct sim_world *world, const struct ops_query *query, struct ops_store_page *ret_page,
+                                  struct ops_error *error)
+{
+    struct ops_query asked = *query;
+    if (!sim_query_narrow(world, &asked)) {
+        *ret_page = (struct ops_store_page){.docs = json_array(), .more = true};
+        return ret_page->docs ? OPS_OK : OPS_NO_MEMORY;
+    }
+    enum ops_status status = ops_store_query(world->store, &asked, ret_page, error);
+    if (status == OPS_OK)
+        sim_query_widen(world, ret_page);
+    return status;
+}
+
 static enum ops_status sim_query(struct ops_store *self, const struct ops_query *query, struct ops_store_page *ret_page,
                                  struct ops_error *error)
 {
@@ -144,9 +189,9 @@ static enum ops_status sim_query(struct ops_store *self, const struct ops_query 
     struct ops_store_page page = {0};
     if (!enter(process, SIM_SITE_QUERY))
         return OPS_STORE_UNAVAILABLE;
-    enum ops_status status = draw_failure(process, SIM_SITE_QUERY);
+    enum ops_status status = draw_failure_at(process, SIM_SITE_QUERY, SIM_PLACE_STORE);
     if (status == OPS_OK)
-        status = ops_store_query(process->world->store, query, &page, error);
+        status = query_part(process->world, query, &page, error);
     if (!leave(process, SIM_SITE_QUERY)) {
         ops_store_page_release(&page);
         return OPS_STORE_UNAVAILABLE;
@@ -156,12 +201,16 @@ static enum ops_status sim_query(struct ops_store *self, const struct ops_query 
     return status;
 }
 
+/* *ret_again: it was done already, so that nothing happens now. */
 static enum ops_status apply(struct sim_world *world, struct sim_process *process, const struct ops_txn *txn,
-                             struct ops_error *error)
+                             bool *ret_again, struct ops_error *error)
 {
-    enum ops_status status = ops_store_transact(world->store, txn, error);
-    if (status == OPS_OK)
-        sim_check_transaction(world, process, txn);
+    *ret_again = sim_token_known(world, txn);
+    enum ops_status status = *ret_again ? OPS_OK : ops_store_transact(world->store, txn, error);
+    if (status != OPS_OK || *ret_again)
+        return status;
+    sim_token_keep(world, txn);
+    sim_check_transaction(world, process, txn);
     return status;
 }
 
@@ -193,23 +242,27 @@ void sim_late_apply(struct sim_world *world)
         }
         struct sim_late late = world->late[i];
         world->late[i] = world->late[--world->late_count];
-        enum ops_status status = apply(world, NULL, &late.txn, NULL);
-        world->numbers->late += status == OPS_OK;
+        bool again;
+        enum ops_status status = apply(world, NULL, &late.txn, &again, NULL);
+        world->numbers->late += status == OPS_OK && !again;
         if (status == OPS_OK)
-            sim_trace(world, "a transaction happens late");
+            sim_trace(world, again ? "a transaction arrives late and is known" : "a transaction happens late");
         ops_txn_release(&late.txn);
     }
 }
 
 static enum ops_status lose_answer(struct sim_process *process, const struct ops_txn *txn)
 {
+    static const enum sim_cloud fates[] = {SIM_CLOUD_TXN_DONE, SIM_CLOUD_TXN_DELAYED, SIM_CLOUD_TXN_NOT_DONE};
     struct sim_world *world = process->world;
-    count_fault(process, SIM_SITE_TRANSACT);
-    uint32_t fate = sim_below(&world->rng, 3);
-    enum ops_status ignored = fate == 0 ? apply(world, process, txn, NULL) : OPS_OK;
-    (void)ignored;
-    if (fate == 1)
+    sim_count_fault(world, SIM_SITE_TRANSACT);
+    enum sim_cloud fate = fates[sim_below(&world->rng, sizeof fates / sizeof fates[0])];
+    bool again;
+    enum ops_status ignored = fate == SIM_CLOUD_TXN_DONE ? apply(world, process, txn, &again, NULL) : OPS_OK;
+    (void)ignored; /* nobody hears of it */
+    if (fate == SIM_CLOUD_TXN_DELAYED)
         delay(world, txn);
+    sim_cloud_count(world, fate);
     return OPS_UNKNOWN;
 }
 
@@ -219,14 +272,15 @@ static enum ops_status sim_transact(struct ops_store *self, const struct ops_txn
     struct sim_world *world = process->world;
     if (!enter(process, SIM_SITE_TRANSACT))
         return OPS_STORE_UNAVAILABLE;
-    enum ops_status status = draw_failure(process, SIM_SITE_TRANSACT);
+    enum ops_status status = draw_failure_at(process, SIM_SITE_TRANSACT, SIM_PLACE_STORE);
     if (status == OPS_OK && sim_chance(&world->rng, world->rates.conflict)) {
-        count_fault(process, SIM_SITE_TRANSACT);
+        sim_count_fault(world, SIM_SITE_TRANSACT);
         status = OPS_CONFLICT;
     } else if (status == OPS_OK && sim_chance(&world->rng, world->rates.unknown)) {
         status = lose_answer(process, txn);
     } else if (status == OPS_OK) {
-        status = apply(world, process, txn, error);
+        bool again;
+        status = apply(world, process, txn, &again, error);
     }
     return leave(process, SIM_SITE_TRANSACT) ? status : OPS_STORE_UNAVAILABLE;
 }
@@ -255,38 +309,28 @@ static void trace_target(const struct sim_target *target, const char *what, enum
               process->world->targets[target->number]->name, ops_status_tag(status), count);
 }
 
+/* A page of keys, which need not be full. */
+static enum ops_status page_part(struct sim_target *target, uint32_t segment, const char *cursor, size_t limit,
+                                 struct ops_key_page *ret_page, struct ops_error *error)
+{
+    if (sim_page_narrow(target->process->world, &limit))
+        return ops_target_page(target->inner, segment, cursor, limit, ret_page, error);
+    ops_key_page_clear(ret_page);
+    ops_buf_append_text(&ret_page->cursor, cursor);
+    return ops_buf_status(&ret_page->cursor);
+}
+
 static enum ops_status sim_page(struct ops_target *self, uint32_t segment, const char *cursor, size_t limit,
                                 struct ops_key_page *ret_page, struct ops_error *error)
 {
     struct sim_target *target = (struct sim_target *)self;
     if (!enter(target->process, SIM_SITE_PAGE))
         return OPS_STORE_UNAVAILABLE;
-    enum ops_status status = draw_failure(target->process, SIM_SITE_PAGE);
+    enum ops_status status = draw_failure_at(target->process, SIM_SITE_PAGE, target->number);
     if (status == OPS_OK)
-        status = ops_target_page(target->inner, segment, cursor, limit, ret_page, error);
+        status = page_part(target, segment, cursor, limit, ret_page, error);
     trace_target(target, "page", status, status == OPS_OK ? ret_page->count : 0);
     return leave(target->process, SIM_SITE_PAGE) ? status : OPS_STORE_UNAVAILABLE;
-}
-
-static bool is_stuck(struct sim_target *target, const struct ops_key *key)
-{
-    const struct sim_record *record = sim_stack_record(target->process->world, target->number, key->guarded);
-    return record && record->stuck;
-}
-
-/* Says for each key whether it is removed at all. */
-static void draw_outcomes(struct sim_target *target, const struct ops_key *keys, size_t count, enum ops_removal *outcomes)
-{
-    struct sim_world *world = target->process->world;
-    for (size_t i = 0; i < count; i++) {
-        outcomes[i] = OPS_REMOVED;
-        if (is_stuck(target, &keys[i]) || sim_chance(&world->rng, world->rates.key_failed))
-            outcomes[i] = OPS_FAILED;
-        else if (sim_chance(&world->rng, world->rates.key_retry))
-            outcomes[i] = OPS_RETRY;
-        if (outcomes[i] != OPS_REMOVED)
-            count_fault(target->process, SIM_SITE_REMOVE);
-    }
 }
 
 /* Removes the keys at from..to that are to be removed, one by one: whoever looks meanwhile sees any part done. */
@@ -298,9 +342,11 @@ static enum ops_status remove_some(struct sim_target *target, const struct ops_k
     struct sim_vacuum *whose = sim_vacuum_find(world, target->process->at_work ? target->process->at_work->vacuum_id : "");
     for (size_t i = from; i < to && status == OPS_OK; i++) {
         enum ops_removal ignored;
+        if (outcomes[i] != OPS_REMOVED)
+            continue;
+        sim_check_under_way(target->process);
         world->removing = whose;
-        if (outcomes[i] == OPS_REMOVED)
-            status = ops_target_remove(target->inner, &keys[i], 1, &ignored, error);
+        status = ops_target_remove(target->inner, &keys[i], 1, &ignored, error);
         world->removing = NULL;
     }
     return status;
@@ -312,25 +358,37 @@ static void begin_removal(struct sim_world *world)
         world->removal_end_ms = sim_monotonic_ms(world) + SIM_REMOVAL_MAX_MS;
 }
 
+/* Some time into the removal the process may be gone: a request that has left goes on without it, or does not. */
+static enum ops_status remove_in_time(struct sim_target *target, const struct ops_key *keys, size_t count,
+                                      const enum ops_removal *outcomes, struct ops_error *error)
+{
+    struct sim_process *process = target->process;
+    struct sim_world *world = process->world;
+    size_t half = sim_below(&world->rng, (uint32_t)count + 1);
+    enum ops_status status = remove_some(target, keys, 0, half, outcomes, error);
+    be_delayed(process);
+    if (status == OPS_OK && (!process->dead || sim_chance(&world->rng, 500)))
+        status = remove_some(target, keys, half, count, outcomes, error);
+    return status;
+}
+
 static enum ops_status carry_out(struct sim_target *target, const struct ops_key *keys, size_t count,
                                  enum ops_removal *outcomes, struct ops_error *error)
 {
     struct sim_process *process = target->process;
     struct sim_world *world = process->world;
     bool lost = sim_chance(&world->rng, world->rates.remove_lost);
-    size_t done = lost ? sim_below(&world->rng, (uint32_t)count + 1) : count;
-    size_t half = sim_below(&world->rng, (uint32_t)done + 1);
-    draw_outcomes(target, keys, count, outcomes);
-    enum ops_status status = remove_some(target, keys, 0, half, outcomes, error);
-    be_delayed(process);
-    /* A request that has left goes on without its process, or does not. */
-    if (status == OPS_OK && (!process->dead || sim_chance(&world->rng, 500)))
-        status = remove_some(target, keys, half, done, outcomes, error);
-    if (status == OPS_OK && lost) {
-        count_fault(process, SIM_SITE_REMOVE);
-        status = OPS_UNKNOWN;
+    sim_removal_draw(world, target->number, keys, count, outcomes);
+    if (lost)
+        sim_removal_lose(world, count, outcomes);
+    enum ops_status status = remove_in_time(target, keys, count, outcomes, error);
+    if (status != OPS_OK || !lost)
+        return status;
+    if (!process->dead && sim_chance(&world->rng, world->rates.lost_crash)) {
+        sim_cloud_count(world, SIM_CLOUD_LOST_CRASH);
+        sim_process_kill(process, SIM_SITE_REMOVE);
     }
-    return status;
+    return OPS_UNKNOWN;
 }
 
 static enum ops_status sim_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
@@ -343,7 +401,7 @@ static enum ops_status sim_remove(struct ops_target *self, const struct ops_key 
     sim_check_removal(process, target->number, keys, count);
     begin_removal(process->world);
     bool entered = enter(process, SIM_SITE_REMOVE);
-    enum ops_status status = entered ? draw_failure(process, SIM_SITE_REMOVE) : OPS_STORE_UNAVAILABLE;
+    enum ops_status status = entered ? draw_failure_at(process, SIM_SITE_REMOVE, target->number) : OPS_STORE_UNAVAILABLE;
     if (status == OPS_OK)
         status = carry_out(target, keys, count, ret_outcomes, error);
     trace_target(target, "removal", status, count);
@@ -357,7 +415,7 @@ static enum ops_status sim_recount(struct ops_target *self, uint32_t segment, co
     struct sim_target *target = (struct sim_target *)self;
     if (!enter(target->process, SIM_SITE_RECOUNT))
         return OPS_STORE_UNAVAILABLE;
-    enum ops_status status = draw_failure(target->process, SIM_SITE_RECOUNT);
+    enum ops_status status = draw_failure_at(target->process, SIM_SITE_RECOUNT, target->number);
     if (status == OPS_OK)
         status = ops_target_recount(target->inner, segment, receipt, ret_there, error);
     trace_target(target, "recount", status, status == OPS_OK ? ret_there->count : 0);
@@ -375,8 +433,14 @@ static void sim_close(struct ops_target *self)
 static const struct ops_target_ops target_ops = {
     .page = sim_page, .remove = sim_remove, .recount = sim_recount, .close = sim_close};
 
+/* Whether the plan cuts the target otherwise than it would be cut now. */
+static bool was_recut(const struct sim_world *world, size_t target, const struct ops_target_spec *spec)
+{
+    return spec->split && strtoul(spec->split, NULL, 10) != world->limits[target].segment_count;
+}
+
 static enum ops_status wrap(struct sim_process *process, struct ops_target *inner, const struct ops_target_spec *spec,
-                            struct ops_target **ret_target)
+                            size_t number, struct ops_target **ret_target)
 {
     struct sim_target *target = ops_mem_zeroed(1, sizeof *target);
     if (!target) {
@@ -387,7 +451,9 @@ static enum ops_status wrap(struct sim_process *process, struct ops_target *inne
     target->base.ops = &target_ops;
     target->process = process;
     target->inner = inner;
-    target->number = sim_stack_find(process->world, spec->kind, spec->name);
+    target->number = number;
+    if (was_recut(process->world, number, spec))
+        sim_cloud_count(process->world, SIM_CLOUD_AS_PLANNED);
     *ret_target = &target->base;
     return OPS_OK;
 }
@@ -397,9 +463,10 @@ static enum ops_status sim_open(struct ops_catalogue *self, const struct ops_tar
 {
     struct sim_process *process = ((struct sim_catalogue *)self)->process;
     struct ops_target *inner = NULL;
+    size_t number = sim_stack_find(process->world, spec->kind, spec->name);
     if (!enter(process, SIM_SITE_OPEN))
         return OPS_STORE_UNAVAILABLE;
-    enum ops_status status = draw_failure(process, SIM_SITE_OPEN);
+    enum ops_status status = draw_failure_at(process, SIM_SITE_OPEN, number);
     if (status == OPS_THROTTLED && sim_chance(&process->world->rng, 100))
         status = ops_fail(error, OPS_TARGET_ERROR, "The target is not what it should be.");
     if (status == OPS_OK)
@@ -408,7 +475,7 @@ static enum ops_status sim_open(struct ops_catalogue *self, const struct ops_tar
         ops_target_close(inner);
         return OPS_STORE_UNAVAILABLE;
     }
-    return status == OPS_OK ? wrap(process, inner, spec, ret_target) : status;
+    return status == OPS_OK ? wrap(process, inner, spec, number, ret_target) : status;
 }
 
 static enum ops_status sim_list(struct ops_catalogue *self, ops_on_resource_fn on_resource, void *context,
@@ -445,7 +512,7 @@ static enum ops_status sim_append(struct ops_log_sink *self, const struct ops_lo
     if (status == OPS_OK && written > 0)
         status = ops_log_sink_append(world->log_sink, events, written, error);
     if (status == OPS_OK && lost) {
-        count_fault(process, SIM_SITE_LOG);
+        sim_count_fault(world, SIM_SITE_LOG);
         status = OPS_UNKNOWN;
     }
     return leave(process, SIM_SITE_LOG) ? status : OPS_STORE_UNAVAILABLE;
@@ -495,6 +562,12 @@ static const struct ops_session_source_ops session_ops = {.check = sim_session, 
 
 void sim_ports_init(struct sim_process *process)
 {
+    struct sim_world *world = process->world;
+    process->clock = (struct sim_clock){{&clock_ops}, process, 0, sim_between(&world->rng, 0, OPS_DAY_MS)};
+    if (world->ahead_most_ms) {
+        process->clock.ahead_ms = sim_between(&world->rng, -world->ahead_most_ms, world->ahead_most_ms);
+        sim_cloud_count(world, SIM_CLOUD_APART);
+    }
     process->store = (struct sim_store){{&store_ops}, process};
     process->catalogue = (struct sim_catalogue){{&catalogue_ops}, process};
     process->log_sink = (struct sim_log_sink){{&log_sink_ops}, process};

@@ -36,7 +36,7 @@ enum ops_status sim_process_start(struct sim_process *process)
         .catalogue = &process->catalogue.base,
         .log_sink = &process->log_sink.base,
         .sessions = &process->sessions.base,
-        .clock = world->clock,
+        .clock = &process->clock.base,
         .random = process->random,
         .hasher = &process->hasher.base,
     };

@@ -15,7 +15,8 @@ static const char *const sentences[SIM_INVARIANT_COUNT] = {
     [SIM_COUNTS] = "A vacuum goes on after a crash and ends, and its counts are the true ones.",
     [SIM_DRY_COUNTS] = "With no writer in between, dry-run counts are the counts of the real vacuum.",
     [SIM_GATE] = "The gate never blocks on stale knowledge.",
-    [SIM_LIVENESS] = "Once nothing fails any more, everything that was begun comes to its end.",
+    [SIM_LIVENESS] =
+        "Once nothing fails any more, everything that was begun comes to its end, and what is begun then succeeds.",
 };
 
 void sim_trace(struct sim_world *world, const char *format, ...)
@@ -68,14 +69,28 @@ static const char *const site_names[SIM_SITE_COUNT] = {
 #undef X
 };
 
+static const char *const cloud_names[SIM_CLOUD_COUNT] = {
+#define X(symbol, name) [SIM_CLOUD_##symbol] = name,
+    SIM_CLOUD_TABLE(X)
+#undef X
+};
+
+static void print_cloud(const struct sim_numbers *n)
+{
+    for (size_t i = 0; i < SIM_CLOUD_COUNT; i++)
+        printf("%s%" PRIu64 " %s", i ? ", " : "sim: ", n->cloud[i], cloud_names[i]);
+    (void)puts("");
+}
+
 void sim_numbers_print(const struct sim_numbers *n)
 {
-    printf("sim: %" PRIu64 " seeds, %" PRIu64 " steps, %" PRIu64 " windows, %" PRIu64 " vacuums, %" PRIu64
-           " dry runs, %" PRIu64 " records deleted, %" PRIu64 " crashes, %" PRIu64 " faults, %" PRIu64 " freezes, %" PRIu64
-           " late transactions, %" PRIu64 " takeovers, %" PRIu64 " lost removals settled, %" PRIu64
+    printf("sim: %" PRIu64 " seeds, %" PRIu64 " of them calm, %" PRIu64 " steps, %" PRIu64 " windows, %" PRIu64
+           " vacuums, %" PRIu64 " dry runs, %" PRIu64 " records deleted, %" PRIu64 " crashes, %" PRIu64 " faults, %" PRIu64
+           " freezes, %" PRIu64 " late transactions, %" PRIu64 " takeovers, %" PRIu64 " lost removals settled, %" PRIu64
            " vacuums resumed, %" PRIu64 " compared with a dry run, %" PRIu64 " gate checks that blocked\n",
-           n->seeds, n->steps, n->windows, n->vacuums, n->dry_runs, n->removals, n->crashes, n->faults, n->freezes, n->late,
-           n->takeovers, n->settled, n->resumed, n->agreements, n->gate_blocks);
+           n->seeds, n->calm, n->steps, n->windows, n->vacuums, n->dry_runs, n->removals, n->crashes, n->faults, n->freezes,
+           n->late, n->takeovers, n->settled, n->resumed, n->agreements, n->gate_blocks);
+    print_cloud(n);
 }
 
 /* What operators must have been told at least once, over many seeds. */
@@ -117,6 +132,8 @@ bool sim_numbers_cover(const struct sim_numbers *n)
         all = seen(n->refused[refusals[i]], "refusal", ops_status_tag(refusals[i])) && all;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         all = seen(n->ended_with[ends[i]], "a vacuum that ended with", ops_status_tag(ends[i])) && all;
+    for (size_t i = 0; i < SIM_CLOUD_COUNT; i++)
+        all = seen(n->cloud[i], "any", cloud_names[i]) && all;
     for (size_t i = 0; i < SIM_SITE_COUNT; i++) {
         all = seen(n->crash_at[i], "a crash at", site_names[i]) && all;
         all = seen(n->fault_at[i], "a fault at", site_names[i]) && all;

@@ -3,6 +3,7 @@
  *
  *   stack.c      the manifest and the records of a seed, and the truth about them
  *   ports.c      the ports as a process sees them: slow, faulty, interrupted
+ *   cloud.c      what the services of a cloud do beside: throttle, take a part, lose answers, give pages that are not full
  *   process.c    processes: started, crashed, started again
  *   operators.c  what operators ask for
  *   steps.c      what happens next, until everything has come to rest
@@ -13,6 +14,9 @@
  * Time passes only in ports.c and in steps. While a process waits for a port, other processes may take whole steps: that is
  * how calls interleave without threads. A process can be frozen for minutes between any two port calls, with one exception:
  * a removal that has begun ends within SIM_REMOVAL_MAX_MS, for that much is what leases allow for.
+ *
+ * Processes are hosts of their own on one store: their clocks are a little apart, none of them adopts what another has
+ * leased, and only time takes a lease away.
  */
 #ifndef OPS_TESTS_SIM_SIM_H
 #define OPS_TESTS_SIM_SIM_H
@@ -40,6 +44,12 @@ enum {
     SIM_DEPTH_MAX = 3,
     SIM_ID_SIZE = OPS_ULID_SIZE,
     SIM_REMOVAL_MAX_MS = 30000,
+    /* A removal that begins as late as it may is over 50 s after its lease was renewed, and the lease lasts 60 s: two clocks
+     * may be 10 s apart. */
+    SIM_AHEAD_MAX_MS = 4500,
+    SIM_PLACES = SIM_TARGETS_MAX + 1, /* where storms rage: a target, or the store */
+    SIM_PLACE_STORE = SIM_TARGETS_MAX,
+    SIM_TOKENS_MAX = 256,
     SIM_TRACE_LINES = 40,
     SIM_TRACE_LINE_SIZE = 240,
 };
@@ -89,15 +99,72 @@ struct sim_rates {
     uint32_t fail[SIM_SITE_COUNT]; /* unavailable, throttled or the like: nothing happened */
     uint32_t crash_before;
     uint32_t crash_after;
-    uint32_t unknown;   /* a transaction's answer is lost: it was done, was not, or is done late */
-    uint32_t conflict;  /* a transaction meets another one that nobody sees */
-    uint32_t key_retry; /* of the keys in a removal */
+    uint32_t unknown;  /* a transaction's answer is lost: it was done, was not, or is done late */
+    uint32_t conflict; /* a transaction meets another one that nobody sees */
+    uint32_t storm;    /* of steps: a place begins to throttle */
+    uint32_t partial;  /* a removal takes a part of its keys */
+    uint32_t key_busy; /* of the keys in a removal: it is not taken for a while */
     uint32_t key_failed;
-    uint32_t remove_lost; /* a removal is done in part, and its answer is lost */
+    uint32_t remove_lost; /* a removal is done in part, in whole or not at all, and its answer is lost */
+    uint32_t lost_crash;  /* of those: its process dies then */
+    uint32_t page_short;  /* a page of keys is shorter than it could be, */
+    uint32_t page_empty;  /* or empty and not the last; */
+    uint32_t query_short; /* likewise a page of documents, */
+    uint32_t query_empty;
+    uint32_t query_vain;  /* or it says that more follows, and nothing does */
+    uint32_t recut;       /* of steps: a table grows or shrinks and is cut into other segments from now on */
     uint32_t log_lost;    /* a prefix is written, and the answer is lost */
     uint32_t interrupted; /* other processes take steps meanwhile */
     uint32_t frozen;      /* likewise, for minutes */
     uint32_t slow;        /* seconds instead of milliseconds */
+};
+
+/* ---- What clouds do, counted one by one ---- */
+
+/* X(symbol, name) */
+#define SIM_CLOUD_TABLE(X)                                                                                                  \
+    X(STORM, "throttling storms")                                                                                           \
+    X(STORM_CALL, "calls throttled in a storm")                                                                             \
+    X(PARTIAL, "removals taken in part")                                                                                    \
+    X(UNTAKEN, "keys not taken")                                                                                            \
+    X(BUSY, "keys busy for a while")                                                                                        \
+    X(EXHAUSTED, "keys not taken seven times in a row")                                                                     \
+    X(REMAINDER, "records failed that were not taken")                                                                      \
+    X(REFUSED, "keys refused")                                                                                              \
+    X(LOST_NONE, "lost removals of which nothing was done")                                                                 \
+    X(LOST_PART, "lost removals of which a part was done")                                                                  \
+    X(LOST_ALL, "lost removals that were done")                                                                             \
+    X(LOST_CRASH, "crashes after a lost removal")                                                                           \
+    X(TXN_DONE, "lost transactions that were done")                                                                         \
+    X(TXN_NOT_DONE, "lost transactions that were not")                                                                      \
+    X(TXN_DELAYED, "lost transactions that were on their way")                                                              \
+    X(TOKEN_KNOWN, "transactions known by their token")                                                                     \
+    X(TOKEN_FORGOTTEN, "transactions whose token was forgotten")                                                            \
+    X(QUERY_SHORT, "short query pages")                                                                                     \
+    X(QUERY_EMPTY, "empty query pages")                                                                                     \
+    X(QUERY_VAIN, "query pages after which nothing followed")                                                               \
+    X(PAGE_SHORT, "short key pages")                                                                                        \
+    X(PAGE_EMPTY, "empty key pages")                                                                                        \
+    X(RECUT, "tables cut anew")                                                                                             \
+    X(AS_PLANNED, "targets opened as planned, though cut anew")                                                             \
+    X(APART, "processes with a clock apart")
+
+enum sim_cloud {
+#define X(symbol, name) SIM_CLOUD_##symbol,
+    SIM_CLOUD_TABLE(X)
+#undef X
+        SIM_CLOUD_COUNT
+};
+
+struct sim_storm {
+    uint64_t until_tick;
+    uint32_t per_mille; /* of the calls are throttled */
+};
+
+/* A transaction that was done, as DynamoDB remembers it. */
+struct sim_token {
+    char token[OPS_ULID_SIZE];
+    int64_t done_ms; /* monotonic */
 };
 
 /* ---- The stack ---- */
@@ -123,6 +190,8 @@ struct sim_record {
     bool kept;  /* its key is protected */
     bool stuck; /* the target always refuses to remove it */
     bool there;
+    int64_t busy_until_ms; /* monotonic; until then no removal takes it */
+    uint32_t untaken;      /* times in a row that it was asked to go and not taken */
 };
 
 struct sim_scope {
@@ -174,6 +243,13 @@ struct sim_worker {
     int64_t sleeps_until_ms;     /* monotonic */
 };
 
+struct sim_clock {
+    struct ops_clock base;
+    struct sim_process *process;
+    int64_t ahead_ms;   /* of the world's wall clock; below zero: behind it */
+    int64_t running_ms; /* its host had been up so long when the world began */
+};
+
 struct sim_store {
     struct ops_store base;
     struct sim_process *process;
@@ -207,6 +283,7 @@ struct sim_process {
     bool busy; /* a step of it is under way */
     struct ops_app *app;
     struct ops_random *random;
+    struct sim_clock clock;
     struct sim_store store;
     struct sim_catalogue catalogue;
     struct sim_log_sink log_sink;
@@ -237,6 +314,8 @@ struct sim_world {
     struct sim_rates rates;
     struct sim_rates stormy; /* what rates are while faults are on */
     bool writers;
+    bool knows_tokens;     /* the store knows a transaction by its token, as DynamoDB does */
+    int64_t ahead_most_ms; /* how far a process's clock may be off */
     struct ops_clock *clock;
     struct ops_store *store;
     struct ops_catalogue *catalogue;
@@ -245,6 +324,7 @@ struct sim_world {
     struct ops_manifest manifest;
     const struct sim_target_form *targets[SIM_TARGETS_MAX];
     size_t target_count;
+    struct ops_memory_limits limits[SIM_TARGETS_MAX];
     struct sim_record records[SIM_RECORDS_MAX];
     size_t record_count;
     uint64_t changes;   /* of the stack */
@@ -253,6 +333,10 @@ struct sim_world {
     struct sim_gate gates[SIM_GATES];
     struct sim_late late[SIM_LATE_MAX];
     size_t late_count;
+    struct sim_token tokens[SIM_TOKENS_MAX]; /* the latest, in a ring */
+    size_t token_count;
+    struct sim_storm storms[SIM_PLACES];
+    uint64_t tick;                            /* steps so far, also those within others */
     char codes[SIM_CODES_MAX][SIM_CODE_SIZE]; /* the latest secret codes that somebody tried to set */
     size_t code_count;
     char secret_code[SIM_CODE_SIZE]; /* the one that the store has; "" until one is set */
@@ -294,6 +378,8 @@ struct sim_numbers {
     uint64_t settled;    /* removals that were lost and counted by whoever came next */
     uint64_t agreements; /* real vacuums that were compared with a dry run */
     uint64_t resumed;    /* vacuums that ended after a process died while they ran */
+    uint64_t calm;       /* seeds in which nothing fails */
+    uint64_t cloud[SIM_CLOUD_COUNT];
     uint64_t crash_at[SIM_SITE_COUNT];
     uint64_t fault_at[SIM_SITE_COUNT];
     uint64_t succeeded[SIM_OPERATIONS_MAX];
@@ -313,9 +399,12 @@ bool sim_numbers_cover(const struct sim_numbers *numbers); /* says what was neve
 /* ---- stack.c ---- */
 enum ops_status sim_stack_make(struct sim_world *world) OPS_MUST_USE;
 void sim_stack_write(struct sim_world *world); /* somebody adds a record */
+void sim_stack_refill(struct sim_world *world);
+void sim_stack_recut(struct sim_world *world); /* some table is cut into another number of segments from now on */
 size_t sim_stack_find(const struct sim_world *world, enum ops_target_kind kind, const char *name); /* target_count: none */
 const char *sim_stack_tenant(struct sim_rng *rng);
 struct sim_record *sim_stack_record(struct sim_world *world, size_t target, struct ops_view partition);
+struct sim_record *sim_stack_key(struct sim_world *world, size_t target, const struct ops_key *key); /* that very one */
 struct sim_count sim_stack_count(const struct sim_world *world, size_t target, const struct sim_scope *scope);
 bool sim_key_kept(struct ops_view key);
 
@@ -324,7 +413,26 @@ void sim_ports_init(struct sim_process *process);
 void sim_late_apply(struct sim_world *world);
 void sim_pass_time(struct sim_world *world, int64_t duration_ms);
 int64_t sim_now_ms(const struct sim_world *world);
+int64_t sim_process_now_ms(const struct sim_process *process);
 int64_t sim_monotonic_ms(const struct sim_world *world);
+void sim_count_fault(struct sim_world *world, enum sim_site site);
+
+/* ---- cloud.c ---- */
+void sim_cloud_count(struct sim_world *world, enum sim_cloud what);
+void sim_storm_gathers(struct sim_world *world); /* at every step */
+bool sim_storm_throttles(struct sim_world *world, size_t place);
+/* Says for each key of a removal whether it is removed at all. */
+void sim_removal_draw(struct sim_world *world, size_t target, const struct ops_key *keys, size_t count,
+                      enum ops_removal *outcomes);
+/* The answer to a removal will be lost: none, some or all of what it would have removed is. */
+void sim_removal_lose(struct sim_world *world, size_t count, enum ops_removal *outcomes);
+/* What is asked of the store in place of query; false: the page is empty, and more follows. */
+bool sim_query_narrow(struct sim_world *world, struct ops_query *query);
+void sim_query_widen(struct sim_world *world, struct ops_store_page *page);
+/* Likewise of a target. */
+bool sim_page_narrow(struct sim_world *world, size_t *limit);
+void sim_token_keep(struct sim_world *world, const struct ops_txn *txn);
+bool sim_token_known(struct sim_world *world, const struct ops_txn *txn);
 
 /* ---- process.c ---- */
 enum ops_status sim_process_start(struct sim_process *process) OPS_MUST_USE;
@@ -342,15 +450,18 @@ void sim_gate_asks(struct sim_process *process, struct sim_gate *gate);
 
 /* ---- steps.c ---- */
 void sim_step(struct sim_world *world); /* anything at all, by a process that is idle */
+void sim_vacuum_in_the_storm(struct sim_world *world);
 void sim_come_to_rest(struct sim_world *world);
 
 /* ---- check.c ---- */
 void sim_check_transaction(struct sim_world *world, struct sim_process *process, const struct ops_txn *txn);
 void sim_check_removal(struct sim_process *process, size_t target, const struct ops_key *keys, size_t count);
+void sim_check_under_way(struct sim_process *process); /* before each record that a removal removes */
 void sim_check_step(struct sim_world *world);
 void sim_check_rest(struct sim_world *world);
 json_t *sim_peek(struct sim_world *world, const char *pk, const char *sk); /* owned, or NULL */
 struct sim_vacuum *sim_vacuum_find(struct sim_world *world, const char *id);
+int64_t sim_until_mutex_expires(struct sim_world *world); /* by the world's clock; below zero: it is free, or has expired */
 void sim_on_removed(void *world, enum ops_target_kind kind, const char *name, const struct ops_memory_record *record);
 
 /* ---- counts.c ---- */

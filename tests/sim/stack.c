@@ -31,7 +31,7 @@ static const struct sim_target_form forms[] = {
     {OPS_LOG_GROUP, "/g3nretailstack/stray/api", NULL, SIM_RULE_NONE, NULL, true, false},
 };
 
-enum { FORM_COUNT = sizeof forms / sizeof forms[0] };
+enum { FORM_COUNT = sizeof forms / sizeof forms[0], SEGMENTS_MAX = 4, REFILL_MAX = 6 };
 
 /* Some begin like others, and one differs in nothing but case. */
 static const char *const tenants[] = {"acme", "acme2", "acme-x", "ACME", "zeta"};
@@ -181,12 +181,13 @@ static enum ops_status fill_target(struct sim_world *world, size_t target, uint3
     const struct sim_target_form *form = world->targets[target];
     if (form->missing)
         return OPS_OK;
-    const struct ops_memory_limits limits = {
+    struct ops_memory_limits *limits = &world->limits[target];
+    *limits = (struct ops_memory_limits){
         .segment_count = form->kind == OPS_TABLE ? 1 + sim_below(&world->rng, 3) : 1,
         .page_max = 1 + sim_below(&world->rng, 8),
         .batch_max = form->kind == OPS_LOG_GROUP ? 1 : 1 + sim_below(&world->rng, 6),
     };
-    enum ops_status status = ops_memory_resource_add(world->catalogue, form->kind, form->name, &limits);
+    enum ops_status status = ops_memory_resource_add(world->catalogue, form->kind, form->name, limits);
     uint32_t count = sim_below(&world->rng, most + 1);
     for (uint32_t i = 0; status == OPS_OK && i < count; i++)
         add_record(world, target, stuck_per_mille);
@@ -216,6 +217,31 @@ void sim_stack_write(struct sim_world *world)
     sim_trace(world, "a writer adds a record to %s", world->targets[target]->name);
 }
 
+void sim_stack_refill(struct sim_world *world)
+{
+    for (size_t i = 0; i < world->target_count; i++) {
+        uint32_t count = world->targets[i]->missing ? 0 : sim_below(&world->rng, REFILL_MAX + 1);
+        for (uint32_t k = 0; k < count; k++)
+            add_record(world, i, 0);
+    }
+    world->additions++;
+}
+
+void sim_stack_recut(struct sim_world *world)
+{
+    size_t target = sim_below(&world->rng, (uint32_t)world->target_count);
+    const struct sim_target_form *form = world->targets[target];
+    struct ops_memory_limits limits = world->limits[target];
+    limits.segment_count = 1 + sim_below(&world->rng, SEGMENTS_MAX);
+    if (form->kind != OPS_TABLE || form->missing || limits.segment_count == world->limits[target].segment_count)
+        return;
+    if (ops_memory_resource_add(world->catalogue, form->kind, form->name, &limits) != OPS_OK)
+        return;
+    world->limits[target] = limits;
+    sim_cloud_count(world, SIM_CLOUD_RECUT);
+    sim_trace(world, "%s is cut into %u segments from now on", form->name, limits.segment_count);
+}
+
 /* ---- The truth ---- */
 
 struct sim_record *sim_stack_record(struct sim_world *world, size_t target, struct ops_view partition)
@@ -223,6 +249,18 @@ struct sim_record *sim_stack_record(struct sim_world *world, size_t target, stru
     for (size_t i = 0; i < world->record_count; i++)
         if (world->records[i].target == target && ops_view_is(partition, world->records[i].partition))
             return &world->records[i];
+    return NULL;
+}
+
+/* The id of a key in the memory adapter is both its keys, each with its NUL. */
+struct sim_record *sim_stack_key(struct sim_world *world, size_t target, const struct ops_key *key)
+{
+    const char *sort = key->id.data + key->guarded.length + 1;
+    for (size_t i = 0; i < world->record_count; i++) {
+        struct sim_record *record = &world->records[i];
+        if (record->target == target && ops_view_is(key->guarded, record->partition) && strcmp(record->sort, sort) == 0)
+            return record;
+    }
     return NULL;
 }
 

@@ -62,6 +62,10 @@ static void time_step(struct sim_world *world)
         return;
     if (sim_chance(&world->rng, 8))
         duration_ms = sim_between(&world->rng, OPS_HOUR_MS, 26 * OPS_HOUR_MS);
+    else if (sim_chance(&world->rng, 20))
+        duration_ms = sim_until_mutex_expires(world) - sim_between(&world->rng, 0, OPS_MINUTE_MS);
+    if (duration_ms < 0)
+        return;
     sim_pass_time(world, duration_ms);
     sim_trace(world, "%lld ms pass", (long long)duration_ms);
 }
@@ -138,6 +142,9 @@ static void do_by_process(struct sim_process *process, void (*act)(struct sim_pr
 void sim_step(struct sim_world *world)
 {
     world->numbers->steps++;
+    sim_storm_gathers(world);
+    if (sim_chance(&world->rng, world->rates.recut))
+        sim_stack_recut(world);
     const struct step_form *form = draw_step(&world->rng);
     struct sim_process *process = form->by_process ? sim_process_any(world) : NULL;
     if (process)
@@ -149,35 +156,83 @@ void sim_step(struct sim_world *world)
     bury_the_dead(world);
 }
 
-/* ---- Coming to rest ---- */
+/* ---- Seconds as `serve` would have them ---- */
 
-enum { ROUNDS_MAX = 4000 };
+enum { ROUNDS_MAX = 4000, STORM_ROUNDS_MAX = 60, IDLE_MS = 9000 };
 
-static bool vacuum_open(const struct sim_world *world)
+static bool vacuum_is(const struct sim_world *world, const char *status)
 {
     for (size_t i = 0; i < world->vacuum_count; i++)
-        if (strcmp(world->vacuums[i].status, "pending") == 0 || strcmp(world->vacuums[i].status, "running") == 0)
+        if (strcmp(world->vacuums[i].status, status) == 0)
             return true;
     return false;
 }
 
-static bool at_rest(const struct sim_world *world)
+static bool vacuum_open(const struct sim_world *world)
 {
-    return world->violated || (world->late_count == 0 && !vacuum_open(world) && world->log_seq == world->audit_seq);
+    return vacuum_is(world, "pending") || vacuum_is(world, "running");
 }
 
-/* A second passes as `serve` would have it: a sweep, and steps of the workers until they have nothing to do. */
+static bool is_alive(const struct sim_process *process)
+{
+    return process->up && !process->dead;
+}
+
+static void start_everything(struct sim_world *world)
+{
+    bury_the_dead(world);
+    for (size_t i = 0; i < SIM_PROCESSES; i++)
+        if (!world->processes[i].up && sim_process_start(&world->processes[i]) != OPS_OK)
+            sim_violate(world, SIM_LIVENESS, "a process does not start");
+}
+
+/* A sweep, and steps of the workers until they have nothing to do. */
+static void work(struct sim_process *process)
+{
+    if (is_alive(process))
+        do_by_process(process, sweep_step);
+    for (size_t k = 0; k < 4 * process->worker_count && is_alive(process); k++)
+        do_by_process(process, worker_step);
+}
+
 static void work_a_second(struct sim_world *world)
 {
     for (size_t i = 0; i < SIM_PROCESSES; i++) {
-        struct sim_process *process = &world->processes[i];
-        do_by_process(process, sweep_step);
-        for (size_t k = 0; k < 4 * process->worker_count; k++)
-            do_by_process(process, worker_step);
+        work(&world->processes[i]);
+        sim_storm_gathers(world);
+        if (world->stormy.recut) /* this is nothing that fails */
+            sim_stack_recut(world);
     }
-    sim_pass_time(world, 1000 + (vacuum_open(world) ? 0 : 9000));
+    sim_pass_time(world, 1000 + (vacuum_is(world, "running") ? 0 : IDLE_MS));
     sim_late_apply(world);
     world->numbers->steps++;
+}
+
+/* ---- A last vacuum while everything fails ---- */
+
+static void ask_for_everything(struct sim_process *process)
+{
+    json_decref(sim_operator_asks(process, "ops_vacuumall",
+                                  json_pack("{s:s}", "confirmation_phrase", "VACUUM ALL DATA PERMANENTLY")));
+}
+
+void sim_vacuum_in_the_storm(struct sim_world *world)
+{
+    start_everything(world);
+    if (!world->violated)
+        do_by_process(&world->processes[0], ask_for_everything);
+    for (int round = 0; round < STORM_ROUNDS_MAX && vacuum_open(world) && !world->violated; round++) {
+        start_everything(world);
+        work_a_second(world);
+    }
+    sim_stack_refill(world);
+}
+
+/* ---- Coming to rest ---- */
+
+static bool at_rest(const struct sim_world *world)
+{
+    return world->violated || (world->late_count == 0 && !vacuum_open(world) && world->log_seq == world->audit_seq);
 }
 
 static void work_until_rest(struct sim_world *world)
@@ -204,6 +259,17 @@ static void finish_windows(struct sim_world *world)
             sim_violate(world, SIM_LIVENESS, "window %s was due and never started", world->windows[i].id);
 }
 
+/* Nothing fails, so the vacuum must have done it all, but for what never can be removed. */
+static void expect_success(struct sim_world *world)
+{
+    const struct sim_vacuum *vacuum = world->vacuum_count ? &world->vacuums[world->vacuum_count - 1] : NULL;
+    bool stuck = false;
+    for (size_t i = 0; i < world->record_count; i++)
+        stuck = stuck || (world->records[i].stuck && world->records[i].there);
+    if (!world->violated && vacuum && !stuck && strcmp(vacuum->status, "completed") != 0)
+        sim_violate(world, SIM_LIVENESS, "vacuum %s is %s, though nothing fails", vacuum->id, vacuum->status);
+}
+
 static void vacuum_org(struct sim_world *world, const char *orgcode, bool dry_run)
 {
     json_t *input = json_pack("{s:s, s:b}", "orgcode", orgcode, "dry_run", dry_run);
@@ -212,6 +278,7 @@ static void vacuum_org(struct sim_world *world, const char *orgcode, bool dry_ru
         sim_violate(world, SIM_LIVENESS, "vacuum org is refused though nothing else is going on");
     json_decref(data);
     work_until_rest(world);
+    expect_success(world);
 }
 
 static void vacuum_all(struct sim_world *world, bool dry_run)
@@ -222,20 +289,14 @@ static void vacuum_all(struct sim_world *world, bool dry_run)
         sim_violate(world, SIM_LIVENESS, "vacuum all is refused though nothing else is going on");
     json_decref(data);
     work_until_rest(world);
-}
-
-static void start_everything(struct sim_world *world)
-{
-    bury_the_dead(world);
-    for (size_t i = 0; i < SIM_PROCESSES; i++)
-        if (!world->processes[i].up && sim_process_start(&world->processes[i]) != OPS_OK)
-            sim_violate(world, SIM_LIVENESS, "a process does not start");
+    expect_success(world);
 }
 
 void sim_come_to_rest(struct sim_world *world)
 {
     sim_trace(world, "nothing fails any more");
     world->rates = (struct sim_rates){.unknown = 0};
+    memset(world->storms, 0, sizeof world->storms);
     start_everything(world);
     if (!world->violated && !world->secret_code[0])
         sim_operator_sets_secret(&world->processes[0]);

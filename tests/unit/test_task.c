@@ -113,6 +113,37 @@ static void a_task_is_claimable_when_it_is_not_done_and_its_lease_is_over(void *
     }
 }
 
+struct fresh_case {
+    const char *name;
+    int64_t left_ms;
+    int64_t age_ms;
+    bool fresh;
+};
+
+static const struct fresh_case fresh_cases[] = {
+    {"written this moment", OPS_LEASE_MS, 0, true},
+    {"written as long ago as may be", OPS_LEASE_MS - OPS_LEASE_FRESH_MS, OPS_LEASE_FRESH_MS, true},
+    {"written longer ago", OPS_LEASE_MS - OPS_LEASE_FRESH_MS, OPS_LEASE_FRESH_MS + 1, false},
+    {"over during the removal: the clock went ahead", OPS_LEASE_MS - OPS_LEASE_FRESH_MS - 1, OPS_SECOND_MS, false},
+    {"over: the clock went far ahead", -OPS_HOUR_MS, OPS_SECOND_MS, false},
+    {"a little longer than it was: the clock went back", OPS_LEASE_MS + OPS_SECOND_MS, OPS_SECOND_MS, true},
+    {"as long as none of us believes", OPS_LEASE_LONGEST_MS + 1, 0, false},
+    {"almost as long as another host does not believe", OPS_LEASE_LONGEST_MS - OPS_CLOCKS_APART_MS, 0, true},
+    {"as long as another host does not believe", OPS_LEASE_LONGEST_MS - OPS_CLOCKS_APART_MS + 1, 0, false},
+    {"of a likely length again, but it was too long before", OPS_LEASE_LONGEST_MS - 15 * OPS_SECOND_MS, 16 * OPS_SECOND_MS,
+     false},
+};
+
+static void a_lease_is_fresh_while_it_has_held_since_it_was_written_and_outlasts_a_removal(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(fresh_cases); i++) {
+        const struct fresh_case *test = &fresh_cases[i];
+        if (ops_task_lease_fresh(now_ms + test->left_ms, test->age_ms, now_ms) != test->fresh)
+            fail_msg("a lease that is %s", test->name);
+    }
+}
+
 struct lost_case {
     const char *name;
     struct ops_recount there;
@@ -222,6 +253,7 @@ int main(void)
         cmocka_unit_test(a_task_reads_back_from_its_document_as_it_was),
         cmocka_unit_test(keys_are_in_the_order_of_the_numbers),
         cmocka_unit_test(a_task_is_claimable_when_it_is_not_done_and_its_lease_is_over),
+        cmocka_unit_test(a_lease_is_fresh_while_it_has_held_since_it_was_written_and_outlasts_a_removal),
         cmocka_unit_test(a_lost_removal_is_counted_by_what_is_gone),
         cmocka_unit_test(a_damaged_number_is_corrupt),
         cmocka_unit_test(a_text_that_is_too_long_is_corrupt),
