@@ -58,8 +58,8 @@ int ops_command_aws_bootstrap(struct ops_cli *cli, void *context)
         return print_template(cli);
     struct ops_place place;
     struct ops_error error = OPS_ERROR_INIT;
-    json_t *report = NULL;
-    enum ops_status status = ops_command_needs_engine(cli, "aws", &error);
+    json_t *report = json_array();
+    enum ops_status status = report ? ops_command_needs_engine(cli, "aws", &error) : OPS_NO_MEMORY;
     if (status == OPS_OK)
         status = ops_command_place(cli, &place, &error);
     if (status == OPS_OK)

@@ -73,6 +73,9 @@ static enum ops_status note_existing(void *context, enum ops_target_kind kind, c
 static enum ops_status survey_all(struct check *check, struct ops_error *error)
 {
     enum ops_status status = ops_plan_make(&check->manifest, OPS_VACUUM_ALL, NULL, &check->targets);
+    /* First, so that an account that can't be reached is said once and not for every target. */
+    if (status == OPS_OK)
+        status = ops_catalogue_list(check->catalogue, note_existing, check, error);
     size_t i;
     json_t *target;
     json_array_foreach(check->targets, i, target) {
@@ -82,8 +85,6 @@ static enum ops_status survey_all(struct check *check, struct ops_error *error)
         if (status == OPS_OK && touched)
             status = survey_org_rule(check, i, target);
     }
-    if (status == OPS_OK)
-        status = ops_catalogue_list(check->catalogue, note_existing, check, error);
     json_array_foreach(check->targets, i, target)
         check->unclassified += strcmp(ops_json_text(target, "status", ""), "unclassified") == 0;
     return status;

@@ -78,8 +78,8 @@ class Clock:
         partial.rename(self.path)
 
     def ahead(self, seconds):
-        """From now on the clock runs that far ahead of the true time."""
-        self._write(f"+{seconds}s")
+        """From now on the clock runs that far ahead of the true time, or behind it."""
+        self._write(f"{seconds:+}s")
 
     def freeze(self, seconds_ahead=0):
         """The clock stands still, that far ahead of where it first stood still."""

@@ -446,6 +446,15 @@ def test_a_versioned_bucket_is_empty_when_each_version_and_marker_is_deleted(stu
                                 "deleted": 1540, "deleted_again": 0}
 
 
+def test_a_listing_of_versions_goes_on_behind_what_was_deleted_meanwhile(stub, s3):
+    stub.fill(buckets={"b": {"objects": 6, "versions": 2, "versioning": "Enabled", "delete_marker_every": 2}})
+    paginator = s3.get_paginator("list_object_versions")
+    for page in paginator.paginate(Bucket="b", PaginationConfig={"PageSize": 4}):
+        found = page.get("Versions", []) + page.get("DeleteMarkers", [])
+        s3.delete_objects(Bucket="b", Delete={"Objects": [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]})
+    assert stub.bucket("b")["versions"] == stub.bucket("b")["delete_markers"] == 0
+
+
 def test_a_delete_without_a_version_leaves_a_marker(stub, s3):
     stub.fill(buckets={"b": {"objects": 2, "versions": 2, "versioning": "Enabled"},
                        "s": {"objects": 1, "versions": 2, "versioning": "Suspended"}})

@@ -236,7 +236,9 @@ struct place {
 /* Moves on to what is there, from place on; false at the end. */
 static bool find_version(const struct stub_bucket *bucket, struct place *place)
 {
-    while ((place->number = stub_bucket_next(bucket, place->number)) < bucket->keys.count) {
+    for (size_t next; (next = stub_bucket_next(bucket, place->number)) < bucket->keys.count;) {
+        if (next != place->number)
+            *place = (struct place){next, STUB_MARKER};
         if (place->version == STUB_MARKER && stub_bucket_is_marked(bucket, place->number))
             return true;
         size_t from = place->version == STUB_MARKER ? 0 : (size_t)place->version;

@@ -353,10 +353,23 @@ static enum ops_status exchange_with_endpoint(struct ops_cli *cli, const struct 
     return status;
 }
 
+/* Without the engine they would be passed over, and whoever gives them means the account. */
+static enum ops_status check_account_flags(const struct ops_cli *cli, struct ops_error *error)
+{
+    static const char *const flags[] = {"--region", "--profile"};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (!with_aws(cli) && ops_cli_text_if(cli, flags[i]))
+            return ops_fail(error, OPS_USAGE, "%s goes with --engine aws.", flags[i]);
+    return OPS_OK;
+}
+
 enum ops_status ops_cli_exchange(struct ops_cli *cli, const struct ops_cli_request *request, struct ops_cli_reply *reply,
                                  struct ops_error *error)
 {
     ops_cli_reply_release(reply);
+    enum ops_status status = check_account_flags(cli, error);
+    if (status != OPS_OK)
+        return status;
     bool to_account = request->via == OPS_VIA_INVOKE && with_aws(cli) && !given_endpoint(cli);
     if (to_account && cli->host->invoke)
         return invoke_function(cli, request, reply, error);
