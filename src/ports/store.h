@@ -83,9 +83,9 @@ struct ops_query {
 };
 
 struct ops_store_page {
-    json_t *docs;                     /* array, in order; owned; may have fewer than limit also when more follow */
+    json_t *docs;                     /* array, in order; owned; fewer than limit, or none, may come also when more follow */
     char last_sk[OPS_STORE_KEY_SIZE]; /* sk of the last one; "" when docs is empty */
-    bool more;                        /* ask again after last_sk; false says surely that nothing follows */
+    bool more;                        /* ask again after last_sk, or the same if docs is empty; false: nothing follows */
 };
 
 void ops_store_page_release(struct ops_store_page *page); /* also a zeroed one */
