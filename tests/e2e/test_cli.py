@@ -43,7 +43,7 @@ def test_the_overview_names_every_command():
     [], ["no-such-command"], ["ping", "--no-such-flag"], ["ping", "extra"], ["maintenance-start"], ["vacuum-org"],
     ["maintenance-list", "--status", "over"], ["maintenance-list", "--limit", "ten"], ["serve", "--workers", "0"],
     ["ping", "--data"], ["ping", "--data", "a", "--data", "b"], ["version", "--json=yes"], ["ping", "--engine", "cloud"],
-    ["aws-bootstrap", "--engine", "aws"], ["ping", "--endpoint", "ftp://x"],
+    ["aws-bootstrap"], ["aws-bootstrap", "--region", "eu-central-1"], ["ping", "--endpoint", "ftp://x"],
 ])
 def test_a_wrong_command_line_is_2(arguments, tmp_path):
     result = plain(*arguments, env={"G3NOPS_DATA": str(tmp_path)} if "--data" not in arguments else {})
