@@ -100,7 +100,7 @@ struct ops_store_ops {
     /* Strongly consistent within a page. */
     enum ops_status (*query)(struct ops_store *self, const struct ops_query *query, struct ops_store_page *ret_page,
                              struct ops_error *error);
-    /* All or nothing, isolated. OPS_CONFLICT: a condition did not hold, or another transaction was in the way; nothing
+    /* All or nothing, isolated. OPS_CONFLICT: a condition did not hold; nothing
      * happened. OPS_UNKNOWN: the answer was lost, it may have happened. Sent again with the same token within ten
      * minutes, it may answer OPS_OK without doing it twice, or OPS_CONFLICT: who cares asks with app's ops_commit. */
     enum ops_status (*transact)(struct ops_store *self, const struct ops_txn *txn, struct ops_error *error);

@@ -111,7 +111,9 @@ static const struct answer_case transact_cases[] = {
 
     /* Refused. */
     {{CANCELLED(REASON("ConditionalCheckFailed"))}, OPS_CONFLICT, 1, ""},
-    {{CANCELLED(NO_REASON ", " REASON("TransactionConflict"))}, OPS_CONFLICT, 1, ""},
+    {{CANCELLED(NO_REASON ", " REASON("TransactionConflict"))}, OPS_THROTTLED, OPS_AWS_TRIES_MAX, ""},
+    {{CANCELLED(NO_REASON ", " REASON("TransactionConflict")), DONE}, OPS_OK, 2, ""},
+    {{CANCELLED(REASON("TransactionConflict") ", " REASON("ConditionalCheckFailed"))}, OPS_CONFLICT, 1, ""},
     {{CANCELLED(REASON("ThrottlingError") ", " REASON("ConditionalCheckFailed"))}, OPS_CONFLICT, 1, ""},
     {{CANCELLED(NO_REASON ", " REASON("ValidationError"))}, OPS_LIMIT, 1, "Reason ValidationError."},
     {{CANCELLED(REASON("ItemCollectionSizeLimitExceeded"))}, OPS_LIMIT, 1, "ItemCollectionSizeLimitExceeded"},
@@ -146,7 +148,7 @@ static const struct answer_case transact_cases[] = {
     {{AWS_REFUSAL("TransactionInProgressException"), DONE}, OPS_OK, 2, ""},
     {{AWS_REFUSAL("TransactionInProgressException")}, OPS_UNKNOWN, 4, "TransactionInProgressException"},
     {{AWS_LOST, CANCELLED(REASON("ConditionalCheckFailed"))}, OPS_UNKNOWN, 2, "did not say"},
-    {{AWS_LOST, CANCELLED(REASON("TransactionConflict"))}, OPS_UNKNOWN, 2, "did not say"},
+    {{AWS_LOST, CANCELLED(REASON("TransactionConflict"))}, OPS_UNKNOWN, OPS_AWS_TRIES_MAX, "did not say"},
     {{AWS_LOST, AWS_NOT_REACHED}, OPS_UNKNOWN, 4, "did not say"},
     {{AWS_LOST, AWS_REFUSAL("ThrottlingException")}, OPS_UNKNOWN, 4, "did not say"},
     {{AWS_LOST, AWS_REFUSAL("AccessDeniedException")}, OPS_UNKNOWN, 2, "did not say"},

@@ -140,14 +140,16 @@ struct code_row {
     enum ops_status status;
 };
 
-/* Why an operation is to blame that the transaction was cancelled; of several the first in this order counts. */
+/* Why an operation is to blame that the transaction was cancelled; of several the first in this order counts. Another
+ * transaction that was in the way says nothing of the conditions: every checkpoint of every worker looks at the one mutex, and
+ * must not take a collision there for the loss of its lease. */
 static const struct code_row reason_rows[] = {
     {"ValidationError", OPS_LIMIT},
     {"ItemCollectionSizeLimitExceeded", OPS_LIMIT},
     {"ConditionalCheckFailed", OPS_CONFLICT},
-    {"TransactionConflict", OPS_CONFLICT},
     {"ProvisionedThroughputExceeded", OPS_THROTTLED},
     {"ThrottlingError", OPS_THROTTLED},
+    {"TransactionConflict", OPS_THROTTLED},
 };
 
 /* What refuses a transaction as a whole, where it is not what the client says. A request is refused for its form when it, or
