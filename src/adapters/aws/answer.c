@@ -134,6 +134,8 @@ void ops_aws_answer_explain(struct ops_aws_call *call)
     else
         read_json_error(call, message);
     if (!call->code[0])
+        set_code(call, ops_aws_answer_header(call, "x-amzn-errortype")); /* where Lambda says it, and nowhere else */
+    if (!call->code[0])
         (void)snprintf(call->code, sizeof call->code, "%s", code_of_status(http_status));
     /* Without memory the code may be missing, and what it says is not known. */
     bool no_memory = ops_mem_failure_count() != failures_before;

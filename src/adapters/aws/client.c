@@ -295,7 +295,7 @@ static enum ops_status fill_envelope(struct ops_aws_client *client, struct envel
 
 static void ask_for_headers(struct ops_http_response *response)
 {
-    static const char *const names[] = {"date", "x-amz-bucket-region"};
+    static const char *const names[] = {"date", "x-amz-bucket-region", "x-amzn-errortype"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         response->wanted[i].name = names[i];
         response->wanted[i].value[0] = '\0';

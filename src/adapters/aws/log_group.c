@@ -257,6 +257,13 @@ static enum ops_status count_stream(const struct log_group *group, const struct 
     return status;
 }
 
+/* One of many that was throttled must not cost the answers to the others: it alone is asked again. */
+static void ask_again(struct log_group *group, struct ops_aws_call *call)
+{
+    if (call->status == OPS_THROTTLED || call->status == OPS_STORE_UNAVAILABLE || call->status == OPS_UNKNOWN)
+        ops_aws_call_send_patiently(group->stack->client, call);
+}
+
 static enum ops_status recount_names(struct log_group *group, const json_t *names, size_t *ret_count,
                                      struct ops_error *error)
 {
@@ -268,8 +275,10 @@ static enum ops_status recount_names(struct log_group *group, const json_t *name
                                     json_array_get(names, i), "limit", 1));
     if (status == OPS_OK && calls->count > 0)
         send_calls(group, calls);
-    for (size_t i = 0; i < json_array_size(names) && status == OPS_OK; i++)
+    for (size_t i = 0; i < json_array_size(names) && status == OPS_OK; i++) {
+        ask_again(group, &calls->calls[i]);
         status = count_stream(group, &calls->calls[i], json_string_value(json_array_get(names, i)), ret_count, error);
+    }
     release_calls(calls);
     return status;
 }
