@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -42,9 +43,12 @@ def make_objects(bucket, keys):
 
 
 def files(directory):
-    """Every file below, as a relative path."""
-    return sorted(str(path.relative_to(directory)) for path in Path(directory).rglob("*")
-                  if path.is_file() or path.is_symlink())
+    """Every file and link below, as a relative path; also while somebody deletes there."""
+    found = []
+    for root, folders, names in os.walk(directory):
+        names += [name for name in folders if os.path.islink(os.path.join(root, name))]
+        found += [os.path.relpath(os.path.join(root, name), directory) for name in names]
+    return sorted(found)
 
 
 def sha256(path):
