@@ -152,6 +152,9 @@ static void what_a_service_says_becomes_a_status(void **state)
         {OPS_AWS_DYNAMODB, 500, "{\"__type\":\"x#InternalServerError\"}", "InternalServerError", OPS_UNKNOWN},
         {OPS_AWS_DYNAMODB, 400, "garbage", "", OPS_TARGET_ERROR},
         {OPS_AWS_DYNAMODB, 503, "", "", OPS_UNKNOWN},
+        {OPS_AWS_DYNAMODB, 404, "<html>There is nothing here.</html>", "", OPS_TARGET_ERROR},
+        {OPS_AWS_LOGS, 404, "", "", OPS_TARGET_ERROR},
+        {OPS_AWS_S3, 404, "<html>There is nothing here.</html>", "", OPS_TARGET_ERROR},
         {OPS_AWS_LOGS, 429, "", "", OPS_THROTTLED},
         {OPS_AWS_S3, 503, "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>Please reduce</Message></Error>",
          "SlowDown", OPS_THROTTLED},
@@ -161,8 +164,7 @@ static void what_a_service_says_becomes_a_status(void **state)
         {OPS_AWS_S3, 200, "<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code></Error>", "InternalError", OPS_UNKNOWN},
         {OPS_AWS_S3, 200, "<Error><Code>SlowDown</Code></Error>", "SlowDown", OPS_THROTTLED},
         {OPS_AWS_S3, 200, "<ErrorFree/>", "", OPS_OK},
-        {OPS_AWS_S3, 404, "<!DOCTYPE a [<!ENTITY b \"c\">]><Error><Code>NoSuchBucket</Code></Error>", "NotFound",
-         OPS_TARGET_MISSING},
+        {OPS_AWS_S3, 404, "<!DOCTYPE a [<!ENTITY b \"c\">]><Error><Code>NoSuchBucket</Code></Error>", "", OPS_TARGET_ERROR},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         service.count = service.asked = 0;

@@ -50,9 +50,9 @@ enum ops_status ops_aws_code_status(const char *code, int http_status)
             return code_rows[i].status;
     if (http_status == 429)
         return OPS_THROTTLED;
-    if (http_status == 404)
-        return OPS_TARGET_MISSING;
-    /* A service that broke down on the way may have done it or not. */
+    /* A service that broke down on the way may have done it or not. A 404 without the service's own word for it is of another
+     * kind: something else listens there, a proxy or a wrong endpoint. To take it for a thing that has gone would end a vacuum
+     * as complete that has deleted nothing. */
     if (http_status >= 500 || http_status == 408 || http_status < 300)
         return OPS_UNKNOWN;
     return OPS_TARGET_ERROR;
@@ -99,7 +99,7 @@ static void read_xml_error(struct ops_aws_call *call, char message[static MESSAG
         (void)snprintf(message, MESSAGE_SIZE, "%.*s", MESSAGE_SIZE - 1, text);
 }
 
-/* An answer to HEAD has no body to read a code from. */
+/* What an answer without a body that can be read is called. */
 static const char *code_of_status(int http_status)
 {
     switch (http_status) {
@@ -108,8 +108,6 @@ static const char *code_of_status(int http_status)
         return "PermanentRedirect";
     case 403:
         return "AccessDenied";
-    case 404:
-        return "NotFound";
     default:
         return "";
     }
