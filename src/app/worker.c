@@ -350,6 +350,13 @@ static size_t next_batch(struct ops_worker *worker)
     return count;
 }
 
+/* Keeps what was said of records that were not removed: if that stays so, the operator needs to know why. */
+static void note_refusal(struct ops_worker *worker, const struct ops_error *why)
+{
+    if (why->text[0])
+        (void)snprintf(task_of(worker)->refusal, OPS_TASK_ERROR_SIZE, "%.*s", OPS_TASK_ERROR_SIZE - 1, why->text);
+}
+
 static enum ops_status remove_batch(struct ops_worker *worker, size_t count, struct ops_error *error)
 {
     struct page_state *hand = &worker->hand;
@@ -361,16 +368,22 @@ static enum ops_status remove_batch(struct ops_worker *worker, size_t count, str
         .lease_renewed_ms = worker->claim.renewed_ms,
         .lease_until_ms = worker->claim.task.lease_until_ms,
     };
+    struct ops_error why = OPS_ERROR_INIT;
     enum ops_status status = ops_removal(worker->app, &warrant, worker->target, hand->page.keys + hand->at, count,
-                                         worker->outcomes, error);
+                                         worker->outcomes, &why);
     if (status == OPS_THROTTLED || status == OPS_STORE_UNAVAILABLE || status == OPS_UNKNOWN || status == OPS_NO_MEMORY) {
         worker->throttled = worker->throttled || status == OPS_THROTTLED;
         for (size_t i = 0; i < count; i++)
             worker->outcomes[i] = OPS_RETRY;
         status = OPS_OK;
     }
-    if (status == OPS_OK)
+    if (status == OPS_OK) {
+        note_refusal(worker, &why);
         note_outcomes(hand, worker->outcomes, count);
+    } else {
+        (void)ops_fail(error, status, "%s", ops_error_text(&why, status));
+    }
+    ops_error_release(&why);
     return status;
 }
 

@@ -55,6 +55,7 @@ struct target_tally {
     json_int_t started;       /* tasks of that pass that have a record */
     json_int_t done;          /* of those, done */
     const char *error;        /* of any task, or NULL; borrowed from its document */
+    const char *refusal;      /* what was said of those that the latest pass failed to remove, or NULL; likewise */
 };
 
 struct tally {
@@ -79,6 +80,7 @@ static void begin_pass(struct target_tally *tally, json_int_t pass)
     tally->sum.failed = tally->sum.failed_bytes = 0;
     tally->sum.protected = 0;
     tally->last = (struct ops_counters){0};
+    tally->refusal = NULL;
     tally->pass = pass;
     tally->started = tally->done = 0;
 }
@@ -103,6 +105,9 @@ static void tally_task(struct target_tally *tally, const json_t *doc)
     const char *error = ops_json_text(doc, "error", "");
     if (error[0])
         tally->error = error;
+    const char *refusal = ops_json_text(doc, "refusal", "");
+    if (counters.failed > 0 && refusal[0])
+        tally->refusal = refusal;
 }
 
 static enum ops_status tally_init(struct tally *tally, const json_t *vacuum, const json_t *tasks)
@@ -159,8 +164,9 @@ static enum ops_status fill_target(json_t *target, const struct target_tally *ta
     for (size_t i = 0; status == OPS_OK && i < sizeof members / sizeof members[0]; i++)
         if (sized || strcmp(members[i].name, "bytes") != 0)
             status = ops_json_set_integer(target, members[i].name, members[i].value);
-    if (status == OPS_OK && tally->error)
-        status = ops_json_set_text(target, "error", tally->error);
+    const char *why = tally->error ? tally->error : tally->refusal;
+    if (status == OPS_OK && why)
+        status = ops_json_set_text(target, "error", why);
     return status;
 }
 
@@ -224,14 +230,14 @@ static enum ops_status say_what_remains(const json_t *vacuum, const struct tally
         records += target->last.failed;
         first = i;
     }
-    const char *why = tally->targets[first].error;
+    const char *why = tally->targets[first].error, *refusal = tally->targets[first].refusal;
     if (why)
         (void)ops_fail(error, OPS_TARGET_ERROR, "%zu of the targets could not be finished; %s: %s", targets,
                        name_of(vacuum, first), why);
     else if (records)
         (void)ops_fail(error, OPS_RECORDS_REMAIN,
-                       "%" JSON_INTEGER_FORMAT " records in %zu targets could not be deleted, first in %s.", records,
-                       targets, name_of(vacuum, first));
+                       "%" JSON_INTEGER_FORMAT " records in %zu targets could not be deleted, first in %s%s%s", records,
+                       targets, name_of(vacuum, first), refusal ? ": " : ".", refusal ? refusal : "");
     else
         (void)ops_fail(error, OPS_RECORDS_REMAIN,
                        "Records kept arriving in %zu targets, first in %s; stop what writes to them and vacuum again.",

@@ -72,7 +72,8 @@ enum ops_status ops_task_read(const json_t *doc, struct ops_task *ret_task)
     ret_task->lease_until_ms = ops_json_integer(doc, "lease_until_ms", 0);
     if (!read_text(doc, "owner", ret_task->owner, sizeof ret_task->owner) ||
         !read_text(doc, "lease", ret_task->lease, sizeof ret_task->lease) ||
-        !read_text(doc, "error", ret_task->error, sizeof ret_task->error))
+        !read_text(doc, "error", ret_task->error, sizeof ret_task->error) ||
+        !read_text(doc, "refusal", ret_task->refusal, sizeof ret_task->refusal))
         return OPS_CORRUPT;
     enum ops_status status = read_buf(doc, "cursor", &ret_task->cursor);
     return status == OPS_OK ? read_buf(doc, "receipt", &ret_task->receipt) : status;
@@ -80,10 +81,11 @@ enum ops_status ops_task_read(const json_t *doc, struct ops_task *ret_task)
 
 json_t *ops_task_doc(const struct ops_task *task, const char *txn)
 {
-    json_t *doc = json_pack("{s:b, s:s, s:s, s:I, s:s, s:s, s:o, s:s}", "done", task->done, "owner", task->owner, "lease",
+    json_t *doc = json_pack("{s:b, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:s}", "done", task->done, "owner", task->owner, "lease",
                             task->lease, "lease_until_ms", (json_int_t)task->lease_until_ms, "cursor",
                             ops_buf_text(&task->cursor), "receipt", ops_buf_text(&task->receipt), "error",
-                            ops_json_any_text(ops_view_of(task->error)), "txn", txn);
+                            ops_json_any_text(ops_view_of(task->error)), "refusal",
+                            ops_json_any_text(ops_view_of(task->refusal)), "txn", txn);
     for (size_t i = 0; doc && i < INTEGER_MEMBER_COUNT; i++) {
         const char *at = (const char *)task + integer_members[i].offset;
         if (ops_json_set_integer(doc, integer_members[i].name, *(const json_int_t *)(const void *)at) != OPS_OK) {

@@ -55,6 +55,7 @@ struct ops_task {
     json_int_t receipt_protected;
     json_int_t receipt_bytes; /* of all the receipt's records */
     char error[OPS_TASK_ERROR_SIZE]; /* why the target could not be finished, or "" */
+    char refusal[OPS_TASK_ERROR_SIZE]; /* what was last said of records that were not removed, or "" */
 };
 
 void ops_task_init(struct ops_task *task);

@@ -127,6 +127,10 @@ static void records_that_are_refused_are_the_exact_remainder_and_the_rest_goes(v
     assert_string_equal(ops_json_text(error, "tag", ""), "records-remain");
     assert_int_equal(number(json_object_get(error, "details"), "records"), 2);
     assert_string_equal(ops_json_text(json_object_get(error, "details"), "first_target", ""), "rows");
+    assert_string_equal(ops_json_text(error, "message", ""),
+                        "2 records in 1 targets could not be deleted, first in rows: It is kept by a rule of the test.");
+    assert_string_equal(ops_json_text(world_target(vacuum, "rows"), "error", ""), "It is kept by a rule of the test.");
+    assert_string_equal(ops_json_text(world_target(vacuum, "objects"), "error", ""), "");
     json_decref(vacuum);
 }
 

@@ -143,6 +143,8 @@ static enum ops_status remove_each(struct fault_target *target, const struct ops
     for (size_t i = 0; i < count; i++) {
         ret_outcomes[i] =
             ports->on_removal ? ports->on_removal(ports->removal_context, target->name, &keys[i]) : OPS_REMOVED;
+        if (ret_outcomes[i] == OPS_FAILED)
+            (void)ops_fail(error, OPS_TARGET_ERROR, "It is kept by a rule of the test.");
         if (ret_outcomes[i] != OPS_REMOVED)
             continue;
         ports->removed_count++;
