@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/view.h"
 
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { OPS_SESSION_GUID_MAX = 128, OPS_SESSION_NAME_SIZE = 129 };
@@ -29,6 +31,13 @@ struct ops_session_source_ops {
 struct ops_session_source {
     const struct ops_session_source_ops *ops;
 };
+
+/* For adapters that read the records of USM and UAS themselves, {"status", "expires_at", "user_id", "orgcode"?, "cccode"?} and
+ * {"status"}: what a session's record says at now_ms. OPS_SESSION_INVALID: not active, or expired. OPS_CORRUPT: it can't be
+ * told; *ret_problem (static) says what is wrong with the record. */
+enum ops_status ops_session_read(const json_t *record, int64_t now_ms, struct ops_session *ret_session,
+                                 const char **ret_problem) OPS_MUST_USE;
+bool ops_session_record_active(const json_t *record); /* of a session or a user */
 
 static inline enum ops_status OPS_MUST_USE ops_session_check(struct ops_session_source *source, struct ops_view guid,
                                                              int64_t now_ms, struct ops_session *ret_session,

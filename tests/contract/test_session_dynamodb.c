@@ -191,19 +191,6 @@ static void every_change_of_an_item_is_seen_at_the_next_check(void **state)
     see_changes(&two_keys);
 }
 
-static void without_a_users_table_the_session_alone_decides(void **state)
-{
-    (void)state;
-    struct ops_session_source *with_users = open_two_keys(), *alone = NULL;
-    assert_non_null(with_users);
-    assert_int_equal(ops_aws_sessions_new(rig.client, sessions_table, NULL, &alone), OPS_OK);
-    assert_true(put_user(&two_keys, "\"status\": {\"S\": \"locked\"}"));
-    assert_int_equal(check(with_users), OPS_SESSION_INVALID);
-    assert_int_equal(check(alone), OPS_OK);
-    ops_session_source_release(alone);
-    dynamodb_close(with_users);
-}
-
 static void a_table_that_is_missing_can_not_tell_and_one_with_other_keys_is_learned_anew(void **state)
 {
     (void)state;
@@ -228,7 +215,6 @@ int main(void)
     static const struct session_suite_source two = {open_two_keys, dynamodb_close, true};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_change_of_an_item_is_seen_at_the_next_check),
-        cmocka_unit_test(without_a_users_table_the_session_alone_decides),
         cmocka_unit_test(a_table_that_is_missing_can_not_tell_and_one_with_other_keys_is_learned_anew),
     };
     endpoint = aws_rig_endpoint("OPS_TEST_DYNAMODB_URL", "DynamoDB Local");

@@ -15,14 +15,13 @@
 static struct aws_script script;
 static struct aws_rig rig;
 
-static struct ops_session_source *open_source(const struct aws_script_answer answers[static AWS_SCRIPT_ANSWERS_MAX],
-                                              const char *users_table)
+static struct ops_session_source *open_source(const struct aws_script_answer answers[static AWS_SCRIPT_ANSWERS_MAX])
 {
     struct ops_session_source *source = NULL;
     aws_script_init(&script, answers);
     const struct aws_rig_options options = {.http = &script.client};
     assert_true(aws_rig_open_with(&rig, &options));
-    assert_int_equal(ops_aws_sessions_new(rig.client, "usm_sessions", users_table, &source), OPS_OK);
+    assert_int_equal(ops_aws_sessions_new(rig.client, "usm_sessions", "uas_users", &source), OPS_OK);
     return source;
 }
 
@@ -52,6 +51,8 @@ static enum ops_status check(struct ops_session_source *source)
         200, text, OPS_OK                                                                                                   \
     }
 #define DESCRIBED BODY(KEY_OF("S"))
+#define LEFT_USER BODY("{\"Item\": {\"status\": {\"S\": \"left\"}}}")
+#define USER BODY("{\"Item\": {\"status\": {\"S\": \"active\"}}}")
 
 struct answer_case {
     struct aws_script_answer answers[AWS_SCRIPT_ANSWERS_MAX];
@@ -59,10 +60,12 @@ struct answer_case {
 };
 
 static const struct answer_case answer_cases[] = {
-    {{DESCRIBED, BODY("{\"Item\": {" SESSION "}}")}, OPS_OK},
+    {{DESCRIBED, BODY("{\"Item\": {" SESSION "}}"), DESCRIBED, USER}, OPS_OK},
+    {{DESCRIBED, BODY("{\"Item\": {" SESSION "}}"), DESCRIBED, BODY("{}")}, OPS_SESSION_INVALID},
+    {{DESCRIBED, BODY("{\"Item\": {" SESSION "}}"), DESCRIBED, LEFT_USER}, OPS_SESSION_INVALID},
     {{DESCRIBED, BODY("{}")}, OPS_SESSION_INVALID},
     {{DESCRIBED, BODY("{\"Item\": {}}")}, OPS_SESSION_INVALID},
-    {{DESCRIBED, AWS_LOST, BODY("{\"Item\": {" SESSION "}}")}, OPS_OK},
+    {{DESCRIBED, AWS_LOST, BODY("{\"Item\": {" SESSION "}}"), DESCRIBED, USER}, OPS_OK},
     {{DESCRIBED, BODY("{\"Item\": 7}")}, OPS_SESSION_STORE_UNAVAILABLE},
     {{DESCRIBED, BODY("[]")}, OPS_SESSION_STORE_UNAVAILABLE},
     {{DESCRIBED, BODY("")}, OPS_SESSION_STORE_UNAVAILABLE},
@@ -86,7 +89,7 @@ static void only_a_clear_yes_is_a_pass(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof answer_cases / sizeof answer_cases[0]; i++) {
-        struct ops_session_source *source = open_source(answer_cases[i].answers, NULL);
+        struct ops_session_source *source = open_source(answer_cases[i].answers);
         enum ops_status status = check(source);
         if (status != answer_cases[i].expected)
             fail_msg("case %zu: %s", i, ops_status_tag(status));
@@ -98,7 +101,7 @@ static void the_keys_of_a_table_are_asked_for_once(void **state)
 {
     (void)state;
     static const struct aws_script_answer answers[AWS_SCRIPT_ANSWERS_MAX] = {DESCRIBED, BODY("{}")};
-    struct ops_session_source *source = open_source(answers, NULL);
+    struct ops_session_source *source = open_source(answers);
     for (int i = 0; i < 3; i++)
         assert_int_equal(check(source), OPS_SESSION_INVALID);
     assert_int_equal(script.asked, 4);
@@ -110,7 +113,7 @@ static void the_keys_of_a_table_are_asked_for_anew_when_it_can_not_be_read(void 
     (void)state;
     static const struct aws_script_answer answers[AWS_SCRIPT_ANSWERS_MAX] = {DESCRIBED, AWS_REFUSAL("ValidationException"),
                                                                              DESCRIBED, BODY("{}")};
-    struct ops_session_source *source = open_source(answers, NULL);
+    struct ops_session_source *source = open_source(answers);
     assert_int_equal(check(source), OPS_SESSION_STORE_UNAVAILABLE);
     assert_int_equal(check(source), OPS_SESSION_INVALID);
     assert_int_equal(script.asked, 4);
@@ -123,7 +126,7 @@ static bool check_without_memory(size_t n)
     static const struct aws_script_answer answers[AWS_SCRIPT_ANSWERS_MAX] = {
         DESCRIBED, BODY("{\"Item\": {" SESSION "}}"), DESCRIBED, BODY("{\"Item\": {\"status\": {\"S\": \"active\"}}}")};
     alloc_fault_install(0);
-    struct ops_session_source *source = open_source(answers, "uas_users");
+    struct ops_session_source *source = open_source(answers);
     alloc_fault_arm(n);
     enum ops_status status = check(source);
     bool hit = alloc_fault_hit();

@@ -203,44 +203,11 @@ static enum ops_status read_item(struct aws_sessions *sessions, struct session_t
     return status;
 }
 
-static bool is_active(const json_t *body)
-{
-    return strcmp(ops_json_text(body, "status", ""), "active") == 0;
-}
-
-/* Copies a member into a session's field; an absent or null one gives "". False when it is of another type or too long. */
-static bool copy_name(const json_t *body, const char *member, char ret_name[static OPS_SESSION_NAME_SIZE])
-{
-    const json_t *value = json_object_get(body, member);
-    if (value && !json_is_null(value) && !json_is_string(value))
-        return false;
-    const char *text = json_is_string(value) ? json_string_value(value) : "";
-    return snprintf(ret_name, OPS_SESSION_NAME_SIZE, "%s", text) < OPS_SESSION_NAME_SIZE;
-}
-
-static enum ops_status judge_session(const struct session_table *table, const json_t *body, int64_t now_ms,
-                                     struct ops_session *session, struct ops_error *error)
-{
-    int64_t expires_at_ms = 0;
-    if (!is_active(body))
-        return OPS_SESSION_INVALID;
-    if (ops_json_instant(body, "expires_at", &expires_at_ms) != OPS_OK)
-        return fail(error, table, "a session has no expires_at that is a time.");
-    if (expires_at_ms <= now_ms)
-        return OPS_SESSION_INVALID;
-    if (!copy_name(body, "user_id", session->user) || !session->user[0] || !copy_name(body, "orgcode", session->orgcode) ||
-        !copy_name(body, "cccode", session->cccode))
-        return fail(error, table, "a session's user_id, orgcode or cccode is not what it should be.");
-    return OPS_OK;
-}
-
 static enum ops_status check_user(struct aws_sessions *sessions, const char *user, struct ops_error *error)
 {
     json_t *body = NULL;
-    if (!sessions->users.name)
-        return OPS_OK;
     enum ops_status status = read_item(sessions, &sessions->users, user, &body, error);
-    if (status == OPS_OK && !is_active(body))
+    if (status == OPS_OK && !ops_session_record_active(body))
         status = OPS_SESSION_INVALID;
     json_decref(body);
     return status;
@@ -252,6 +219,7 @@ static enum ops_status aws_check(struct ops_session_source *self, struct ops_vie
     struct aws_sessions *sessions = aws_sessions(self);
     struct ops_session session = {.user = ""};
     char name[OPS_SESSION_GUID_MAX + 1];
+    const char *problem = "";
     json_t *body = NULL;
     if (guid.length == 0 || guid.length > OPS_SESSION_GUID_MAX)
         return OPS_SESSION_INVALID;
@@ -260,7 +228,10 @@ static enum ops_status aws_check(struct ops_session_source *self, struct ops_vie
     enum ops_status status = read_item(sessions, &sessions->sessions, name, &body, error);
     explicit_bzero(name, sizeof name);
     if (status == OPS_OK)
-        status = judge_session(&sessions->sessions, body, now_ms, &session, error);
+        status = ops_session_read(body, now_ms, &session, &problem);
+    if (status == OPS_CORRUPT)
+        status = ops_fail(error, OPS_SESSION_STORE_UNAVAILABLE, "The table %s can't be used: %s.", sessions->sessions.name,
+                          problem);
     if (status == OPS_OK)
         status = check_user(sessions, session.user, error);
     if (status == OPS_OK)
@@ -293,8 +264,8 @@ enum ops_status ops_aws_sessions_new(struct ops_aws_client *client, const char *
     sessions->client = client;
     (void)pthread_mutex_init(&sessions->mutex, NULL); /* a default mutex needs no resources on Linux */
     sessions->sessions = (struct session_table){.name = ops_mem_strdup(sessions_table), .kind = &session_item};
-    sessions->users = (struct session_table){.name = users_table ? ops_mem_strdup(users_table) : NULL, .kind = &user_item};
-    if (!sessions->sessions.name || (users_table && !sessions->users.name)) {
+    sessions->users = (struct session_table){.name = ops_mem_strdup(users_table), .kind = &user_item};
+    if (!sessions->sessions.name || !sessions->users.name) {
         aws_release(&sessions->base);
         return OPS_NO_MEMORY;
     }

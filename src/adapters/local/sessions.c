@@ -135,38 +135,16 @@ static enum ops_status read_item(const struct local_sessions *sessions, const ch
     return status;
 }
 
-static bool is_active(const json_t *body)
-{
-    return strcmp(ops_json_text(body, "status", ""), "active") == 0;
-}
-
-/* Copies a member into a session's field; an absent or null one gives "". False when it is of another type or too long. */
-static bool copy_name(const json_t *body, const char *member, char ret_name[static OPS_SESSION_NAME_SIZE])
-{
-    const json_t *value = json_object_get(body, member);
-    if (value && !json_is_null(value) && !json_is_string(value))
-        return false;
-    const char *text = json_is_string(value) ? json_string_value(value) : "";
-    return snprintf(ret_name, OPS_SESSION_NAME_SIZE, "%s", text) < OPS_SESSION_NAME_SIZE;
-}
-
 static enum ops_status read_session(const struct local_sessions *sessions, struct ops_view guid, int64_t now_ms,
                                     struct ops_session *session, struct ops_error *error)
 {
     json_t *body = NULL;
-    int64_t expires_at_ms = 0;
+    const char *problem = "";
     enum ops_status status = read_item(sessions, sessions->sessions_table, &session_row, guid, &body, error);
-    if (status != OPS_OK)
-        return status;
-    if (!is_active(body))
-        status = OPS_SESSION_INVALID;
-    else if (ops_json_instant(body, "expires_at", &expires_at_ms) != OPS_OK)
-        status = fail(error, sessions->sessions_table, "a session has no expires_at that is a time");
-    else if (expires_at_ms <= now_ms)
-        status = OPS_SESSION_INVALID;
-    else if (!copy_name(body, "user_id", session->user) || !session->user[0] ||
-             !copy_name(body, "orgcode", session->orgcode) || !copy_name(body, "cccode", session->cccode))
-        status = fail(error, sessions->sessions_table, "a session's user_id, orgcode or cccode is not what it should be");
+    if (status == OPS_OK)
+        status = ops_session_read(body, now_ms, session, &problem);
+    if (status == OPS_CORRUPT)
+        status = fail(error, sessions->sessions_table, problem);
     json_decref(body);
     return status;
 }
@@ -180,7 +158,7 @@ static enum ops_status local_check(struct ops_session_source *self, struct ops_v
     enum ops_status status = read_session(sessions, guid, now_ms, &session, error);
     if (status == OPS_OK)
         status = read_item(sessions, sessions->users_table, &user_row, ops_view_of(session.user), &user, error);
-    if (status == OPS_OK && !is_active(user))
+    if (status == OPS_OK && !ops_session_record_active(user))
         status = OPS_SESSION_INVALID;
     if (status == OPS_OK)
         *ret_session = session;
