@@ -132,8 +132,8 @@ static enum ops_status make_plan(struct ops_app *app, const json_t *vacuum, stru
     return status;
 }
 
-/* Whether no further try should be made. What may pass is waited for, but not for ever: an operator who sees neither progress
- * nor a reason is worse off than one who is told that it did not work. */
+/* Whether no further try should be made. What may pass is waited for, but not for ever: an operator who sees neither
+ * progress nor a reason is worse off than one who is told that it did not work. */
 static bool hopeless(struct ops_app *app, const json_t *vacuum, enum ops_status status)
 {
     int64_t started_ms;

@@ -1,4 +1,5 @@
-/* At most so many a second: the generic cell rate algorithm (ITU-T I.371), without a burst of more than one second's worth. */
+/* At most so many a second: the generic cell rate algorithm (ITU-T I.371), without a burst of more than one second's worth.
+ */
 #ifndef OPS_BASE_RATE_H
 #define OPS_BASE_RATE_H
 

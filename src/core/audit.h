@@ -65,7 +65,8 @@ struct ops_audit_event {
 enum ops_status ops_audit_append(struct ops_audit_head *head, const struct ops_audit_event *event, const char *txn,
                                  int64_t now_ms, json_t **ret_record) OPS_MUST_USE;
 
-/* Checks that record is the next link after *head and moves *head on. OPS_CORRUPT with a sentence that says what is wrong. */
+/* Checks that record is the next link after *head and moves *head on. OPS_CORRUPT with a sentence that says what is wrong.
+ */
 enum ops_status ops_audit_follow(struct ops_audit_head *head, const json_t *record, struct ops_error *error) OPS_MUST_USE;
 
 #endif

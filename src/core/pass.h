@@ -23,7 +23,8 @@ json_int_t ops_pass_first_task(const json_t *vacuum);
 json_int_t ops_pass_task_count(const json_t *vacuum);
 
 /* The vacuum's targets with counters and status filled in from tasks, an array of task documents in the order of their
- * numbers. While tasks remain a target is "running" or "pending"; after them it is "completed" or "failed" (with "error"). */
+ * numbers. While tasks remain a target is "running" or "pending"; after them it is "completed" or "failed" (with "error").
+ */
 enum ops_status ops_pass_tally(const json_t *vacuum, const json_t *tasks, json_t **ret_targets) OPS_MUST_USE;
 
 enum ops_pass_outcome {

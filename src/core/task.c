@@ -81,11 +81,11 @@ enum ops_status ops_task_read(const json_t *doc, struct ops_task *ret_task)
 
 json_t *ops_task_doc(const struct ops_task *task, const char *txn)
 {
-    json_t *doc = json_pack("{s:b, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:s}", "done", task->done, "owner", task->owner, "lease",
-                            task->lease, "lease_until_ms", (json_int_t)task->lease_until_ms, "cursor",
-                            ops_buf_text(&task->cursor), "receipt", ops_buf_text(&task->receipt), "error",
-                            ops_json_any_text(ops_view_of(task->error)), "refusal",
-                            ops_json_any_text(ops_view_of(task->refusal)), "txn", txn);
+    json_t *doc =
+        json_pack("{s:b, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:s}", "done", task->done, "owner", task->owner, "lease",
+                  task->lease, "lease_until_ms", (json_int_t)task->lease_until_ms, "cursor", ops_buf_text(&task->cursor),
+                  "receipt", ops_buf_text(&task->receipt), "error", ops_json_any_text(ops_view_of(task->error)), "refusal",
+                  ops_json_any_text(ops_view_of(task->refusal)), "txn", txn);
     for (size_t i = 0; doc && i < INTEGER_MEMBER_COUNT; i++) {
         const char *at = (const char *)task + integer_members[i].offset;
         if (ops_json_set_integer(doc, integer_members[i].name, *(const json_int_t *)(const void *)at) != OPS_OK) {

@@ -144,7 +144,8 @@ enum ops_status ops_vacuum_cancel(const json_t *vacuum, int64_t now_ms, json_t *
         const char *id = ops_json_text(vacuum, "vacuum_id", "");
         const char *status = ops_json_text(vacuum, "status", "");
         (void)ops_fail(error, OPS_VACUUM_NOT_PENDING, "The vacuum %s can't be cancelled: %s.", id,
-                       ops_vacuum_is(vacuum, OPS_VACUUM_PENDING) ? "its five minutes are over" : "it is not pending any more");
+                       ops_vacuum_is(vacuum, OPS_VACUUM_PENDING) ? "its five minutes are over"
+                                                                 : "it is not pending any more");
         ops_error_detail(error, "vacuum_id", id);
         ops_error_detail(error, "status", status);
         return OPS_VACUUM_NOT_PENDING;

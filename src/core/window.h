@@ -28,7 +28,8 @@ enum {
     OPS_DURATION_MIN_SECONDS = 60,
     OPS_DURATION_MAX_SECONDS = 604800,
     OPS_SCHEDULE_AHEAD_MAX_DAYS = 366,
-    /* Older updates leave the record (the audit trail keeps them), so that posting progress never fails on a record's size. */
+    /* Older updates leave the record (the audit trail keeps them), so that posting progress never fails on a record's size.
+     */
     OPS_UPDATES_MAX = 100,
     OPS_UPDATES_MAX_BYTES = 96 * 1024,
 };

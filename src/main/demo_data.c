@@ -63,16 +63,18 @@ int ops_command_demo_data(struct ops_cli *cli, void *context)
         status = ops_engine_data_dir(asked_dir, &data_dir, &error);
     if (status == OPS_OK)
         status = fill(cli, data_dir, &counts, &error);
-    int code = status == OPS_OK
-                   ? ops_cli_done(cli,
-                                  json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "data", data_dir, "tables",
-                                            (json_int_t)counts.tables, "rows", (json_int_t)counts.rows, "buckets",
-                                            (json_int_t)counts.buckets, "objects", (json_int_t)counts.objects, "log_groups",
-                                            (json_int_t)counts.log_groups, "streams", (json_int_t)counts.streams),
-                                  "A sample stack is in %s: %lld tables with %lld rows, %lld buckets with %lld objects, %lld log groups.",
-                                  data_dir, (long long)counts.tables, (long long)counts.rows, (long long)counts.buckets,
-                                  (long long)counts.objects, (long long)counts.log_groups)
-                   : ops_cli_fail(cli, status, &error);
+    int code =
+        status == OPS_OK
+            ? ops_cli_done(
+                  cli,
+                  json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "data", data_dir, "tables", (json_int_t)counts.tables,
+                            "rows", (json_int_t)counts.rows, "buckets", (json_int_t)counts.buckets, "objects",
+                            (json_int_t)counts.objects, "log_groups", (json_int_t)counts.log_groups, "streams",
+                            (json_int_t)counts.streams),
+                  "A sample stack is in %s: %lld tables with %lld rows, %lld buckets with %lld objects, %lld log groups.",
+                  data_dir, (long long)counts.tables, (long long)counts.rows, (long long)counts.buckets,
+                  (long long)counts.objects, (long long)counts.log_groups)
+            : ops_cli_fail(cli, status, &error);
     ops_mem_free(data_dir);
     ops_error_release(&error);
     return code;

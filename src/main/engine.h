@@ -31,7 +31,8 @@ struct ops_engine {
     struct ops_app *app;
 };
 
-/* On failure nothing is left open. OPS_INVALID_FIELD and OPS_INVALID_JSON: the manifest, with every problem and its place. */
+/* On failure nothing is left open. OPS_INVALID_FIELD and OPS_INVALID_JSON: the manifest, with every problem and its place.
+ */
 enum ops_status ops_engine_open(const struct ops_engine_config *config, struct ops_engine *ret_engine,
                                 struct ops_error *error) OPS_MUST_USE;
 void ops_engine_close(struct ops_engine *engine);

@@ -120,8 +120,11 @@ static void add_row(struct ops_table *table, const json_t *target)
 
 static enum ops_status print(struct ops_cli *cli, const struct check *check)
 {
-    static const struct ops_table_column columns[] = {
-        {"SERVICE", false, false}, {"KIND", false, false}, {"NAME", false, true}, {"FINDING", false, false}, {"", false, true}};
+    static const struct ops_table_column columns[] = {{"SERVICE", false, false},
+                                                      {"KIND", false, false},
+                                                      {"NAME", false, true},
+                                                      {"FINDING", false, false},
+                                                      {"", false, true}};
     struct ops_table table;
     ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     size_t i;
@@ -141,12 +144,12 @@ static int finish(struct ops_cli *cli, const struct check *check, struct ops_err
         ops_error_detail_integer(error, "broken", check->broken);
         return ops_cli_fail(cli, OPS_INVALID_FIELD, error);
     }
-    return ops_cli_done(cli,
-                        json_pack("{s:s, s:I, s:I, s:O}", "manifest", check->manifest_name, "missing", check->missing,
-                                  "unclassified", check->unclassified, "targets", check->targets),
-                        "The manifest %s is sound: %zu targets, %lld of them missing; %lld things exist that it does not name.",
-                        check->manifest_name, check->manifest.target_count, (long long)check->missing,
-                        (long long)check->unclassified);
+    return ops_cli_done(
+        cli,
+        json_pack("{s:s, s:I, s:I, s:O}", "manifest", check->manifest_name, "missing", check->missing, "unclassified",
+                  check->unclassified, "targets", check->targets),
+        "The manifest %s is sound: %zu targets, %lld of them missing; %lld things exist that it does not name.",
+        check->manifest_name, check->manifest.target_count, (long long)check->missing, (long long)check->unclassified);
 }
 
 int ops_command_manifest_check(struct ops_cli *cli, void *context)

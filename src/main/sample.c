@@ -105,10 +105,11 @@ static void make_row(const struct filler *filler, const struct ops_org_rule *rul
     } else {
         (void)snprintf(row->pk, sizeof row->pk, "ITEM#%s#%06lld", row->org, n);
     }
-    (void)snprintf(row->body, sizeof row->body,
-                   "{\"orgcode\":\"%s\",\"sku\":\"SKU-%06lld\",\"title\":\"A thing to sell, number %lld\",\"price\":%lld.%02lld,"
-                   "\"stock\":%lld,\"state\":\"active\"}",
-                   row->org, n, n, n % 90 + 10, n % 100, n * 7 % 500);
+    (void)snprintf(
+        row->body, sizeof row->body,
+        "{\"orgcode\":\"%s\",\"sku\":\"SKU-%06lld\",\"title\":\"A thing to sell, number %lld\",\"price\":%lld.%02lld,"
+        "\"stock\":%lld,\"state\":\"active\"}",
+        row->org, n, n, n % 90 + 10, n % 100, n * 7 % 500);
 }
 
 static bool insert(sqlite3_stmt *statement, const char *pk, const char *sk, const char *org, const char *body)
@@ -125,12 +126,13 @@ static bool insert(sqlite3_stmt *statement, const char *pk, const char *sk, cons
 static bool fill_open_table(struct filler *filler, sqlite3 *db, const struct ops_org_rule *rule, int64_t rows)
 {
     sqlite3_stmt *statement = NULL;
-    bool good = sqlite3_exec(db,
-                             "PRAGMA synchronous = OFF;"
-                             "CREATE TABLE IF NOT EXISTS items(pk TEXT, sk TEXT, orgcode TEXT, body TEXT, PRIMARY KEY (pk, sk));"
-                             "BEGIN",
-                             NULL, NULL, NULL) == SQLITE_OK &&
-                sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO items VALUES (?1, ?2, ?3, ?4)", -1, &statement, NULL) == SQLITE_OK;
+    bool good =
+        sqlite3_exec(db,
+                     "PRAGMA synchronous = OFF;"
+                     "CREATE TABLE IF NOT EXISTS items(pk TEXT, sk TEXT, orgcode TEXT, body TEXT, PRIMARY KEY (pk, sk));"
+                     "BEGIN",
+                     NULL, NULL, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO items VALUES (?1, ?2, ?3, ?4)", -1, &statement, NULL) == SQLITE_OK;
     struct row row;
     for (int64_t number = 0; good && number < rows; number++) {
         make_row(filler, rule, number, &row);
@@ -153,8 +155,9 @@ static enum ops_status fill_table(struct filler *filler, const char *name, const
     if (status != OPS_OK)
         return status;
     sqlite3 *db = NULL;
-    bool good = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW, NULL) == SQLITE_OK &&
-                fill_open_table(filler, db, rule, rows);
+    bool good =
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW, NULL) == SQLITE_OK &&
+        fill_open_table(filler, db, rule, rows);
     if (!good)
         status = fail(filler, path, db ? sqlite3_errmsg(db) : "no memory");
     (void)sqlite3_close(db);
@@ -239,7 +242,8 @@ static enum ops_status fill_named(struct filler *filler)
         else if (is_filled(target, OPS_TABLE))
             status = fill_table(filler, target->name, &target->org, 0);
         else if (is_filled(target, OPS_BUCKET))
-            status = fill_bucket(filler, target->name, &target->org, share(filler->size.objects, filler->bucket_count, bucket++));
+            status =
+                fill_bucket(filler, target->name, &target->org, share(filler->size.objects, filler->bucket_count, bucket++));
         else if (is_filled(target, OPS_LOG_GROUP))
             status = fill_log_group(filler, target->name);
     }

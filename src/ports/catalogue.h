@@ -26,8 +26,9 @@ struct ops_catalogue {
     const struct ops_catalogue_ops *ops;
 };
 
-static inline enum ops_status OPS_MUST_USE ops_catalogue_list(struct ops_catalogue *catalogue, ops_on_resource_fn on_resource,
-                                                              void *context, struct ops_error *error)
+static inline enum ops_status OPS_MUST_USE ops_catalogue_list(struct ops_catalogue *catalogue,
+                                                              ops_on_resource_fn on_resource, void *context,
+                                                              struct ops_error *error)
 {
     return catalogue->ops->list(catalogue, on_resource, context, error);
 }

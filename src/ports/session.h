@@ -32,7 +32,8 @@ struct ops_session_source {
     const struct ops_session_source_ops *ops;
 };
 
-/* For adapters that read the records of USM and UAS themselves, {"status", "expires_at", "user_id", "orgcode"?, "cccode"?} and
+/* For adapters that read the records of USM and UAS themselves, {"status", "expires_at", "user_id", "orgcode"?, "cccode"?}
+ * and
  * {"status"}: what a session's record says at now_ms. OPS_SESSION_INVALID: not active, or expired. OPS_CORRUPT: it can't be
  * told; *ret_problem (static) says what is wrong with the record. */
 enum ops_status ops_session_read(const json_t *record, int64_t now_ms, struct ops_session *ret_session,

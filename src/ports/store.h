@@ -96,7 +96,8 @@ struct ops_store;
  * stored can't be read. */
 struct ops_store_ops {
     /* Strongly consistent. *ret_doc is the caller's. OPS_NOT_FOUND. */
-    enum ops_status (*get)(struct ops_store *self, const char *pk, const char *sk, json_t **ret_doc, struct ops_error *error);
+    enum ops_status (*get)(struct ops_store *self, const char *pk, const char *sk, json_t **ret_doc,
+                           struct ops_error *error);
     /* Strongly consistent within a page. */
     enum ops_status (*query)(struct ops_store *self, const struct ops_query *query, struct ops_store_page *ret_page,
                              struct ops_error *error);

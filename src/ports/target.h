@@ -101,8 +101,8 @@ struct ops_target_ops {
                             struct ops_key_page *ret_page, struct ops_error *error);
     /* Removes these keys, which all come from one page, in that page's order, and fills an outcome for each. OPS_OK: see
      * the outcomes; where one is not OPS_REMOVED, error may say why. OPS_THROTTLED, OPS_STORE_UNAVAILABLE: nothing was
-     * removed. OPS_UNKNOWN: any part may have been. Removing again is harmless. Within OPS_REMOVE_MAX_MS it is over, and nothing of it happens afterwards: the lease under
-     * which it was begun still holds then. */
+     * removed. OPS_UNKNOWN: any part may have been. Removing again is harmless. Within OPS_REMOVE_MAX_MS it is over, and
+     * nothing of it happens afterwards: the lease under which it was begun still holds then. */
     enum ops_status (*remove)(struct ops_target *self, const struct ops_key *keys, size_t count,
                               enum ops_removal *ret_outcomes, struct ops_error *error);
     /* How many of the records that receipt names, those of a page that was read in the same scope and segment, are still
@@ -116,8 +116,8 @@ struct ops_target_ops {
 struct ops_target {
     const struct ops_target_ops *ops;
     uint32_t segment_count; /* 1 or more parts that can be paged side by side */
-    /* What the spec must say at a later open so that it is cut into the same segments, whatever the target has grown or shrunk
-     * to: UTF-8, at most OPS_SPLIT_MAX_BYTES, the target's own. NULL: it is always cut alike. */
+    /* What the spec must say at a later open so that it is cut into the same segments, whatever the target has grown or
+     * shrunk to: UTF-8, at most OPS_SPLIT_MAX_BYTES, the target's own. NULL: it is always cut alike. */
     const char *split;
     size_t page_max;        /* the largest useful limit for page */
     size_t batch_max;       /* the most keys that remove takes at once */

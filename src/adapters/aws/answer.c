@@ -50,9 +50,9 @@ enum ops_status ops_aws_code_status(const char *code, int http_status)
             return code_rows[i].status;
     if (http_status == 429)
         return OPS_THROTTLED;
-    /* A service that broke down on the way may have done it or not. A 404 without the service's own word for it is of another
-     * kind: something else listens there, a proxy or a wrong endpoint. To take it for a thing that has gone would end a vacuum
-     * as complete that has deleted nothing. */
+    /* A service that broke down on the way may have done it or not. A 404 without the service's own word for it is of
+     * another kind: something else listens there, a proxy or a wrong endpoint. To take it for a thing that has gone would
+     * end a vacuum as complete that has deleted nothing. */
     if (http_status >= 500 || http_status == 408 || http_status < 300)
         return OPS_UNKNOWN;
     return OPS_TARGET_ERROR;
@@ -158,8 +158,9 @@ static bool is_one_of(const char *code, const char *const *codes, size_t count)
 
 bool ops_aws_answer_rejects_keys(const struct ops_aws_call *call)
 {
-    static const char *const codes[] = {"ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId",
-                                        "InvalidToken", "TokenRefreshRequired",  "UnrecognizedClientException"};
+    static const char *const codes[] = {
+        "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId",         "InvalidClientTokenId",
+        "InvalidToken", "TokenRefreshRequired",  "UnrecognizedClientException"};
     return is_one_of(call->code, codes, sizeof codes / sizeof codes[0]);
 }
 

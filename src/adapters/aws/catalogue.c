@@ -36,12 +36,13 @@ static enum ops_status aws_list(struct ops_catalogue *self, ops_on_resource_fn o
     return status;
 }
 
-static enum ops_status aws_open(struct ops_catalogue *self, const struct ops_target_spec *spec, const struct ops_scope *scope,
-                                struct ops_target **ret_target, struct ops_error *error)
+static enum ops_status aws_open(struct ops_catalogue *self, const struct ops_target_spec *spec,
+                                const struct ops_scope *scope, struct ops_target **ret_target, struct ops_error *error)
 {
     struct aws_catalogue *catalogue = (struct aws_catalogue *)self;
     if (spec->location)
-        return ops_fail(error, OPS_TARGET_ERROR, "%s is in an SQLite file, which only the embedded engine reads.", spec->name);
+        return ops_fail(error, OPS_TARGET_ERROR, "%s is in an SQLite file, which only the embedded engine reads.",
+                        spec->name);
     return openers[spec->kind](&catalogue->stack, spec, scope, ret_target, error);
 }
 

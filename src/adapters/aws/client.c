@@ -22,7 +22,7 @@ enum {
     URL_MAX_BYTES = 16 * 1024,
     HOST_MAX_BYTES = 512,
     ACCOUNT_ANSWER_MAX_BYTES = 64 * 1024,
-    /* DynamoDB takes signatures that are five minutes off, S3 fifteen. A clock that is off by less is not why one is refused. */
+    /* DynamoDB takes signatures that are five minutes off, S3 fifteen: a clock that is off by less is no reason. */
     SKEW_MIN_MS = 60 * 1000,
 };
 
@@ -179,8 +179,8 @@ static void signing_end(struct signing *signing)
 }
 
 /* The day's key for a service, derived when the day, or the secret, is another than last time. */
-static enum ops_status signing_key(struct ops_aws_client *client, const struct signing *signing, enum ops_aws_service service,
-                                   struct ops_sigv4_key *ret_key)
+static enum ops_status signing_key(struct ops_aws_client *client, const struct signing *signing,
+                                   enum ops_aws_service service, struct ops_sigv4_key *ret_key)
 {
     pthread_mutex_lock(&client->mutex);
     struct ops_sigv4_key *kept = &client->synced.keys[service];
@@ -302,7 +302,8 @@ static void ask_for_headers(struct ops_http_response *response)
     }
 }
 
-/* Makes a call ready to go: its answer is forgotten, its request signed. False: it can't be sent, and its status says why. */
+/* Makes a call ready to go: its answer is forgotten, its request signed. False: it can't be sent, and its status says why.
+ */
 static bool prepare(struct ops_aws_client *client, struct envelope *envelope, const struct signing *signing)
 {
     struct ops_aws_call *call = envelope->call;

@@ -84,7 +84,8 @@ enum ops_status ops_aws_chain_credentials_new(const struct ops_aws_credentials_c
                                               struct ops_aws_credentials **ret_credentials) OPS_MUST_USE;
 
 /* Keeps what inner (taken) gave; thread-safe. Fetches anew when less than five minutes are left, and goes on with what it
- * has while a fetch fails and the keys still count; one thread fetches, the others use the old keys as long as they count. */
+ * has while a fetch fails and the keys still count; one thread fetches, the others use the old keys as long as they count.
+ */
 enum ops_status ops_aws_cached_credentials_new(struct ops_aws_credentials *inner, struct ops_clock *clock,
                                                struct ops_aws_credentials **ret_credentials) OPS_MUST_USE;
 

@@ -47,8 +47,8 @@ static enum ops_status ask(struct ops_aws_client *client, enum ops_aws_service s
     return status;
 }
 
-enum ops_status ops_aws_json_ask(struct ops_aws_client *client, enum ops_aws_service service, const char *target, json_t *request,
-                            json_t **ret_answer, struct ops_error *error)
+enum ops_status ops_aws_json_ask(struct ops_aws_client *client, enum ops_aws_service service, const char *target,
+                                 json_t *request, json_t **ret_answer, struct ops_error *error)
 {
     return ask(client, service, target, request, ops_aws_call_send_patiently, OPS_STORE_UNAVAILABLE, ret_answer, error);
 }

@@ -5,8 +5,8 @@
  * DeleteLogStream (one at a time, a few a second in an account; the pacer finds how many).
  *
  * A page goes on behind the name at which the one before ended. The service itself goes on by a token, which lasts a day and
- * of which it does not say what becomes when the streams that it came with are deleted. So a token is used only while nothing
- * was removed since it came; otherwise the streams are read from the first one again, over those that stay.
+ * of which it does not say what becomes when the streams that it came with are deleted. So a token is used only while
+ * nothing was removed since it came; otherwise the streams are read from the first one again, over those that stay.
  */
 #include "adapters/aws/json_ask.h"
 #include "adapters/aws/stack.h"
@@ -140,7 +140,8 @@ static enum ops_status fill_page(struct log_group *group, const char *after, siz
     if (status == OPS_OK && page->count > 0)
         status = ops_json_append(names, &page->receipt);
     if (status == OPS_OK && more)
-        status = write_cursor(page->count ? json_string_value(json_array_get(names, page->count - 1)) : after, &page->cursor);
+        status =
+            write_cursor(page->count ? json_string_value(json_array_get(names, page->count - 1)) : after, &page->cursor);
     json_decref(names);
     return status;
 }
@@ -159,7 +160,8 @@ static enum ops_status log_group_page(struct ops_target *self, uint32_t segment,
     status = fill_page(group, after ? after : "", limit < LOG_PAGE_MAX ? limit : LOG_PAGE_MAX, ret_page, error);
     ops_mem_free(after);
     ops_mem_free(group->walked_to);
-    group->walked_to = status == OPS_OK ? ops_mem_strdup(ops_buf_text(&ret_page->cursor)) : NULL; /* NULL: no token is used */
+    group->walked_to =
+        status == OPS_OK ? ops_mem_strdup(ops_buf_text(&ret_page->cursor)) : NULL; /* NULL: no token is used */
     if (status != OPS_OK)
         ops_key_page_clear(ret_page);
     return status;

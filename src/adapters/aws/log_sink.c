@@ -1,11 +1,11 @@
 /*
  * Audit records as log events, in the order of the chain.
  *
- * CloudWatch Logs shows a stream's events in the order of their timestamps, wants those of a batch in that order, and refuses
- * what is older than 14 days or than the group's retention, more than two hours in the future, or more than 24 hours from the
- * batch's first (Amazon CloudWatch Logs API Reference, PutLogEvents). A record that waited for long, or whose clock was wrong,
- * must not be lost for that and must keep its place: so an event's timestamp is the record's time, moved as little as is
- * needed to be near now and not before the event ahead of it. The record's own time is in its text.
+ * CloudWatch Logs shows a stream's events in the order of their timestamps, wants those of a batch in that order, and
+ * refuses what is older than 14 days or than the group's retention, more than two hours in the future, or more than 24 hours
+ * from the batch's first (Amazon CloudWatch Logs API Reference, PutLogEvents). A record that waited for long, or whose clock
+ * was wrong, must not be lost for that and must keep its place: so an event's timestamp is the record's time, moved as
+ * little as is needed to be near now and not before the event ahead of it. The record's own time is in its text.
  */
 #include "adapters/aws/log_sink.h"
 

@@ -21,8 +21,8 @@ struct ops_aws_pacer {
 void ops_aws_pacer_init(struct ops_aws_pacer *pacer, struct ops_clock *clock, uint32_t most);
 void ops_aws_pacer_release(struct ops_aws_pacer *pacer);
 
-/* Takes as many permits as there are, at most wanted, and at least one even when there is none: nobody waits here, and a page
- * that goes on one request at a time always ends. Give them all back with ops_aws_pacer_leave. */
+/* Takes as many permits as there are, at most wanted, and at least one even when there is none: nobody waits here, and a
+ * page that goes on one request at a time always ends. Give them all back with ops_aws_pacer_leave. */
 size_t ops_aws_pacer_enter(struct ops_aws_pacer *pacer, size_t wanted);
 void ops_aws_pacer_leave(struct ops_aws_pacer *pacer, size_t taken, bool throttled);
 

@@ -141,8 +141,8 @@ struct code_row {
 };
 
 /* Why an operation is to blame that the transaction was cancelled; of several the first in this order counts. Another
- * transaction that was in the way says nothing of the conditions: every checkpoint of every worker looks at the one mutex, and
- * must not take a collision there for the loss of its lease. */
+ * transaction that was in the way says nothing of the conditions: every checkpoint of every worker looks at the one mutex,
+ * and must not take a collision there for the loss of its lease. */
 static const struct code_row reason_rows[] = {
     {"ValidationError", OPS_LIMIT},
     {"ItemCollectionSizeLimitExceeded", OPS_LIMIT},

@@ -15,8 +15,8 @@ struct ops_xml_handler {
     enum ops_status (*end)(void *context, const char *name, struct ops_view text);
 };
 
-/* Reads a whole document. OPS_CORRUPT: it is not well formed, has a DTD, or nests deeper than OPS_XML_DEPTH_MAX. OPS_LIMIT: a
- * wanted text is longer than OPS_XML_TEXT_MAX_BYTES. OPS_NO_MEMORY. Else the first status of end. */
+/* Reads a whole document. OPS_CORRUPT: it is not well formed, has a DTD, or nests deeper than OPS_XML_DEPTH_MAX. OPS_LIMIT:
+ * a wanted text is longer than OPS_XML_TEXT_MAX_BYTES. OPS_NO_MEMORY. Else the first status of end. */
 enum ops_status ops_xml_read(struct ops_view document, const struct ops_xml_handler *handler) OPS_MUST_USE;
 
 /* The text of the first element of that name, wherever it is. OPS_NOT_FOUND: there is none. OPS_LIMIT: longer than size. */

@@ -34,8 +34,8 @@ static bool are_simple(const char *at, size_t count)
 static bool is_simple_text(struct ops_view document)
 {
     size_t i = 0;
-    /* Eight bytes at a time: with the top bits clear, c + 1 sets a top bit for 0x7F, and c - 0x20 borrows from it for what is
-     * less than a blank (S. E. Anderson, "Bit Twiddling Hacks", "Determine if a word has a byte less than n"). */
+    /* Eight bytes at a time: with the top bits clear, c + 1 sets a top bit for 0x7F, and c - 0x20 borrows from it for what
+     * is less than a blank (S. E. Anderson, "Bit Twiddling Hacks", "Determine if a word has a byte less than n"). */
     for (; i + sizeof(uint64_t) <= document.length; i += sizeof(uint64_t)) {
         uint64_t word;
         memcpy(&word, document.data + i, sizeof word);

@@ -1,6 +1,6 @@
 /* A reader for the plain XML that S3 lists in, several times as fast as expat: ASCII, elements without attributes but a
- * namespace on the root, text with the five predefined entities. A million objects are a third of a gigabyte of it, and reading
- * over it would cost more than all else that a vacuum does.
+ * namespace on the root, text with the five predefined entities. A million objects are a third of a gigabyte of it, and
+ * reading over it would cost more than all else that a vacuum does.
  *
  * It knows when it does not know: whatever is not plain is left to expat, which decides what it is worth.
  */

@@ -1,7 +1,7 @@
 /*
- * The whole of OPS in under a minute: a sample stack in a directory of its own, on a clock that is moved by hand, through the
- * same app, adapters and steps as serve. What it claims it counts itself, in the tables and directories, not by the app's
- * word.
+ * The whole of OPS in under a minute: a sample stack in a directory of its own, on a clock that is moved by hand, through
+ * the same app, adapters and steps as serve. What it claims it counts itself, in the tables and directories, not by the
+ * app's word.
  */
 #include "main/commands.h"
 

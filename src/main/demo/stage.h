@@ -30,7 +30,8 @@ void demo_chapter(struct demo *demo, const char *title);
 /* Says that claim holds, or ends the demo with OPS_INTERNAL_ERROR. */
 enum ops_status demo_require(struct demo *demo, bool holds, const char *claim) OPS_MUST_USE;
 
-/* Each gives the call's data, the caller's to release. takes input. A refusal is OPS_INTERNAL_ERROR, but for demo_refused. */
+/* Each gives the call's data, the caller's to release. takes input. A refusal is OPS_INTERNAL_ERROR, but for demo_refused.
+ */
 enum ops_status demo_read(struct demo *demo, const char *route, json_t *input, json_t **ret_data) OPS_MUST_USE;
 enum ops_status demo_ask(struct demo *demo, const char *function, json_t *input, json_t **ret_data) OPS_MUST_USE;
 /* With the secret code and an actor. */

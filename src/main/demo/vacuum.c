@@ -19,9 +19,9 @@ static json_int_t total(const json_t *vacuum, const char *name)
 
 static void show(const struct demo *demo, const json_t *vacuum)
 {
-    demo_say(demo, "   %s: %lld targets, %lld records matched, %lld deleted, %lld failed,", ops_json_text(vacuum, "status", ""),
-             (long long)total(vacuum, "targets"), (long long)total(vacuum, "matched"), (long long)total(vacuum, "deleted"),
-             (long long)total(vacuum, "failed"));
+    demo_say(demo, "   %s: %lld targets, %lld records matched, %lld deleted, %lld failed,",
+             ops_json_text(vacuum, "status", ""), (long long)total(vacuum, "targets"), (long long)total(vacuum, "matched"),
+             (long long)total(vacuum, "deleted"), (long long)total(vacuum, "failed"));
     demo_say(demo, "     %lld protected; %lld targets skipped, %lld unclassified", (long long)total(vacuum, "protected"),
              (long long)total(vacuum, "skipped"), (long long)total(vacuum, "unclassified"));
 }
@@ -162,8 +162,9 @@ static enum ops_status execute_all(struct demo *demo, const json_t *dry)
     if (status == OPS_OK)
         status = demo_require(demo, after.records == 0, "no table, bucket or log group has a record left");
     if (status == OPS_OK)
-        status = demo_require(demo, before.protected == after.protected && strcmp(before.fingerprint, after.fingerprint) == 0,
-                              "what is protected or unclassified is as it was");
+        status =
+            demo_require(demo, before.protected == after.protected && strcmp(before.fingerprint, after.fingerprint) == 0,
+                         "what is protected or unclassified is as it was");
     json_decref(asked);
     json_decref(done);
     return status;

@@ -95,7 +95,8 @@ static enum ops_status find_endpoint(struct ops_cli *cli, enum ops_command_via v
     if (told)
         ops_buf_append_text(endpoint, told);
     else if (with_aws(cli))
-        status = ops_fail(error, OPS_USAGE, "With --engine aws this command reads from the API; give its address by --endpoint.");
+        status =
+            ops_fail(error, OPS_USAGE, "With --engine aws this command reads from the API; give its address by --endpoint.");
     else if (via == OPS_VIA_HTTP)
         ops_buf_append_text(endpoint, "http://127.0.0.1:8080");
     else
