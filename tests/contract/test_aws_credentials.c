@@ -719,6 +719,9 @@ static void a_process_that_never_ends_is_ended(void **state)
     assert_int_equal(ops_secret_buf_init(&output, 100), OPS_OK);
     assert_int_equal(ops_process_read("exec sleep 86400", "It", 10, clock, &output, &error), OPS_STORE_UNAVAILABLE);
     assert_string_equal(error.text, "It has not ended after 10 ms.");
+    /* Also one that has closed its output, and so has nothing more to say. */
+    assert_int_equal(ops_process_read("exec sleep 86400 >&-", "It", 10, clock, &output, &error), OPS_STORE_UNAVAILABLE);
+    assert_string_equal(error.text, "It has not ended after 10 ms.");
     ops_error_release(&error);
     ops_buf_wipe(&output);
     ops_memory_clock_free(clock);

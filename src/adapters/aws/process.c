@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 4096 };
+enum { READ_SIZE = 4096, LOOK_EVERY_MS = 10 };
 
 /* Empty standard input, output into the pipe. Both ends of the pipe are closed in the child by themselves. */
 static int plan_files(posix_spawn_file_actions_t *files, int output_fd)
@@ -86,6 +86,17 @@ static enum ops_status read_until_closed(int fd, int64_t timeout_ms, struct ops_
     return status;
 }
 
+/* Waits for the end of a command, which mostly comes with the end of its output, for as long. */
+static bool ends_within(pid_t pid, int64_t timeout_ms)
+{
+    siginfo_t info = {.si_pid = 0};
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0 && timeout_ms > 0) {
+        (void)poll(NULL, 0, LOOK_EVERY_MS);
+        timeout_ms -= LOOK_EVERY_MS;
+    }
+    return info.si_pid == pid;
+}
+
 /* The exit status, or -1 when a signal ended it. */
 static int reap(pid_t pid)
 {
@@ -111,6 +122,8 @@ static enum ops_status collect(pid_t pid, int fd, const char *source, int64_t ti
                                struct ops_buf *output, struct ops_error *error)
 {
     enum ops_status status = read_until_closed(fd, timeout_ms, clock, output);
+    if (status == OPS_OK && !ends_within(pid, timeout_ms))
+        status = OPS_UNKNOWN;
     if (status != OPS_OK)
         (void)kill(pid, SIGKILL); /* not reaped yet, so the id is still its own */
     int exit_status = reap(pid);
