@@ -13,7 +13,17 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { LOG_PAGE_MAX = 50, WALK_MAX_REQUESTS = 20, REQUEST_MAX_BYTES = 8 * 1024, ANSWER_MAX_BYTES = 64 * 1024 };
+enum {
+    LOG_PAGE_MAX = 50,
+    WALK_MAX_REQUESTS = 20,
+    REQUEST_MAX_BYTES = 8 * 1024,
+    ANSWER_MAX_BYTES = 64 * 1024,
+    BEGIN_WITHIN_MS = 4 * 1000,
+    TIMEOUT_MS = 6 * 1000,
+};
+
+/* A call that was refused for its keys or its time is sent once more, so there may be two rounds. */
+_Static_assert(2 * (BEGIN_WITHIN_MS + TIMEOUT_MS) < OPS_REMOVE_MAX_MS, "a removal is over in time");
 
 #define DESCRIBE_GROUPS "Logs_20140328.DescribeLogGroups"
 #define DESCRIBE_STREAMS "Logs_20140328.DescribeLogStreams"
@@ -180,6 +190,7 @@ static enum ops_status add_call(struct stream_calls *calls, const char *target, 
     struct ops_aws_call *call = &calls->calls[calls->count++];
     ops_buf_init(text, REQUEST_MAX_BYTES);
     ops_aws_call_init(call, OPS_AWS_LOGS, ANSWER_MAX_BYTES);
+    call->timeout_ms = TIMEOUT_MS;
     enum ops_status status = request ? ops_json_append(request, text) : OPS_NO_MEMORY;
     ops_aws_call_json(call, target, ops_buf_view(text));
     json_decref(request);
@@ -190,7 +201,7 @@ static void send_calls(struct log_group *group, struct stream_calls *calls)
 {
     struct ops_aws_pacer *pacer = &group->stack->pacers[OPS_AWS_LOGS];
     size_t width = ops_aws_pacer_enter(pacer, calls->count);
-    ops_aws_call_send_all(group->stack->client, calls->calls, calls->count, width, OPS_REMOVE_MAX_MS - OPS_AWS_TIMEOUT_MS);
+    ops_aws_call_send_all(group->stack->client, calls->calls, calls->count, width, BEGIN_WITHIN_MS);
     bool throttled = false;
     for (size_t i = 0; i < calls->count; i++)
         throttled = throttled || calls->calls[i].status == OPS_THROTTLED;

@@ -22,6 +22,8 @@ enum {
     BEGIN_WITHIN_MS = 4000,
 };
 
+_Static_assert(2 * (BEGIN_WITHIN_MS + TIMEOUT_MS) < OPS_REMOVE_MAX_MS, "a removal is over in time");
+
 /* Kept from one page to the next with its memory. */
 struct ops_aws_removal {
     struct ops_aws_call calls[REQUESTS_MAX];
