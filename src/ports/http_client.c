@@ -9,5 +9,7 @@ void ops_http_exchange_all(struct ops_http_client *client, struct ops_http_excha
     }
     for (size_t i = 0; i < count; i++)
         exchanges[i].status =
-            client->ops->exchange(client, exchanges[i].request, exchanges[i].response, exchanges[i].error);
+            begin_within_ms <= 0
+                ? ops_fail(exchanges[i].error, OPS_UNREACHABLE, "There was no time left to begin it.")
+                : client->ops->exchange(client, exchanges[i].request, exchanges[i].response, exchanges[i].error);
 }

@@ -161,7 +161,8 @@ static void what_a_service_says_becomes_a_status(void **state)
         {OPS_AWS_S3, 404, "<Error><Code>NoSuchBucket</Code></Error>", "NoSuchBucket", OPS_TARGET_MISSING},
         {OPS_AWS_S3, 403, "", "AccessDenied", OPS_TARGET_ERROR},
         {OPS_AWS_S3, 301, "", "PermanentRedirect", OPS_TARGET_ERROR},
-        {OPS_AWS_S3, 200, "<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code></Error>", "InternalError", OPS_UNKNOWN},
+        {OPS_AWS_S3, 200, "<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code></Error>", "InternalError",
+         OPS_UNKNOWN},
         {OPS_AWS_S3, 200, "<Error><Code>SlowDown</Code></Error>", "SlowDown", OPS_THROTTLED},
         {OPS_AWS_S3, 200, "<ErrorFree/>", "", OPS_OK},
         {OPS_AWS_S3, 404, "<!DOCTYPE a [<!ENTITY b \"c\">]><Error><Code>NoSuchBucket</Code></Error>", "", OPS_TARGET_ERROR},
@@ -192,8 +193,9 @@ static void an_error_names_the_operation_and_what_the_service_says(void **state)
 static void of_a_message_only_the_first_line_is_shown(void **state)
 {
     (void)state;
-    answer(403, "{\"__type\":\"x#InvalidSignatureException\",\"message\":\"It does not match.\\n\\nThe Canonical String was\\n"
-                "'POST\\nx-amz-security-token:TOPSECRET'\"}");
+    answer(403,
+           "{\"__type\":\"x#InvalidSignatureException\",\"message\":\"It does not match.\\n\\nThe Canonical String was\\n"
+           "'POST\\nx-amz-security-token:TOPSECRET'\"}");
     send_get_item();
     assert_null(strstr(call.error.text, "TOPSECRET"));
     assert_non_null(strstr(call.error.text, "It does not match."));
@@ -342,6 +344,45 @@ static void s3_calls_carry_the_hash_of_their_payload(void **state)
     ops_aws_call_release(&call);
 }
 
+/* Keys that take their time: five seconds. */
+static enum ops_status slow_fetch(struct ops_aws_credentials *self, struct ops_aws_keys *ret_keys, struct ops_error *error)
+{
+    (void)self;
+    (void)error;
+    ops_memory_clock_advance(wall, 5000);
+    *ret_keys = (struct ops_aws_keys){
+        .access_key_id = "AKID", .secret_access_key = "secret", .expires_ms = OPS_AWS_NEVER_EXPIRES};
+    return OPS_OK;
+}
+
+static void the_time_that_keys_take_counts_as_time_in_which_to_begin(void **state)
+{
+    (void)state;
+    static const struct ops_aws_credentials_ops slow_ops = {.fetch = slow_fetch};
+    struct ops_aws_credentials slow = {&slow_ops};
+    struct ops_aws_client *client = NULL;
+    const struct ops_aws_client_config config = {.settings = rig.settings,
+                                                 .region = "eu-central-1",
+                                                 .credentials = &slow,
+                                                 .http = &service.base,
+                                                 .clock = wall};
+    assert_int_equal(ops_aws_client_new(&config, &client, NULL), OPS_OK);
+    answer(200, "{}");
+    for (int64_t within_ms = 4000; within_ms <= 6000; within_ms += 2000) {
+        bool in_time = within_ms > 5000;
+        ops_aws_call_init(&call, OPS_AWS_DYNAMODB, BODY_MAX_BYTES);
+        ops_aws_call_send_all(client, &call, 1, 1, within_ms);
+        assert_int_equal(call.status, in_time ? OPS_OK : OPS_STORE_UNAVAILABLE);
+        assert_int_equal(service.asked, in_time ? 1 : 0);
+        ops_aws_call_release(&call);
+    }
+    ops_aws_call_init(&call, OPS_AWS_DYNAMODB, BODY_MAX_BYTES);
+    ops_aws_call_send(client, &call); /* nobody is in a hurry */
+    assert_int_equal(call.status, OPS_OK);
+    ops_aws_call_release(&call);
+    ops_aws_client_free(client);
+}
+
 static const char *variable(void *context, const char *name)
 {
     const char *const *pair = context;
@@ -417,6 +458,7 @@ int main(void)
         CASE(keys_that_the_service_does_not_take_are_fetched_anew_once),
         CASE(a_patient_call_goes_on_until_it_succeeds_or_its_tries_are_used_up),
         CASE(many_calls_go_side_by_side_and_only_those_that_can_be_put_right_go_twice),
+        CASE(the_time_that_keys_take_counts_as_time_in_which_to_begin),
         CASE(the_account_is_asked_for_once),
         CASE(without_the_account_it_is_not_guessed),
         CASE(s3_calls_carry_the_hash_of_their_payload),

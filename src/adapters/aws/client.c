@@ -22,6 +22,7 @@ enum {
     URL_MAX_BYTES = 16 * 1024,
     HOST_MAX_BYTES = 512,
     ACCOUNT_ANSWER_MAX_BYTES = 64 * 1024,
+    BEGIN_ANYTIME_MS = 3600 * 1000,
     /* DynamoDB takes signatures that are five minutes off, S3 fifteen: a clock that is off by less is no reason. */
     SKEW_MIN_MS = 60 * 1000,
 };
@@ -379,10 +380,13 @@ static size_t send_round(struct ops_aws_client *client, struct envelope *envelop
 {
     struct signing signing = {.has_keys = false};
     size_t again = 0;
+    int64_t began_ms = ops_clock_monotonic_ms(client->clock);
     signing_begin(client, &signing);
     for (size_t i = 0; i < count; i++)
         envelopes[i].sent = envelopes[i].sent && prepare(client, &envelopes[i], &signing);
-    exchange_round(client, envelopes, count, width, begin_within_ms, exchanges);
+    /* Keys may have been long in coming, and a caller under a lease can't wait for them. */
+    int64_t spent_ms = ops_clock_monotonic_ms(client->clock) - began_ms;
+    exchange_round(client, envelopes, count, width, begin_within_ms - spent_ms, exchanges);
     for (size_t i = 0; i < count; i++) {
         envelopes[i].sent = envelopes[i].sent && put_right(client, envelopes[i].call, &signing);
         again += envelopes[i].sent;
@@ -415,7 +419,7 @@ void ops_aws_call_send_all(struct ops_aws_client *client, struct ops_aws_call *c
 
 void ops_aws_call_send(struct ops_aws_client *client, struct ops_aws_call *call)
 {
-    ops_aws_call_send_all(client, call, 1, 1, call->timeout_ms);
+    ops_aws_call_send_all(client, call, 1, 1, BEGIN_ANYTIME_MS);
 }
 
 void ops_aws_client_back_off(struct ops_aws_client *client, int attempt)

@@ -80,8 +80,8 @@ void ops_aws_call_json(struct ops_aws_call *call, const char *target, struct ops
  * OPS_TARGET_MISSING and OPS_TARGET_ERROR surely did not happen. */
 void ops_aws_call_send(struct ops_aws_client *client, struct ops_aws_call *call);
 
-/* Sends many side by side, at most width at a time; one that has not begun after begin_within_ms is not begun
- * (OPS_STORE_UNAVAILABLE). */
+/* Sends many side by side, at most width at a time; one that has not begun after begin_within_ms, keys included, is not
+ * begun (OPS_STORE_UNAVAILABLE). What is sent once more has as long again. */
 void ops_aws_call_send_all(struct ops_aws_client *client, struct ops_aws_call *calls, size_t count, size_t width,
                            int64_t begin_within_ms);
 
