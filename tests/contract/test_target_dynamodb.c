@@ -580,13 +580,23 @@ static void cursors_and_receipts_of_others_are_refused(void **state)
     };
     static const char *const receipts[] = {
         "{}",
-        "[1]",
-        "[null]",
-        "[{}]",
-        "[{\"pk\":{\"S\":\"a\"}}]",
-        "[{\"pk\":{\"S\":\"a\"},\"pk\":{\"S\":\"a\"}}]",
-        "[{\"pk\":{\"S\":\"a\"},\"sk\":{\"S\":\"b\"},\"z\":{\"S\":\"b\"}}]",
-        "[{\"pk\":{\"S\":\"a\"},\"sk\":{\"S\":\"b\"}}",
+        "Spk;a;",
+        "Spk,Nsk;a,1;",
+        "Ssk,Spk;a,b;",
+        "Spk,Ssk;a;",
+        "Spk,Ssk;a,b",
+        "Spk,Ssk;a,b,",
+        "Spk,Ssk;a,b,c;",
+        "Spk,Ssk;a,b;c;",
+        "Spk,Ssk;a,b;;",
+        "Spk,Ssk;a\",b;",
+        "Spk,Ssk;a,b\\;",
+        "Spk,Ssk;a,\x01;",
+        "Spk,Ssk;a,\\u12;",
+        "Spk,Ssk;a,\xff;",
+        "Spk,Ssk;a\\u002,b;",
+        "spk,ssk;a,b;",
+        "Spk,Ssk",
     };
     struct ops_recount there = {5, 5};
     create_plain();

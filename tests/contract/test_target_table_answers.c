@@ -688,14 +688,35 @@ static void a_record_that_an_index_names_is_taken_only_if_the_table_agrees(void 
     assert_true(ops_view_is(page.keys[0].guarded, "stays"));
     assert_true(ops_view_is(page.keys[1].guarded, "escaped"));
     assert_true(ops_view_is(page.keys[0].id, "{\"pk\":{\"S\":\"stays\"},\"sk\":{\"S\":\"s\"}}"));
-    assert_string_equal(ops_buf_text(&page.receipt), "[{\"pk\":{\"S\":\"stays\"},\"sk\":{\"S\":\"s\"}},{\"pk\":{\"S\":"
-                                                     "\"escaped\"},\"sk\":{\"S\":\"s\"}}]");
+    assert_string_equal(ops_buf_text(&page.receipt), "Spk,Ssk;stays,s;escaped,s;");
     assert_null(strstr(request_of("Query", 0), "ConsistentRead"));
     json_t *body = json_loads(request_of("BatchGetItem", 0), JSON_REJECT_DUPLICATES, NULL);
     const json_t *asked = json_object_get(json_object_get(body, "RequestItems"), "things");
     assert_true(ops_json_flag(asked, "ConsistentRead", false));
     assert_int_equal(json_array_size(json_object_get(asked, "Keys")), 6); /* each once */
     json_decref(body);
+}
+
+/* A receipt is built before a page of an index is sifted, and again after it. */
+static void what_separates_keys_in_a_receipt_may_stand_in_them(void **state)
+{
+    (void)state;
+    open_table(&by_index, NULL);
+    script("Query", 200, "{\"Items\":[" NAMED(",a;") "," NAMED("\\\\,") "," NAMED("é\\n") "]}");
+    script("BatchGetItem", 200,
+           "{\"Responses\":{\"things\":[" FOUND(",a;", "{\"S\":\"acme\"}") "," FOUND("\\\\,", "{\"S\":\"acme\"}") "," FOUND(
+               "é\\n", "{\"S\":\"acme\"}") "]}}");
+    assert_int_equal(read_page("", 1000), OPS_OK);
+    assert_true(ops_view_is(page.keys[0].guarded, ",a;") && ops_view_is(page.keys[1].guarded, "\\,"));
+    assert_true(ops_view_is(page.keys[0].id, KEY(",a;")) && ops_view_is(page.keys[1].id, KEY("\\\\,")));
+    assert_string_equal(ops_buf_text(&page.receipt), "Spk,Ssk;\\u002ca\\u003b,s;\\\\\\u002c,s;é\\n,s;");
+    struct ops_recount there;
+    char *receipt = strdup(ops_buf_text(&page.receipt));
+    script("BatchGetItem", 200, "{\"Responses\":{\"things\":[" KEY(",a;") "," KEY("\\\\,") "]}}");
+    assert_int_equal(ops_target_recount(target, 0, receipt, &there, &error), OPS_OK);
+    assert_int_equal(there.count, 2);
+    assert_non_null(strstr(request_of("BatchGetItem", 1), KEY("\\u002ca\\u003b") "," KEY("\\\\\\u002c") "," KEY("é\\n")));
+    free(receipt);
 }
 
 static void an_index_page_whose_lookup_fails_fails(void **state)
@@ -735,7 +756,7 @@ static void unprocessed_keys_are_asked_for_again(void **state)
     script("BatchGetItem", 500, "");
     script("BatchGetItem", 200, "{\"Responses\":{},\"UnprocessedKeys\":{\"things\":{\"Keys\":[" KEY("c") "]}}}");
     script("BatchGetItem", 200, "{\"Responses\":{\"things\":[" KEY("c") "]},\"UnprocessedKeys\":{}}");
-    assert_int_equal(recount("[" KEY("a") "," KEY("b") "," KEY("c") "]", &count), OPS_OK);
+    assert_int_equal(recount("Spk,Ssk;a,s;b,s;c,s;", &count), OPS_OK);
     assert_int_equal(count, 2);
     assert_string_equal(request_of("BatchGetItem", 1),
                         "{\"RequestItems\":{\"things\":{\"Keys\":[" KEY("b") "," KEY("c") "],\"ConsistentRead\":true}}}");
@@ -755,7 +776,7 @@ static void keys_that_stay_unprocessed_are_given_up_in_the_end(void **state)
     size_t count = 0;
     open_table(&all, NULL);
     service.otherwise = never_processed;
-    assert_int_equal(recount("[" KEY("a") "]", &count), OPS_THROTTLED);
+    assert_int_equal(recount("Spk,Ssk;a,s;", &count), OPS_THROTTLED);
     assert_in_range(count_requests("BatchGetItem"), 2, 20);
     assert_int_equal(count, 77);
 }
@@ -767,12 +788,12 @@ static void a_recount_that_fails_says_why(void **state)
     open_table(&all, NULL);
     for (int i = 0; i < 1 + OPS_AWS_TRIES_MAX; i++)
         script("BatchGetItem", 400, THROTTLED_BODY);
-    assert_int_equal(recount("[" KEY("a") "]", &count), OPS_THROTTLED);
+    assert_int_equal(recount("Spk,Ssk;a,s;", &count), OPS_THROTTLED);
     for (int i = 0; i < 1 + OPS_AWS_TRIES_MAX; i++)
         script_outcome("BatchGetItem", OPS_UNKNOWN);
-    assert_int_equal(recount("[" KEY("a") "]", &count), OPS_STORE_UNAVAILABLE);
+    assert_int_equal(recount("Spk,Ssk;a,s;", &count), OPS_STORE_UNAVAILABLE);
     script("BatchGetItem", 400, GONE_BODY);
-    assert_int_equal(recount("[" KEY("a") "]", &count), OPS_TARGET_MISSING);
+    assert_int_equal(recount("Spk,Ssk;a,s;", &count), OPS_TARGET_MISSING);
     static const char *const garbage[] = {"",
                                           "{}",
                                           "{\"Responses\":[]}",
@@ -781,7 +802,7 @@ static void a_recount_that_fails_says_why(void **state)
                                           "{\"Responses\":{\"things\":[" KEY("a") "]"};
     for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
         script("BatchGetItem", 200, garbage[i]);
-        assert_int_equal(recount("[" KEY("a") "]", &count), OPS_STORE_UNAVAILABLE);
+        assert_int_equal(recount("Spk,Ssk;a,s;", &count), OPS_STORE_UNAVAILABLE);
     }
     assert_int_equal(count, 77);
 }
@@ -979,7 +1000,7 @@ static enum ops_status use_everything(const struct ops_scope *scope)
         assert_true(outcomes[0] == OPS_RETRY);
     if (status == OPS_OK && scope->by == OPS_SCOPE_ALL) {
         char *receipt = strdup(ops_buf_text(&page.receipt)), *cursor = strdup(ops_buf_text(&page.cursor));
-        status = ops_target_recount(target, 0, "[]", &there, &error);
+        status = ops_target_recount(target, 0, "Spk,Ssk;", &there, &error);
         if (status == OPS_OK)
             status = read_page(cursor, 10);
         free(receipt);
@@ -1039,6 +1060,7 @@ int main(void)
         CASE(a_key_that_fits_no_cursor_is_never_where_a_page_ends),
         CASE(a_key_that_fits_no_page_is_said_to_be_too_large),
         CASE(a_record_that_an_index_names_is_taken_only_if_the_table_agrees),
+        CASE(what_separates_keys_in_a_receipt_may_stand_in_them),
         CASE(an_index_page_whose_lookup_fails_fails),
         CASE(unprocessed_keys_are_asked_for_again),
         CASE(keys_that_stay_unprocessed_are_given_up_in_the_end),

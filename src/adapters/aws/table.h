@@ -4,6 +4,7 @@
 
 #include "adapters/aws/stack.h"
 #include "adapters/aws/table_keys.h"
+#include "adapters/aws/table_receipt.h"
 
 enum {
     OPS_AWS_TABLE_PAGE_MAX = 1000,

@@ -5,10 +5,7 @@
  */
 #include "adapters/aws/table_keys.h"
 
-#include "base/json.h"
 #include "base/mem.h"
-
-#include <openssl/evp.h>
 
 #define JSMN_STATIC
 #define JSMN_STRICT
@@ -18,7 +15,6 @@
 enum {
     TOKENS_FIRST = 4096,
     TOKENS_MAX = 1024 * 1024, /* 20 MiB; keys have about nine each */
-    VALUES_FIRST = 512,
 };
 
 #define KEY_END "\"}}"
@@ -34,12 +30,6 @@ void ops_aws_reader_release(struct ops_aws_reader *reader)
 {
     ops_mem_free(reader->tokens);
     *reader = (struct ops_aws_reader){.tokens = NULL};
-}
-
-void ops_aws_rows_release(struct ops_aws_rows *items)
-{
-    ops_mem_free(items->values);
-    *items = (struct ops_aws_rows){.values = NULL};
 }
 
 /* ---- Tokens ---- */
@@ -109,41 +99,6 @@ static int member_value(const struct tree *tree, int object, int token)
 
 /* ---- Values ---- */
 
-/* What a value means; its quotes stand around it. NULL with OPS_CORRUPT: it is no JSON string. */
-static json_t *decode_string(struct ops_view value, enum ops_status *ret_status)
-{
-    size_t failures_before = ops_mem_failure_count();
-    json_t *string = json_loadb(value.data - 1, value.length + 2, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    bool memory = ops_mem_failure_count() == failures_before;
-    if (string && memory)
-        return string;
-    json_decref(string);
-    *ret_status = memory ? OPS_CORRUPT : OPS_NO_MEMORY;
-    return NULL;
-}
-
-static bool has_escape(struct ops_view value)
-{
-    return value.length > 0 && memchr(value.data, '\\', value.length);
-}
-
-/* Whether a value is the inside of a JSON string. Most are plain ASCII, and seen to be at a glance. */
-static enum ops_status check_text(struct ops_view value)
-{
-    unsigned char all = 0;
-    for (size_t i = 0; i < value.length; i++) {
-        unsigned char c = (unsigned char)value.data[i];
-        if (c < 0x20)
-            return OPS_CORRUPT;
-        all |= c;
-    }
-    if (all < 0x80 && !has_escape(value))
-        return OPS_OK;
-    enum ops_status status = OPS_OK;
-    json_decref(decode_string(value, &status));
-    return status;
-}
-
 /* {"S": "..."} of that type. OPS_NOT_FOUND: a value of another type. */
 static enum ops_status read_value(const struct tree *tree, int token, char type, struct ops_view *ret_value)
 {
@@ -157,88 +112,10 @@ static enum ops_status read_value(const struct tree *tree, int token, char type,
     if (!is_type(tree, value, JSMN_STRING) || tree->tokens[value].size != 0)
         return OPS_CORRUPT;
     *ret_value = token_text(tree, value);
-    return check_text(*ret_value);
-}
-
-bool ops_aws_value_is_plain(char type, struct ops_view value)
-{
-    return type != 'B' && !has_escape(value);
-}
-
-/* Base 64 as RFC 4648 section 4 has it, padded; EVP_DecodeBlock would also take blanks at its ends. */
-static enum ops_status decode_binary(struct ops_view text, struct ops_buf *buf)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t padding = 0;
-    while (padding < 2 && padding < text.length && text.data[text.length - 1 - padding] == '=')
-        padding++;
-    for (size_t i = 0; i < text.length - padding; i++)
-        if (!memchr(letters, text.data[i], sizeof letters - 1))
-            return OPS_CORRUPT;
-    if (text.length % 4 != 0)
-        return OPS_CORRUPT;
-    for (size_t i = 0; i < text.length; i += 4) {
-        unsigned char bytes[3];
-        if (EVP_DecodeBlock(bytes, (const unsigned char *)text.data + i, 4) != 3)
-            return OPS_CORRUPT;
-        ops_buf_append(buf, bytes, i + 4 == text.length ? 3 - padding : 3);
-    }
-    return ops_buf_status(buf);
-}
-
-enum ops_status ops_aws_value_decode(char type, struct ops_view value, struct ops_buf *buf)
-{
-    json_t *string = NULL;
-    enum ops_status status = OPS_OK;
-    if (has_escape(value)) {
-        string = decode_string(value, &status);
-        if (!string)
-            return status;
-        value = ops_view(json_string_value(string), json_string_length(string));
-    }
-    if (type == 'B') {
-        status = decode_binary(value, buf);
-    } else {
-        ops_buf_append_view(buf, value);
-        status = ops_buf_status(buf);
-    }
-    json_decref(string);
-    return status;
-}
-
-enum ops_status ops_aws_value_equals(struct ops_view value, const char *text, bool *ret_equal)
-{
-    enum ops_status status = OPS_OK;
-    if (!has_escape(value)) {
-        *ret_equal = ops_view_is(value, text);
-        return OPS_OK;
-    }
-    json_t *string = decode_string(value, &status);
-    if (string)
-        *ret_equal = ops_view_is(ops_view(json_string_value(string), json_string_length(string)), text);
-    json_decref(string);
-    return status;
+    return ops_aws_value_check(*ret_value);
 }
 
 /* ---- Items ---- */
-
-/* A row of values for one more item, not counted yet; NULL without memory. */
-static struct ops_view *next_row(struct ops_aws_rows *items)
-{
-    size_t needed = (items->count + 1) * items->stride;
-    if (needed > items->capacity) {
-        size_t capacity = items->capacity ? 2 * items->capacity : VALUES_FIRST;
-        struct ops_view *values = ops_mem_resize(items->values, capacity * sizeof *values);
-        if (!values)
-            return NULL;
-        items->values = values;
-        items->capacity = capacity;
-    }
-    struct ops_view *row = items->values + items->count * items->stride;
-    for (size_t i = 0; i < items->stride; i++)
-        row[i] = (struct ops_view){NULL, 0};
-    return row;
-}
 
 /* The place of a member in the row: the column of that name. Answers mostly keep one order, so the column of its own number
  * is looked at first. */
@@ -292,13 +169,6 @@ static enum ops_status read_row(const struct tree *tree, int object, const struc
     return OPS_OK;
 }
 
-static void items_begin(struct ops_aws_rows *items, const struct ops_aws_shape *shape)
-{
-    items->stride = shape->count + (shape->extra ? 1 : 0);
-    items->count = 0;
-    items->more = false;
-}
-
 static enum ops_status read_items(const struct tree *tree, int array, const struct ops_aws_shape *shape,
                                   struct ops_aws_rows *items)
 {
@@ -308,7 +178,7 @@ static enum ops_status read_items(const struct tree *tree, int array, const stru
     for (int i = 0; i < tree->tokens[array].size; i++) {
         if (token >= tree->count || tree->tokens[token].parent != array)
             return OPS_CORRUPT;
-        struct ops_view *row = next_row(items);
+        struct ops_view *row = ops_aws_rows_next(items);
         enum ops_status status = row ? read_row(tree, token, shape, row) : OPS_NO_MEMORY;
         if (status != OPS_OK)
             return status;
@@ -355,7 +225,7 @@ enum ops_status ops_aws_read_page(struct ops_aws_reader *reader, struct ops_view
     static const char *const names[2] = {"Items", "LastEvaluatedKey"};
     struct tree tree;
     int values[2] = {-1, -1};
-    items_begin(ret_items, shape);
+    ops_aws_rows_begin(ret_items, shape);
     enum ops_status status = parse(reader, answer, &tree);
     if (status == OPS_OK)
         status = find_members(&tree, 0, names, values);
@@ -363,7 +233,7 @@ enum ops_status ops_aws_read_page(struct ops_aws_reader *reader, struct ops_view
         status = values[0] < 0 ? OPS_CORRUPT : read_items(&tree, values[0], shape, ret_items);
     if (status != OPS_OK || values[1] < 0)
         return status;
-    struct ops_view *row = next_row(ret_items);
+    struct ops_view *row = ops_aws_rows_next(ret_items);
     status = row ? read_row(&tree, values[1], shape, row) : OPS_NO_MEMORY;
     ret_items->more = status == OPS_OK;
     return status;
@@ -378,7 +248,7 @@ enum ops_status ops_aws_read_found(struct ops_aws_reader *reader, struct ops_vie
     struct tree tree;
     int values[2] = {-1, -1}, found[2] = {-1, -1};
     struct ops_view unprocessed = {NULL, 0};
-    items_begin(ret_items, shape);
+    ops_aws_rows_begin(ret_items, shape);
     enum ops_status status = parse(reader, answer, &tree);
     if (status == OPS_OK)
         status = find_members(&tree, 0, names, values);
@@ -395,15 +265,6 @@ enum ops_status ops_aws_read_found(struct ops_aws_reader *reader, struct ops_vie
     return status;
 }
 
-enum ops_status ops_aws_read_receipt(struct ops_aws_reader *reader, struct ops_view receipt,
-                                     const struct ops_aws_shape *shape, struct ops_aws_rows *ret_items)
-{
-    struct tree tree;
-    items_begin(ret_items, shape);
-    enum ops_status status = parse(reader, receipt, &tree);
-    return status == OPS_OK ? read_items(&tree, 0, shape, ret_items) : status;
-}
-
 static enum ops_status read_place(const struct tree *tree, int token, const struct ops_aws_shape *shape,
                                   struct ops_view *row, bool *ret_finished)
 {
@@ -417,7 +278,7 @@ enum ops_status ops_aws_read_cursor(struct ops_aws_reader *reader, struct ops_vi
                                     size_t count, struct ops_aws_rows *ret_items, bool *ret_finished)
 {
     struct tree tree;
-    items_begin(ret_items, shape);
+    ops_aws_rows_begin(ret_items, shape);
     enum ops_status status = parse(reader, cursor, &tree);
     if (status == OPS_OK && (!is_type(&tree, 0, JSMN_ARRAY) || (size_t)tree.tokens[0].size != count))
         status = OPS_CORRUPT;
@@ -425,7 +286,7 @@ enum ops_status ops_aws_read_cursor(struct ops_aws_reader *reader, struct ops_vi
     while (status == OPS_OK && ret_items->count < count) {
         if (token >= tree.count || tree.tokens[token].parent != 0)
             return OPS_CORRUPT;
-        struct ops_view *row = next_row(ret_items);
+        struct ops_view *row = ops_aws_rows_next(ret_items);
         if (!row)
             return OPS_NO_MEMORY;
         status = read_place(&tree, token, shape, row, &ret_finished[ret_items->count]);

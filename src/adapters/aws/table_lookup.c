@@ -179,13 +179,12 @@ enum ops_status ops_aws_table_recount(struct ops_target *self, uint32_t segment,
 {
     (void)segment;
     struct ops_aws_table *table = (struct ops_aws_table *)self;
-    const struct ops_aws_shape shape = {&table->schema.columns, table->schema.columns.key_count, NULL};
     struct ops_aws_rows items = {.values = NULL};
     size_t count = 0;
     enum ops_status status = OPS_OK;
     if (receipt[0])
-        status = ops_aws_read_receipt(&table->reader, ops_view_of(receipt), &shape, &items);
-    if (status == OPS_CORRUPT || status == OPS_LIMIT || (status == OPS_OK && items.count > OPS_AWS_TABLE_PAGE_MAX))
+        status = ops_aws_receipt_read(&table->schema.columns, ops_view_of(receipt), &items);
+    if (status == OPS_CORRUPT || (status == OPS_OK && items.count > OPS_AWS_TABLE_PAGE_MAX))
         status = ops_fail(error, OPS_TARGET_ERROR, "The receipt does not belong to the table %s.", table->name);
     if (status == OPS_OK)
         status = count_there(table, &items, &count, error);

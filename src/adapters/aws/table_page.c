@@ -62,8 +62,9 @@ enum ops_status ops_aws_table_page_add(const struct ops_aws_table *table, const 
     key->guarded.length = values[0].length;
     if (ops_buf_status(&page->storage) != OPS_OK)
         return ops_buf_status(&page->storage);
-    ops_buf_append_char(&page->receipt, page->count > 1 ? ',' : '[');
-    ops_buf_append(&page->receipt, page->storage.data + start, key->id.length);
+    if (page->count == 1)
+        ops_aws_receipt_begin(columns, &page->receipt);
+    ops_aws_receipt_add(columns, values, &page->receipt);
     if (!ops_aws_value_is_plain(columns->list[0].type, values[0])) {
         start = page->storage.length;
         enum ops_status status = ops_aws_value_decode(columns->list[0].type, values[0], &page->storage);
@@ -86,8 +87,6 @@ void ops_aws_table_page_finish(const struct ops_aws_table *table, struct ops_key
         key->guarded.data = follows ? at : key->id.data + plain;
         at += follows ? key->guarded.length : 0;
     }
-    if (page->count > 0)
-        ops_buf_append_char(&page->receipt, ']');
 }
 
 /* ---- Cursors ---- */
@@ -263,13 +262,14 @@ struct room {
 /* Takes room for one more key. What is guarded may need as much again as it has in the id. */
 static bool take_room(struct room *room, const struct ops_aws_table *table, const struct ops_view *values)
 {
-    size_t id_bytes = ops_aws_key_length(&table->schema.columns, table->schema.columns.key_count, values);
-    size_t storage_bytes = id_bytes + values[0].length;
-    if (room->keys == 0 || room->storage_bytes < storage_bytes || room->receipt_bytes < id_bytes + 2)
+    const struct ops_aws_columns *columns = &table->schema.columns;
+    size_t storage_bytes = ops_aws_key_length(columns, columns->key_count, values) + values[0].length;
+    size_t receipt_bytes = ops_aws_receipt_add_length(columns, values);
+    if (room->keys == 0 || room->storage_bytes < storage_bytes || room->receipt_bytes < receipt_bytes)
         return false;
     room->keys--;
     room->storage_bytes -= storage_bytes;
-    room->receipt_bytes -= id_bytes + 1; /* and its comma; the last byte is for the bracket */
+    room->receipt_bytes -= receipt_bytes;
     return true;
 }
 
@@ -376,7 +376,8 @@ static void adapt(struct ops_aws_table *table, const struct ops_key_page *page, 
 
 static enum ops_status take(struct ops_aws_table *table, size_t limit, struct ops_key_page *page, struct ops_error *error)
 {
-    struct room room = {limit, page->storage.limit_bytes, page->receipt.limit_bytes};
+    size_t receipt_bytes = page->receipt.limit_bytes - ops_aws_receipt_begin_length(&table->schema.columns);
+    struct room room = {limit, page->storage.limit_bytes, receipt_bytes};
     if (!choose_items(table, &room))
         return ops_fail(error, OPS_LIMIT, "A key of the table %s is too large to handle.", table->name);
     enum ops_status status = OPS_OK;
