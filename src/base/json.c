@@ -52,31 +52,6 @@ enum ops_status ops_json_parse_object(struct ops_view text, json_t **ret_object,
     return OPS_OK;
 }
 
-static int append_chunk(const char *bytes, size_t length, void *buf)
-{
-    ops_buf_append(buf, bytes, length);
-    return ops_buf_status(buf) == OPS_OK ? 0 : -1;
-}
-
-static enum ops_status dump(const json_t *value, struct ops_buf *buf, size_t flags)
-{
-    int result = json_dump_callback(value, append_chunk, buf, JSON_COMPACT | JSON_ENCODE_ANY | flags);
-    /* What was written of it is half a text: the buffer must not pass for good. */
-    if (result != 0 && buf->status == OPS_OK)
-        buf->status = OPS_NO_MEMORY;
-    return ops_buf_status(buf);
-}
-
-enum ops_status ops_json_canonical(const json_t *value, struct ops_buf *buf)
-{
-    return dump(value, buf, JSON_SORT_KEYS);
-}
-
-enum ops_status ops_json_append(const json_t *value, struct ops_buf *buf)
-{
-    return dump(value, buf, 0);
-}
-
 const char *ops_json_text(const json_t *object, const char *name, const char *fallback)
 {
     const char *value = json_string_value(json_object_get(object, name));

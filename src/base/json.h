@@ -21,7 +21,13 @@ enum ops_status ops_json_parse_object(struct ops_view text, json_t **ret_object,
 enum ops_status ops_json_canonical(const json_t *value, struct ops_buf *buf) OPS_MUST_USE;
 
 /* Appends the compact text with keys in the order in which they were set. */
-enum ops_status ops_json_append(const json_t *value, struct ops_buf *buf) OPS_MUST_USE;
+enum ops_status ops_json_append(json_t *value, struct ops_buf *buf) OPS_MUST_USE;
+
+/* The length of what ops_json_append would append. */
+size_t ops_json_length(json_t *value);
+
+/* Whether text stands in a JSON string as it is: ASCII, and nothing that must be escaped. */
+bool ops_json_is_plain(struct ops_view text);
 
 /* A member of an object, or the fallback when it is absent, null or of another type. Borrowed. */
 const char *ops_json_text(const json_t *object, const char *name, const char *fallback);

@@ -49,50 +49,6 @@ static struct ops_op *txn_add(struct ops_txn *txn, enum ops_op_kind kind, const 
     return op;
 }
 
-struct text_count {
-    size_t left_bytes;
-    bool over;
-};
-
-static int count_bytes(const char *bytes, size_t length, void *context)
-{
-    (void)bytes;
-    struct text_count *count = context;
-    count->over = length > count->left_bytes;
-    if (count->over)
-        return -1;
-    count->left_bytes -= length;
-    return 0;
-}
-
-enum { ESCAPED_MAX = 6 /* "\\u001f" */, AROUND_MAX = 24 /* an integer, or quotes, and what separates it */ };
-
-/* At least as long as the compact text of value, at the cost of looking at each of its parts once. */
-static size_t longest_text(json_t *value)
-{
-    size_t bytes = AROUND_MAX, i;
-    const char *name;
-    json_t *part;
-    if (json_is_string(value))
-        bytes += ESCAPED_MAX * json_string_length(value);
-    json_array_foreach(value, i, part)
-        bytes += longest_text(part);
-    json_object_foreach(value, name, part)
-        bytes += ESCAPED_MAX * strlen(name) + AROUND_MAX + longest_text(part);
-    return bytes;
-}
-
-/* Whether the compact text of doc fits. Only one that might not is counted letter by letter. */
-static enum ops_status check_size(json_t *doc)
-{
-    if (longest_text(doc) <= OPS_STORE_DOC_MAX_BYTES)
-        return OPS_OK;
-    struct text_count count = {.left_bytes = OPS_STORE_DOC_MAX_BYTES};
-    if (json_dump_callback(doc, count_bytes, &count, JSON_COMPACT) == 0)
-        return OPS_OK;
-    return count.over ? OPS_LIMIT : OPS_NO_MEMORY;
-}
-
 void ops_txn_put(struct ops_txn *txn, const char *pk, const char *sk, json_t *doc)
 {
     if (!doc) {
@@ -105,9 +61,8 @@ void ops_txn_put(struct ops_txn *txn, const char *pk, const char *sk, json_t *do
         return;
     }
     op->doc = doc;
-    enum ops_status status = check_size(doc);
-    if (status != OPS_OK)
-        txn_fail(txn, status);
+    if (ops_json_length(doc) > OPS_STORE_DOC_MAX_BYTES)
+        txn_fail(txn, OPS_LIMIT);
 }
 
 void ops_txn_delete(struct ops_txn *txn, const char *pk, const char *sk)
@@ -168,8 +123,7 @@ static bool value_at_most(const json_t *value, const json_t *bound)
 {
     if (json_is_integer(value) && json_is_integer(bound))
         return json_integer_value(value) <= json_integer_value(bound);
-    return json_is_string(value) && json_is_string(bound) &&
-           strcmp(json_string_value(value), json_string_value(bound)) <= 0;
+    return json_is_string(value) && json_is_string(bound) && strcmp(json_string_value(value), json_string_value(bound)) <= 0;
 }
 
 static bool cond_holds(const struct ops_cond *cond, const json_t *doc)

@@ -196,8 +196,13 @@ static void a_ulid_that_is_not_canonical_is_not_one(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "", "01ARYZ6S41ZZZZZZZZZZZZZZZ", "01ARYZ6S41ZZZZZZZZZZZZZZZZZ", "81ARYZ6S41ZZZZZZZZZZZZZZZZ",
-        "01aryz6s41zzzzzzzzzzzzzzzz", "01ARYZ6S41ZZZZZZZZZZZZZZZU", "01ARYZ6S41ZZZZZZZZ-ZZZZZZZ",
+        "",
+        "01ARYZ6S41ZZZZZZZZZZZZZZZ",
+        "01ARYZ6S41ZZZZZZZZZZZZZZZZZ",
+        "81ARYZ6S41ZZZZZZZZZZZZZZZZ",
+        "01aryz6s41zzzzzzzzzzzzzzzz",
+        "01ARYZ6S41ZZZZZZZZZZZZZZZU",
+        "01ARYZ6S41ZZZZZZZZ-ZZZZZZZ",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         assert_false(ops_ulid_valid(ops_view_of(texts[i])));
@@ -335,6 +340,29 @@ static void equal_values_have_one_canonical_text(void **state)
     }
 }
 
+/* At every place of a word, every byte that a C string can have. */
+static void json_is_written_as_jansson_writes_it(void **state)
+{
+    (void)state;
+    for (size_t place = 0; place < 17; place++)
+        for (int c = 1; c < 0x80; c++) {
+            char text[] = "abcdefghijklmnopq";
+            struct ops_buf buf;
+            text[place] = (char)c;
+            json_t *value = json_pack("{s:s, s:[s, i, f, b, n, {}, []], s:s}", text, "\xC3\xA4", "as a member", text, -7,
+                                      1.5, 1, "last", "");
+            char *expected = json_dumps(value, JSON_COMPACT);
+            ops_buf_init(&buf, 1000);
+            assert_int_equal(ops_json_append(value, &buf), OPS_OK);
+            assert_string_equal(ops_buf_text(&buf), expected);
+            assert_int_equal(ops_json_length(value), strlen(expected));
+            assert_int_equal(ops_json_is_plain(ops_view_of(text)), c >= 0x20 && c != '"' && c != '\\');
+            free(expected);
+            json_decref(value);
+            ops_buf_release(&buf);
+        }
+}
+
 static void json_that_goes_over_the_buffers_limit_says_so(void **state)
 {
     (void)state;
@@ -373,7 +401,9 @@ static void a_member_of_another_type_reads_as_the_fallback(void **state)
 static void bytes_that_are_not_utf_8_become_question_marks(void **state)
 {
     (void)state;
-    json_t *value = ops_json_any_text(ops_view("a\xFF" "b", 3));
+    json_t *value = ops_json_any_text(ops_view("a\xFF"
+                                               "b",
+                                               3));
     assert_string_equal(json_string_value(value), "a?b");
     json_decref(value);
     value = ops_json_any_text(ops_view_of("\xC3\xA4"));
@@ -517,6 +547,7 @@ int main(void)
         cmocka_unit_test(json_that_is_not_exactly_one_object_is_refused_with_a_sentence),
         cmocka_unit_test(json_may_be_nested_32_levels_and_no_deeper),
         cmocka_unit_test(equal_values_have_one_canonical_text),
+        cmocka_unit_test(json_is_written_as_jansson_writes_it),
         cmocka_unit_test(json_that_goes_over_the_buffers_limit_says_so),
         cmocka_unit_test(a_member_of_another_type_reads_as_the_fallback),
         cmocka_unit_test(bytes_that_are_not_utf_8_become_question_marks),

@@ -110,8 +110,11 @@ static void a_key_that_is_empty_or_too_long_is_refused(void **state)
     const struct {
         const char *pk, *sk;
         enum ops_status expected;
-    } rows[] = {{longest, longest, OPS_OK}, {too_long, "s", OPS_LIMIT}, {"p", too_long, OPS_LIMIT},
-                {"", "s", OPS_LIMIT},       {"p", "", OPS_LIMIT}};
+    } rows[] = {{longest, longest, OPS_OK},
+                {too_long, "s", OPS_LIMIT},
+                {"p", too_long, OPS_LIMIT},
+                {"", "s", OPS_LIMIT},
+                {"p", "", OPS_LIMIT}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct ops_txn txn;
         ops_txn_init(&txn, token);
@@ -129,6 +132,40 @@ static json_t *doc_of_size(size_t size_bytes)
     assert_int_equal(json_object_set_new(doc, "t", json_stringn(text, size_bytes - (sizeof around - 1))), 0);
     test_free(text);
     return doc;
+}
+
+/* With a part of any kind in it, whose text jansson writes in its own way. */
+static void a_document_is_as_long_as_its_text(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {"\"\"",
+                                        "\"a\\\"b\\\\c/d\"",
+                                        "\"\\b\\f\\n\\r\\t\\u0001\\u001f\\u007f\"",
+                                        "\"é\u20ac\"",
+                                        "[]",
+                                        "[1,-20,[],{}]",
+                                        "{\"a\\\"\":1,\"\\n\":[null],\"c\":{}}",
+                                        "true",
+                                        "false",
+                                        "null",
+                                        "9223372036854775807",
+                                        "-9223372036854775808",
+                                        "1.5",
+                                        "1e300"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        for (size_t over = 0; over <= 1; over++) {
+            json_error_t reason;
+            json_t *part = json_loads(parts[i], JSON_DECODE_ANY, &reason);
+            size_t length = json_dumpb(part, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
+            json_t *doc = doc_of_size(OPS_STORE_DOC_MAX_BYTES + over - length - sizeof ",\"part\":" + 1);
+            assert_non_null(part);
+            assert_int_equal(json_object_set_new(doc, "part", part), 0);
+            assert_int_equal(json_dumpb(doc, NULL, 0, JSON_COMPACT), OPS_STORE_DOC_MAX_BYTES + over);
+            struct ops_txn txn;
+            ops_txn_init(&txn, token);
+            ops_txn_put(&txn, "P", "S", doc);
+            expect_transact(&txn, over ? OPS_LIMIT : OPS_OK, over ? 0 : 1);
+        }
 }
 
 static void a_document_of_the_limit_fits_and_one_byte_more_does_not(void **state)
@@ -260,6 +297,7 @@ int main(void)
         cmocka_unit_test(a_document_that_could_not_be_made_is_no_memory_and_reaches_no_store),
         cmocka_unit_test(the_first_failure_of_a_builder_is_the_one_that_stays),
         cmocka_unit_test(a_key_that_is_empty_or_too_long_is_refused),
+        cmocka_unit_test(a_document_is_as_long_as_its_text),
         cmocka_unit_test(a_document_of_the_limit_fits_and_one_byte_more_does_not),
         cmocka_unit_test(a_condition_holds_exactly_when_its_sentence_says),
         cmocka_unit_test(an_operation_without_conditions_always_holds),

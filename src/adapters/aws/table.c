@@ -130,7 +130,7 @@ static enum ops_status table_new(struct ops_aws_stack *stack, const struct ops_t
         .ops = &table_ops,
         .split = table->split,
         .page_max = OPS_AWS_TABLE_PAGE_MAX,
-        .batch_max = OPS_AWS_TABLE_PAGE_MAX,
+        .batch_max = OPS_AWS_TABLE_BATCH_MAX,
     };
     if (!copy_text(&table->name, spec->name) || !copy_text(&table->attribute, scope->attribute) ||
         !copy_text(&table->value, scope->value)) {

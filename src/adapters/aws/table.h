@@ -7,7 +7,8 @@
 #include "adapters/aws/table_receipt.h"
 
 enum {
-    OPS_AWS_TABLE_PAGE_MAX = 1000,
+    OPS_AWS_TABLE_PAGE_MAX = 4000,  /* items: one receipt and four requests for reading them */
+    OPS_AWS_TABLE_BATCH_MAX = 1000, /* of them, removed at once: so many surely get their turn in time */
     OPS_AWS_TABLE_LANES_MAX = 4,
     OPS_AWS_TABLE_SPLIT_SIZE = 16,
     OPS_AWS_TABLE_REQUEST_MAX_BYTES = 4 * 1024 * 1024, /* 100 keys of 3 KB with every byte escaped take half of it */

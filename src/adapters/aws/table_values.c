@@ -40,17 +40,9 @@ static bool has_escape(struct ops_view value)
     return has(value, '\\');
 }
 
-/* Most are plain ASCII, and seen to be at a glance. */
 enum ops_status ops_aws_value_check(struct ops_view value)
 {
-    unsigned char all = 0;
-    for (size_t i = 0; i < value.length; i++) {
-        unsigned char c = (unsigned char)value.data[i];
-        if (c < 0x20)
-            return OPS_CORRUPT;
-        all |= c;
-    }
-    if (all < 0x80 && !has_escape(value) && !has(value, '"'))
+    if (ops_json_is_plain(value))
         return OPS_OK;
     enum ops_status status = OPS_OK;
     json_decref(decode_string(value, &status));
