@@ -357,7 +357,7 @@ static enum ops_status delete_many(struct fake_s3 *s3, const struct ops_http_req
                                    struct ops_http_response *response)
 {
     struct deletion deletion = {.s3 = s3};
-    const struct ops_xml_handler handler = {&deletion, deletion_begin, deletion_end};
+    const struct ops_xml_handler handler = {.context = &deletion, .begin = deletion_begin, .end = deletion_end};
     enum ops_status status = ops_xml_read(request->body, &handler);
     if (status == OPS_NO_MEMORY)
         return status;

@@ -324,7 +324,7 @@ static enum ops_status on_versioning_end(void *context, const char *name, struct
 static enum ops_status ask_versioning(struct ops_s3_bucket *bucket, struct ops_error *error)
 {
     struct versioning versioning = {.bucket = bucket};
-    const struct ops_xml_handler handler = {&versioning, on_versioning_begin, on_versioning_end};
+    const struct ops_xml_handler handler = {.context = &versioning, .begin = on_versioning_begin, .end = on_versioning_end};
     ops_buf_append_text(&bucket->query, "versioning=");
     enum ops_status status = ops_buf_status(&bucket->query);
     if (status == OPS_OK)

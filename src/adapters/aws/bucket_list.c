@@ -249,11 +249,23 @@ static enum ops_status finish(struct reading *reading)
     return good ? OPS_OK : OPS_CORRUPT;
 }
 
+static void start(struct reading *reading, struct ops_s3_listing *listing, const struct list_shape *shape)
+{
+    *reading = (struct reading){.listing = listing, .shape = shape, .field = FIELD_NONE};
+    listing_clear(listing);
+}
+
+static void on_restart(void *context)
+{
+    struct reading *reading = context;
+    start(reading, reading->listing, reading->shape);
+}
+
 enum ops_status ops_s3_listing_read(struct ops_s3_listing *listing, enum ops_s3_list list, struct ops_view document)
 {
-    struct reading reading = {.listing = listing, .shape = &shapes[list], .field = FIELD_NONE};
-    const struct ops_xml_handler handler = {.context = &reading, .begin = on_begin, .end = on_end};
-    listing_clear(listing);
+    struct reading reading;
+    const struct ops_xml_handler handler = {.context = &reading, .begin = on_begin, .end = on_end, .restart = on_restart};
+    start(&reading, listing, &shapes[list]);
     enum ops_status status = reserve_text(listing, document.length + 1);
     if (status == OPS_OK)
         status = ops_xml_read(document, &handler);

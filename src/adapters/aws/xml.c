@@ -61,11 +61,13 @@ static void on_doctype(void *context, const XML_Char *name, const XML_Char *syst
     stop(context, OPS_CORRUPT);
 }
 
-static enum ops_status read_with_expat(struct ops_view document, struct reading *reading)
+static void read_with_expat(struct ops_view document, struct reading *reading)
 {
     reading->parser = XML_ParserCreate(NULL);
-    if (!reading->parser)
-        return OPS_NO_MEMORY;
+    if (!reading->parser) {
+        reading->status = OPS_NO_MEMORY;
+        return;
+    }
     XML_SetUserData(reading->parser, reading);
     XML_SetElementHandler(reading->parser, on_begin, on_end);
     XML_SetStartDoctypeDeclHandler(reading->parser, on_doctype);
@@ -73,7 +75,16 @@ static enum ops_status read_with_expat(struct ops_view document, struct reading 
         reading->status == OPS_OK)
         reading->status = XML_GetErrorCode(reading->parser) == XML_ERROR_NO_MEMORY ? OPS_NO_MEMORY : OPS_CORRUPT;
     XML_ParserFree(reading->parser);
-    return reading->status;
+}
+
+static bool read_quickly(struct ops_view document, struct reading *reading)
+{
+    if (ops_xml_plain_read(document, reading->handler, &reading->text, &reading->status))
+        return true;
+    reading->status = OPS_OK;
+    ops_buf_clear(&reading->text);
+    reading->handler->restart(reading->handler->context);
+    return false;
 }
 
 enum ops_status ops_xml_read(struct ops_view document, const struct ops_xml_handler *handler)
@@ -84,10 +95,10 @@ enum ops_status ops_xml_read(struct ops_view document, const struct ops_xml_hand
     /* The keys that STS gives pass through here. */
     if (ops_secret_buf_init(&reading.text, OPS_XML_TEXT_MAX_BYTES) != OPS_OK)
         return OPS_NO_MEMORY;
-    enum ops_status status = ops_xml_is_plain(document) ? ops_xml_plain_read(document, handler, &reading.text)
-                                                        : read_with_expat(document, &reading);
+    if (!handler->restart || !read_quickly(document, &reading))
+        read_with_expat(document, &reading);
     ops_buf_wipe(&reading.text);
-    return status;
+    return reading.status;
 }
 
 struct search {

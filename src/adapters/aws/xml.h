@@ -13,6 +13,9 @@ struct ops_xml_handler {
     /* An element ends. text is what stood in it since its last child, or since it began; empty when it was not wanted.
      * Anything but OPS_OK stops the reading. */
     enum ops_status (*end)(void *context, const char *name, struct ops_view text);
+    /* What was told is void, and all is told again from the beginning. Who can start again may be told a plain document
+     * without expat, in a fraction of the time; NULL: it is never asked to. */
+    void (*restart)(void *context);
 };
 
 /* Reads a whole document. OPS_CORRUPT: it is not well formed, has a DTD, or nests deeper than OPS_XML_DEPTH_MAX. OPS_LIMIT:

@@ -1,7 +1,3 @@
-/*
- * One walk over the document serves both questions: without a handler it only looks whether all of it is plain, with one it
- * tells what it finds. A document that turns out not to be plain has not been told of in part then.
- */
 #include "adapters/aws/xml_plain.h"
 
 enum { NAME_SIZE = 64 };
@@ -9,11 +5,12 @@ enum { NAME_SIZE = 64 };
 struct walk {
     const char *at;
     const char *end;
-    const struct ops_xml_handler *handler; /* NULL: only look */
+    const struct ops_xml_handler *handler;
     struct ops_buf *text;
     struct ops_view names[OPS_XML_DEPTH_MAX];
     size_t depth;
     struct ops_view run; /* the text behind the latest tag */
+    bool has_entities;   /* in it */
     bool wanted;         /* the element that began latest is not over, and its text is wanted */
     enum ops_status status;
 };
@@ -48,7 +45,7 @@ static bool is_simple_text(struct ops_view document)
 
 static bool is_name_character(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return (unsigned char)((c | 0x20) - 'a') < 26 || (unsigned char)(c - '0') < 10;
 }
 
 static bool take(struct walk *walk, const char *word)
@@ -117,35 +114,43 @@ static const struct entity *entity_at(const char *at, const char *end)
     return NULL;
 }
 
-/* Takes the text up to the next tag. */
-static bool take_text(struct walk *walk)
+/* Whether each ampersand begins an entity that we know. */
+static bool are_entities_known(struct ops_view run)
 {
-    const char *next = memchr(walk->at, '<', (size_t)(walk->end - walk->at));
-    if (!next)
-        return false;
-    walk->run = ops_view(walk->at, (size_t)(next - walk->at));
-    walk->at = next;
-    if (walk->handler || walk->run.length == 0)
-        return true;
-    const char *at = walk->run.data;
-    while ((at = memchr(at, '&', (size_t)(next - at))) != NULL) {
-        const struct entity *entity = entity_at(at, next);
+    const char *at = run.data, *end = run.data + run.length;
+    while ((at = memchr(at, '&', (size_t)(end - at))) != NULL) {
+        const struct entity *entity = entity_at(at, end);
         if (!entity)
             return false;
         at += strlen(entity->word);
     }
-    return !memchr(walk->run.data, '>', walk->run.length); /* "]]>" is not allowed in text */
+    return true;
+}
+
+/* Takes the text up to the next tag. Most runs are short. */
+static bool take_text(struct walk *walk)
+{
+    const char *start = walk->at, *at = start, *end = walk->end;
+    bool has_entities = false;
+    for (; at < end && *at != '<'; at++) {
+        has_entities = has_entities || *at == '&';
+        if (*at == '>') /* "]]>" is not allowed in text */
+            return false;
+    }
+    walk->at = at;
+    walk->run = ops_view(start, (size_t)(at - start));
+    walk->has_entities = has_entities;
+    return at < end && (!has_entities || are_entities_known(walk->run));
 }
 
 static struct ops_view decode(struct walk *walk)
 {
     struct ops_view run = walk->run;
-    const char *ampersand = run.length ? memchr(run.data, '&', run.length) : NULL;
-    if (!ampersand)
+    if (!walk->has_entities)
         return run;
-    const char *at = run.data, *end = run.data + run.length;
+    const char *at = run.data, *end = run.data + run.length, *ampersand;
     ops_buf_clear(walk->text);
-    for (; ampersand; ampersand = memchr(at, '&', (size_t)(end - at))) {
+    while ((ampersand = memchr(at, '&', (size_t)(end - at))) != NULL) {
         const struct entity *entity = entity_at(ampersand, end);
         ops_buf_append(walk->text, at, (size_t)(ampersand - at));
         ops_buf_append_char(walk->text, entity->c);
@@ -165,8 +170,6 @@ static void copy_name(struct ops_view name, char text[static NAME_SIZE])
 static void tell_begin(struct walk *walk, struct ops_view name)
 {
     char text[NAME_SIZE];
-    if (!walk->handler)
-        return;
     copy_name(name, text);
     walk->wanted = walk->handler->begin(walk->handler->context, text);
 }
@@ -174,8 +177,6 @@ static void tell_begin(struct walk *walk, struct ops_view name)
 static void tell_end(struct walk *walk, struct ops_view name)
 {
     char text[NAME_SIZE];
-    if (!walk->handler)
-        return;
     struct ops_view value = walk->wanted ? decode(walk) : ops_view(NULL, 0);
     if (value.length > OPS_XML_TEXT_MAX_BYTES)
         walk->status = OPS_LIMIT;
@@ -197,6 +198,7 @@ static bool take_begin(struct walk *walk)
     walk->names[walk->depth++] = name;
     tell_begin(walk, name);
     walk->run = ops_view(NULL, 0);
+    walk->has_entities = false;
     if (empty) {
         tell_end(walk, name);
         walk->depth--;
@@ -206,16 +208,20 @@ static bool take_begin(struct walk *walk)
 
 static bool take_end(struct walk *walk)
 {
-    struct ops_view name;
-    if (!take_name(walk, &name) || !take(walk, ">") || walk->depth == 0 ||
-        !ops_view_equal(name, walk->names[walk->depth - 1]))
+    if (walk->depth == 0)
+        return false;
+    struct ops_view name = walk->names[walk->depth - 1];
+    if ((size_t)(walk->end - walk->at) <= name.length || memcmp(walk->at, name.data, name.length) != 0)
+        return false;
+    walk->at += name.length;
+    if (!take(walk, ">"))
         return false;
     tell_end(walk, name);
     walk->depth--;
     return true;
 }
 
-/* Whether all of it is plain; with a handler, whether it went to its end. */
+/* Whether it went well to the document's end, or to where the handler stopped it. */
 static bool walk_all(struct walk *walk)
 {
     if (!take_declaration(walk))
@@ -224,23 +230,21 @@ static bool walk_all(struct walk *walk)
     do {
         if (!take(walk, "<") || !(take(walk, "/") ? take_end(walk) : take_begin(walk)))
             return false;
-        if (walk->depth > 0 && !take_text(walk))
+        if (walk->status == OPS_OK && walk->depth > 0 && !take_text(walk))
             return false;
     } while (walk->depth > 0 && walk->status == OPS_OK);
+    if (walk->status != OPS_OK)
+        return true;
     skip_space(walk);
     return walk->at == walk->end;
 }
 
-bool ops_xml_is_plain(struct ops_view document)
-{
-    struct walk walk = {.at = document.data, .end = document.data + document.length, .status = OPS_OK};
-    return document.length > 0 && is_simple_text(document) && walk_all(&walk);
-}
-
-enum ops_status ops_xml_plain_read(struct ops_view document, const struct ops_xml_handler *handler, struct ops_buf *text)
+bool ops_xml_plain_read(struct ops_view document, const struct ops_xml_handler *handler, struct ops_buf *text,
+                        enum ops_status *ret_status)
 {
     struct walk walk = {
         .at = document.data, .end = document.data + document.length, .handler = handler, .text = text, .status = OPS_OK};
-    bool whole = walk_all(&walk);
-    return walk.status != OPS_OK ? walk.status : whole ? OPS_OK : OPS_CORRUPT;
+    bool plain = document.length > 0 && is_simple_text(document) && walk_all(&walk);
+    *ret_status = walk.status;
+    return plain;
 }
