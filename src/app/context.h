@@ -29,6 +29,7 @@ struct ops_app {
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */
     struct ops_rate rate;
+    char planned_now[OPS_ULID_SIZE]; /* the vacuum that one of our workers is planning, or ""; under pace_lock too */
 };
 
 /* One call, from its validated input to its data. */

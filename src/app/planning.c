@@ -60,8 +60,9 @@ static enum ops_status make_targets(struct ops_app *app, const json_t *vacuum, e
     enum ops_status status = ops_plan_make(app->manifest, type, ops_json_text(vacuum, "orgcode", NULL), &targets);
     size_t i;
     json_t *target;
-    json_array_foreach(targets, i, target) if (status == OPS_OK && is_pending(target)) status =
-        survey_target(app, target, error);
+    json_array_foreach (targets, i, target)
+        if (status == OPS_OK && is_pending(target))
+            status = survey_target(app, target, error);
     struct note_context note = {app->manifest, targets};
     if (status == OPS_OK)
         status = ops_catalogue_list(app->ports.catalogue, note_existing, &note, error);
@@ -82,10 +83,10 @@ static json_int_t expected_records(struct ops_app *app, const char *plan_sha256)
         return expected;
     size_t i;
     json_t *other;
-    json_array_foreach(vacuums, i, other) if (expected < 0 && ops_vacuum_dry_run(other) &&
-                                              ops_vacuum_is(other, OPS_VACUUM_COMPLETED) &&
-                                              strcmp(ops_json_text(other, "plan_sha256", ""), plan_sha256) == 0) expected =
-        ops_json_integer(json_object_get(other, "totals"), "matched", -1);
+    json_array_foreach (vacuums, i, other)
+        if (expected < 0 && ops_vacuum_dry_run(other) && ops_vacuum_is(other, OPS_VACUUM_COMPLETED) &&
+            strcmp(ops_json_text(other, "plan_sha256", ""), plan_sha256) == 0)
+            expected = ops_json_integer(json_object_get(other, "totals"), "matched", -1);
     json_decref(vacuums);
     return expected;
 }
@@ -144,7 +145,7 @@ static bool hopeless(struct ops_app *app, const json_t *vacuum, enum ops_status 
            ops_clock_now_ms(app->ports.clock) - started_ms > PLANNING_MAX_MS;
 }
 
-enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
+static enum ops_status plan_or_give_up(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
 {
     struct ops_error why = OPS_ERROR_INIT;
     enum ops_status status = make_plan(app, vacuum, &why);
@@ -153,5 +154,36 @@ enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, str
     else if (status != OPS_OK)
         (void)ops_fail(error, status, "%s", ops_error_text(&why, status));
     ops_error_release(&why);
+    return status;
+}
+
+/* What a plan takes is asked of the services: two workers that plan the same ask twice and get on half as fast. One of
+ * another vacuum, as of a dry run, does not have to wait. */
+static bool begin_planning(struct ops_app *app, const char *id)
+{
+    pthread_mutex_lock(&app->pace_lock);
+    bool may = strcmp(app->planned_now, id) != 0;
+    if (may && !app->planned_now[0])
+        (void)snprintf(app->planned_now, sizeof app->planned_now, "%s", id);
+    pthread_mutex_unlock(&app->pace_lock);
+    return may;
+}
+
+static void end_planning(struct ops_app *app, const char *id)
+{
+    pthread_mutex_lock(&app->pace_lock);
+    if (strcmp(app->planned_now, id) == 0)
+        app->planned_now[0] = '\0';
+    pthread_mutex_unlock(&app->pace_lock);
+}
+
+enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, bool *ret_busy, struct ops_error *error)
+{
+    const char *id = ops_json_text(vacuum, "vacuum_id", "");
+    *ret_busy = !begin_planning(app, id);
+    if (*ret_busy)
+        return OPS_OK;
+    enum ops_status status = plan_or_give_up(app, vacuum, error);
+    end_planning(app, id);
     return status;
 }

@@ -35,11 +35,11 @@ enum stage { STAGE_SETTLE, STAGE_READ, STAGE_PROVE, STAGE_REMOVE, STAGE_NOTE, ST
 /* The page in hand. */
 struct page_state {
     struct ops_key_page page;
-    size_t left;                   /* page.keys[0..left) are still to be removed */
-    size_t at;                     /* of these, the next batch begins here; those before it wait for another try */
-    size_t waiting;                /* page.keys[0..waiting) were not taken in this round */
-    struct ops_counters counters;  /* of this page */
-    bool doubtful;                 /* not every key was surely removed: ask the target before counting */
+    size_t left;                  /* page.keys[0..left) are still to be removed */
+    size_t at;                    /* of these, the next batch begins here; those before it wait for another try */
+    size_t waiting;               /* page.keys[0..waiting) were not taken in this round */
+    struct ops_counters counters; /* of this page */
+    bool doubtful;                /* not every key was surely removed: ask the target before counting */
 };
 
 struct ops_worker {
@@ -227,7 +227,7 @@ static void sort_page(struct ops_worker *worker)
         struct ops_key key = hand->page.keys[i];
         task->receipt_bytes += key.size_bytes;
         if (ops_guard_key(&worker->app->manifest->guard, worker->kind, key.guarded)) {
-            hand->counters.protected++;
+            hand->counters.protected ++;
             continue;
         }
         hand->counters.matched++;
@@ -369,8 +369,8 @@ static enum ops_status remove_batch(struct ops_worker *worker, size_t count, str
         .lease_until_ms = worker->claim.task.lease_until_ms,
     };
     struct ops_error why = OPS_ERROR_INIT;
-    enum ops_status status = ops_removal(worker->app, &warrant, worker->target, hand->page.keys + hand->at, count,
-                                         worker->outcomes, &why);
+    enum ops_status status =
+        ops_removal(worker->app, &warrant, worker->target, hand->page.keys + hand->at, count, worker->outcomes, &why);
     if (status == OPS_THROTTLED || status == OPS_STORE_UNAVAILABLE || status == OPS_UNKNOWN || status == OPS_NO_MEMORY) {
         worker->throttled = worker->throttled || status == OPS_THROTTLED;
         for (size_t i = 0; i < count; i++)
@@ -560,8 +560,16 @@ static enum ops_status may_work(struct ops_app *app, const json_t *vacuum, bool 
     return status;
 }
 
-/* Does what one vacuum needs next. *ret_worked: something was done, more may follow at once. */
-static enum ops_status work_on(struct ops_worker *worker, const char *id, bool *ret_worked, struct ops_error *error)
+static enum ops_status plan(struct ops_worker *worker, const json_t *vacuum, int64_t *ret_wait_ms, struct ops_error *error)
+{
+    bool busy;
+    enum ops_status status = ops_planning_step(worker->app, vacuum, &busy, error);
+    *ret_wait_ms = busy ? CROWDED_WAIT_MS : 0;
+    return status;
+}
+
+/* Does what one vacuum needs next. *ret_wait_ms is set when there was something: that long until more may follow. */
+static enum ops_status work_on(struct ops_worker *worker, const char *id, int64_t *ret_wait_ms, struct ops_error *error)
 {
     json_t *vacuum = NULL, *tasks = NULL;
     enum ops_status status = ops_vacuums_load(worker->app, id, &vacuum, error);
@@ -569,14 +577,14 @@ static enum ops_status work_on(struct ops_worker *worker, const char *id, bool *
     if (status == OPS_OK)
         status = may_work(worker->app, vacuum, &may, error);
     if (status == OPS_OK && may && !ops_vacuum_planned(vacuum)) {
-        status = ops_planning_step(worker->app, vacuum, error);
-        *ret_worked = true;
+        status = plan(worker, vacuum, ret_wait_ms, error);
     } else if (status == OPS_OK && may) {
         enum ops_claim_outcome outcome;
         status = ops_claim_take(worker->app, worker->name, vacuum, &worker->claim, &outcome, &tasks, error);
         worker->has_claim = status == OPS_OK && outcome == OPS_CLAIM_GOT;
         worker->stage = STAGE_READ;
-        *ret_worked = status != OPS_OK || outcome != OPS_CLAIM_WAIT;
+        if (status != OPS_OK || outcome != OPS_CLAIM_WAIT)
+            *ret_wait_ms = 0;
         if (status == OPS_OK && outcome == OPS_CLAIM_DONE)
             status = end_pass(worker->app, vacuum, tasks, error);
     }
@@ -595,14 +603,13 @@ static enum ops_status look_for_work(struct ops_worker *worker, int64_t *ret_wai
     *ret_wait_ms = IDLE_WAIT_MS;
     json_t *ids = NULL;
     enum ops_status status = ops_vacuums_open_ids(worker->app, &ids, error);
-    bool worked = false;
     size_t i;
     json_t *id;
-    json_array_foreach(ids, i, id)
-        if (status == OPS_OK && !worked && is_mine(worker, json_string_value(id)))
-            status = work_on(worker, json_string_value(id), &worked, error);
-    if (status == OPS_OK && worked)
-        *ret_wait_ms = 0;
+    json_array_foreach (ids, i, id)
+        if (status == OPS_OK && *ret_wait_ms == IDLE_WAIT_MS && is_mine(worker, json_string_value(id)))
+            status = work_on(worker, json_string_value(id), ret_wait_ms, error);
+    if (status != OPS_OK)
+        *ret_wait_ms = IDLE_WAIT_MS;
     json_decref(ids);
     return status;
 }

@@ -205,7 +205,7 @@ static void internals_of_the_record_are_not_shown(void **state)
     json_t *dry = world_do(&world, "ops_vacuumall", "{'dry_run': true}", "ok"), *target;
     size_t i;
     assert_null(json_object_get(dry, "work"));
-    json_array_foreach(json_object_get(dry, "targets"), i, target) {
+    json_array_foreach (json_object_get(dry, "targets"), i, target) {
         assert_null(json_object_get(target, "segments"));
         assert_null(json_object_get(target, "location"));
     }
@@ -273,8 +273,8 @@ static void a_plan_that_was_asked_for_and_still_holds_is_carried_out(void **stat
     (void)state;
     char payload[256];
     json_t *dry = world_do(&world, "ops_vacuumorg", "{'dry_run': true, 'orgcode': 'acme'}", "ok");
-    (void)snprintf(payload, sizeof payload, "{'orgcode': 'acme', 'plan_sha256': '%s'}", ops_json_text(dry, "plan_sha256",
-        ""));
+    (void)snprintf(payload, sizeof payload, "{'orgcode': 'acme', 'plan_sha256': '%s'}",
+                   ops_json_text(dry, "plan_sha256", ""));
     json_t *asked = world_do(&world, "ops_vacuumorg", payload, "ok");
     json_decref(settle(ops_json_text(asked, "vacuum_id", ""), "completed"));
     json_decref(dry);
@@ -286,8 +286,8 @@ static void a_plan_that_has_drifted_deletes_nothing_and_says_so(void **state)
     (void)state;
     char payload[256];
     json_t *dry = world_do(&world, "ops_vacuumorg", "{'dry_run': true, 'orgcode': 'acme'}", "ok");
-    (void)snprintf(payload, sizeof payload, "{'orgcode': 'acme', 'plan_sha256': '%s'}", ops_json_text(dry, "plan_sha256",
-        ""));
+    (void)snprintf(payload, sizeof payload, "{'orgcode': 'acme', 'plan_sha256': '%s'}",
+                   ops_json_text(dry, "plan_sha256", ""));
     json_t *asked = world_do(&world, "ops_vacuumorg", payload, "ok");
     ops_memory_resource_drop(world.real.catalogue, OPS_TABLE, "pvm_one");
     json_t *failed = settle(ops_json_text(asked, "vacuum_id", ""), "failed");
@@ -428,6 +428,43 @@ static void a_table_that_is_cut_otherwise_meanwhile_is_read_as_it_was_planned(vo
     json_decref(vacuum);
 }
 
+/* A second worker looks for work while the first one lists what exists. */
+static struct ops_worker *second;
+static int64_t second_wait_ms;
+
+static struct port_fault step_second(void *context, enum port_call call)
+{
+    (void)context;
+    if (call != CALL_CATALOGUE_LIST)
+        return NO_PORT_FAULT;
+    world.ports.on_call = NULL;
+    assert_int_equal(ops_worker_step(second, &second_wait_ms, NULL), OPS_OK);
+    world.ports.on_call = step_second;
+    return NO_PORT_FAULT;
+}
+
+static void one_worker_plans_a_vacuum_while_the_others_wait_a_moment(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    int64_t wait_ms;
+    assert_int_equal(ops_worker_new(world.app, "second", &second), OPS_OK);
+    world_vacuum_all(&world, id);
+    world_pass(&world, 5 * OPS_MINUTE_MS);
+    json_decref(world_do(&world, "ops_sweep", "{}", "ok"));
+    size_t before = world.ports.calls[CALL_CATALOGUE_LIST];
+    world.ports.on_call = step_second;
+    assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
+    world.ports.on_call = NULL;
+    assert_int_equal(world.ports.calls[CALL_CATALOGUE_LIST] - before, 1);
+    assert_in_range(second_wait_ms, 1, 100);
+    assert_int_equal(wait_ms, 0);
+    assert_int_equal(ops_worker_step(second, &wait_ms, NULL), OPS_OK);
+    assert_int_equal(wait_ms, 0); /* it has claimed a task */
+    ops_worker_free(second);
+    json_decref(settle(id, "completed"));
+}
+
 static void a_clock_that_goes_back_after_the_start_stops_the_deleting(void **state)
 {
     (void)state;
@@ -470,6 +507,7 @@ int main(void)
         CASE(a_worker_whose_mutex_expired_or_was_taken_over_deletes_nothing_more),
         CASE(a_vacuum_with_a_rate_removes_no_more_than_that_in_any_second_and_ends_all_the_same),
         CASE(a_table_that_is_cut_otherwise_meanwhile_is_read_as_it_was_planned),
+        CASE(one_worker_plans_a_vacuum_while_the_others_wait_a_moment),
         CASE(a_clock_that_goes_back_after_the_start_stops_the_deleting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,8 +15,8 @@
 #include "base/mem.h"
 
 enum {
-    SMALL_MAX = 10 * 1000, /* a bucket of fewer objects is read in one piece */
-    ASKED_MAX = 128,       /* single keys: a few seconds at most */
+    SMALL_MAX = 4 * 1000, /* a bucket of fewer objects is read in one piece */
+    ASKED_MAX = 128,      /* single keys: a few seconds at most */
     BRANCHES_MAX = 256,
 };
 
