@@ -21,10 +21,10 @@ enum ops_status ops_json_parse_object(struct ops_view text, json_t **ret_object,
 enum ops_status ops_json_canonical(const json_t *value, struct ops_buf *buf) OPS_MUST_USE;
 
 /* Appends the compact text with keys in the order in which they were set. */
-enum ops_status ops_json_append(json_t *value, struct ops_buf *buf) OPS_MUST_USE;
+enum ops_status ops_json_append(const json_t *value, struct ops_buf *buf) OPS_MUST_USE;
 
 /* The length of what ops_json_append would append. */
-size_t ops_json_length(json_t *value);
+size_t ops_json_length(const json_t *value);
 
 /* Whether text stands in a JSON string as it is: ASCII, and nothing that must be escaped. */
 bool ops_json_is_plain(struct ops_view text);

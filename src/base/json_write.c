@@ -41,6 +41,16 @@ bool ops_json_is_plain(struct ops_view text)
     return are_plain(text.data + i, text.length - i);
 }
 
+/* jansson goes through an object only by a pointer with which it could change it. */
+static json_t *iterable(const json_t *object)
+{
+    union {
+        const json_t *given;
+        json_t *taken;
+    } pointer = {.given = object};
+    return pointer.taken;
+}
+
 /* ---- Writing ---- */
 
 static int append_chunk(const char *bytes, size_t length, void *buf)
@@ -70,7 +80,7 @@ static void append_plain(struct ops_buf *buf, struct ops_view text)
     ops_buf_append_char(buf, '"');
 }
 
-static void append_value(struct ops_buf *buf, json_t *value);
+static void append_value(struct ops_buf *buf, const json_t *value);
 
 static void append_name(struct ops_buf *buf, const char *name)
 {
@@ -86,12 +96,12 @@ static void append_name(struct ops_buf *buf, const char *name)
     json_decref(string);
 }
 
-static void append_object(struct ops_buf *buf, json_t *object)
+static void append_object(struct ops_buf *buf, const json_t *object)
 {
     const char *name;
     json_t *value;
     char before = '{';
-    json_object_foreach (object, name, value) {
+    json_object_foreach(iterable(object), name, value) {
         ops_buf_append_char(buf, before);
         append_name(buf, name);
         ops_buf_append_char(buf, ':');
@@ -101,11 +111,11 @@ static void append_object(struct ops_buf *buf, json_t *object)
     ops_buf_append_text(buf, before == '{' ? "{}" : "}");
 }
 
-static void append_array(struct ops_buf *buf, json_t *array)
+static void append_array(struct ops_buf *buf, const json_t *array)
 {
     size_t i;
     json_t *element;
-    json_array_foreach (array, i, element) {
+    json_array_foreach(array, i, element) {
         ops_buf_append_char(buf, i ? ',' : '[');
         append_value(buf, element);
     }
@@ -117,7 +127,7 @@ static struct ops_view string_view(const json_t *string)
     return ops_view(json_string_value(string), json_string_length(string));
 }
 
-static void append_value(struct ops_buf *buf, json_t *value)
+static void append_value(struct ops_buf *buf, const json_t *value)
 {
     if (json_is_object(value))
         append_object(buf, value);
@@ -129,7 +139,7 @@ static void append_value(struct ops_buf *buf, json_t *value)
         dump(value, buf, 0);
 }
 
-enum ops_status ops_json_append(json_t *value, struct ops_buf *buf)
+enum ops_status ops_json_append(const json_t *value, struct ops_buf *buf)
 {
     append_value(buf, value);
     return ops_buf_status(buf);
@@ -155,26 +165,26 @@ static size_t string_length(struct ops_view text)
     return length;
 }
 
-static size_t array_length(json_t *array)
+static size_t array_length(const json_t *array)
 {
     size_t i, length = 2; /* brackets, and a comma before all but the first */
     json_t *element;
-    json_array_foreach (array, i, element)
+    json_array_foreach(array, i, element)
         length += ops_json_length(element) + (i > 0);
     return length;
 }
 
-static size_t object_length(json_t *object)
+static size_t object_length(const json_t *object)
 {
     size_t length = 2;
     const char *name;
     json_t *value;
-    json_object_foreach (object, name, value)
+    json_object_foreach(iterable(object), name, value)
         length += string_length(ops_view_of(name)) + 1 + ops_json_length(value) + (length > 2);
     return length;
 }
 
-size_t ops_json_length(json_t *value)
+size_t ops_json_length(const json_t *value)
 {
     if (json_is_object(value))
         return object_length(value);

@@ -165,6 +165,51 @@ def test_a_fault_that_passes_costs_time_and_nothing_else(home, account, rules):
     check_audit(home, account, serve)
 
 
+TENANT, NEIGHBOUR = "acme00000", "acme00001"
+TENANT_READS = [*READS, "Query", "BatchGetItem"]
+
+TENANT_FAULTS = {
+    "a throttling storm": on_all("throttle", TENANT_READS + DELETES, probability=0.3, seed=5),
+    "unprocessed items": [rule("unprocessed", "BatchWriteItem", every=2)],
+    "unprocessed keys": [rule("unprocessed", "BatchGetItem", every=2)],
+    "errors of single keys": [rule("key_errors", "DeleteObjects", share=0.3, times=8)],
+    "truncated answers": on_all("truncate", TENANT_READS + DELETES, every=2, times=3),
+    "resets in the middle": on_all("reset", TENANT_READS + DELETES, every=2, times=3),
+    "answers lost after the deletes": on_all("lost_answer", DELETES, every=2, times=6),
+    "garbage": on_all("garbage", TENANT_READS + DELETES, every=2, times=3),
+}
+
+
+def matched_of(serve, orgcode):
+    """What a dry run of a tenant finds, by target; once nothing fails."""
+    report = serve.dry_run("vacuumorg", orgcode=orgcode)
+    return {target["name"]: target["matched"] for target in report["targets"] if target["name"] in (*TABLES, *BUCKETS)}
+
+
+@pytest.mark.parametrize("rules", TENANT_FAULTS.values(), ids=TENANT_FAULTS)
+def test_a_tenant_s_vacuum_under_faults_takes_all_of_the_tenant_and_nothing_of_its_neighbour(home, account, rules):
+    before = truth(account)
+    serve = home.serve("--workers", 4, clock=True)
+    tenant, neighbour = matched_of(serve, TENANT), matched_of(serve, NEIGHBOUR)
+    assert {name: tenant[name] + neighbour[name] for name in tenant} == {name: before[name][0] for name in tenant}
+    assert all(tenant.values()) and all(neighbour.values())
+    vacuum_id = serve.do("vacuumorg", orgcode=TENANT)["vacuum_id"]
+    account.stub.faults(*rules)
+    home.clock.ahead(301)
+    done = ended(serve, vacuum_id)
+    assert account.stub.state()["faults"], "a fault has struck"
+    account.stub.faults()
+    assert done["status"] == "completed", done["error"]
+    after = truth(account)
+    for target in done["targets"]:
+        name = target["name"]
+        if name in tenant:
+            assert (target["matched"], target["deleted"], target["failed"]) == (tenant[name], tenant[name], 0), target
+            assert after[name] == (neighbour[name], tenant[name]), name
+    assert set(matched_of(serve, TENANT).values()) == {0} and matched_of(serve, NEIGHBOUR) == neighbour
+    check_audit(home, account, serve)
+
+
 # These last: the vacuum ends as failed, and says what is left to the record. "records-remain" is for what was tried and not
 # taken; what can't even be read has a reason of its own.
 LASTING = {
