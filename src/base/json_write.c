@@ -1,9 +1,11 @@
 /*
- * What jansson writes, written by jansson wherever there is a choice to be made: numbers, and strings in which something
+ * What jansson writes, written by jansson wherever there is a choice to be made: fractions, and strings in which something
  * must be escaped. It takes seventy instructions for each byte, though, and most strings are what they are: those, and what
  * holds them together, are copied here.
  */
 #include "base/json.h"
+
+#include <stdio.h>
 
 #define EACH_BYTE UINT64_C(0x0101010101010101)
 #define TOP_BITS (0x80 * EACH_BYTE)
@@ -127,14 +129,24 @@ static struct ops_view string_view(const json_t *string)
     return ops_view(json_string_value(string), json_string_length(string));
 }
 
+/* NULL: none of these. */
+static const char *word_of(const json_t *value)
+{
+    return json_is_true(value) ? "true" : json_is_false(value) ? "false" : json_is_null(value) ? "null" : NULL;
+}
+
 static void append_value(struct ops_buf *buf, const json_t *value)
 {
     if (json_is_object(value))
         append_object(buf, value);
     else if (json_is_array(value))
         append_array(buf, value);
+    else if (json_is_integer(value))
+        ops_buf_append_integer(buf, json_integer_value(value));
     else if (json_is_string(value) && ops_json_is_plain(string_view(value)))
         append_plain(buf, string_view(value));
+    else if (word_of(value))
+        ops_buf_append_text(buf, word_of(value));
     else
         dump(value, buf, 0);
 }
@@ -192,5 +204,8 @@ size_t ops_json_length(const json_t *value)
         return array_length(value);
     if (json_is_string(value))
         return string_length(string_view(value));
-    return json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (json_is_integer(value))
+        return (size_t)snprintf(NULL, 0, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    const char *word = word_of(value);
+    return word ? strlen(word) : json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
 }

@@ -20,7 +20,7 @@ enum {
     SEGMENT_BYTES = 64 * 1024 * 1024,
     SEGMENTS_CHOSEN_MAX = 64,
     SEGMENTS_MAX = 1024, /* that a plan may say */
-    EVALUATE_FIRST = 1000,
+    FILTERED_FIRST = 1000, /* items to look at where nobody knows how many pass */
     PAGE_ANSWER_MAX_BYTES = 4 * 1024 * 1024,
     LIST_PAGE_MAX = 100,
 };
@@ -125,7 +125,6 @@ static enum ops_status table_new(struct ops_aws_stack *stack, const struct ops_t
     init_buffers(table);
     table->stack = stack;
     table->by = scope->by;
-    table->evaluate = EVALUATE_FIRST;
     table->target = (struct ops_target){
         .ops = &table_ops,
         .split = table->split,
@@ -166,6 +165,7 @@ static enum ops_status prepare(struct ops_aws_table *table, const json_t *answer
         return ops_fail(error, OPS_TARGET_ERROR, "The scope in the table %s can't be put into a request.", spec->name);
     for (size_t i = 0; i < OPS_AWS_TABLE_LANES_MAX; i++)
         ops_aws_call_json(&table->calls[i], table->page_operation, ops_view(NULL, 0));
+    table->evaluate = ops_aws_table_filters(table) ? FILTERED_FIRST : OPS_AWS_TABLE_PAGE_MAX;
     return status;
 }
 
