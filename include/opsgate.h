@@ -56,7 +56,6 @@ extern "C" {
 
      "http://HOST[:PORT]", "https://HOST[:PORT]"   OPS itself, by GET /ops/ping. TLS is always verified. A path is put before
                                                    /ops/ping: "https://api.example.com/prod". http_proxy and no_proxy count.
-     "unix:/run/ops.sock"                          a sidecar (g3nops gate) or OPS behind a unix socket, the same way
      "dynamodb:TABLE"                              the record in OPS's own table, normally "dynamodb:ops_main", by one
                                                    GetItem. Region, profile and credentials as every AWS tool takes them;
                                                    the role needs dynamodb:GetItem on that table and nothing else.

@@ -9,23 +9,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OPS_GATE_KNOWLEDGE_MAX_MS INT64_C(20000)
+#define OPS_GATE_MS INT64_C(1000000) /* in nanoseconds */
+#define OPS_GATE_SECOND (1000 * OPS_GATE_MS)
+#define OPS_GATE_KNOWLEDGE_MAX_NS (20 * OPS_GATE_SECOND)
 
 /* Ping answers from a snapshot that may be this old already when the question arrives. */
-#define OPS_GATE_ANSWER_AGE_MAX_MS INT64_C(1000)
+#define OPS_GATE_ANSWER_AGE_MAX_NS OPS_GATE_SECOND
 
 /* Zeroed: nothing is known. */
 struct ops_gate_knowledge {
-    int64_t learned_ms; /* monotonic; the truth is not older than this */
+    int64_t learned_ns; /* monotonic; the truth is not older than this */
     bool known;
     bool active; /* a window was active then */
 };
 
-/* What follows from an answer to a question that was sent at asked_ms: neither the way back nor the snapshot behind the
- * answer makes the knowledge younger than it is. */
-struct ops_gate_knowledge ops_gate_learn(int64_t asked_ms, bool active);
+/* Whether knowledge of that age counts. What seems to come from the future does not: its clock is not ours. */
+static inline bool ops_gate_counts(int64_t age_ns)
+{
+    return age_ns >= 0 && age_ns <= OPS_GATE_KNOWLEDGE_MAX_NS;
+}
 
-/* Whether requests are turned away at now_ms (monotonic). */
-bool ops_gate_blocks(const struct ops_gate_knowledge *knowledge, int64_t now_ms);
+/* What follows from an answer to a question that was sent at asked_ns, from a snapshot that was answer_age_ns old at most
+ * when the question arrived: neither the way back nor that makes the knowledge younger than it is. */
+struct ops_gate_knowledge ops_gate_learn(int64_t asked_ns, int64_t answer_age_ns, bool active);
+
+/* Whether requests are turned away at now_ns (monotonic). */
+bool ops_gate_blocks(const struct ops_gate_knowledge *knowledge, int64_t now_ns);
 
 #endif

@@ -487,7 +487,7 @@ static void check_gates(struct sim_world *world)
     int64_t now_ms = sim_monotonic_ms(world);
     for (size_t i = 0; i < SIM_GATES; i++) {
         const struct sim_gate *gate = &world->gates[i];
-        if (!ops_gate_blocks(&gate->knowledge, now_ms))
+        if (!ops_gate_blocks(&gate->knowledge, now_ms * OPS_GATE_MS))
             continue;
         world->numbers->gate_blocks++;
         if (now_ms - gate->asked_ms > 20000)

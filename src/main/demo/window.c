@@ -13,7 +13,7 @@ static enum ops_status gate_asks(struct demo *demo)
     json_decref(demo->notice);
     json_t *notice = json_object_get(data, "maintenance");
     demo->notice = json_is_object(notice) ? json_incref(notice) : NULL;
-    demo->gate = ops_gate_learn(ops_clock_monotonic_ms(demo->clock), demo->notice != NULL);
+    demo->gate = ops_gate_learn(ops_clock_monotonic_ms(demo->clock) * OPS_GATE_MS, OPS_GATE_ANSWER_AGE_MAX_NS, demo->notice);
     json_decref(data);
     return OPS_OK;
 }
@@ -21,7 +21,7 @@ static enum ops_status gate_asks(struct demo *demo)
 /* What a customer of another service gets: the gate's answer, or the service's. */
 static bool customer_is_blocked(struct demo *demo)
 {
-    bool blocked = ops_gate_blocks(&demo->gate, ops_clock_monotonic_ms(demo->clock));
+    bool blocked = ops_gate_blocks(&demo->gate, ops_clock_monotonic_ms(demo->clock) * OPS_GATE_MS);
     demo_say(demo, "   a customer asks another service: GET /pvm/product/get");
     if (blocked)
         demo_say(demo, "     %d %s (\"%s\", until %s)", ops_status_http(OPS_MAINTENANCE_MODE),

@@ -1,0 +1,97 @@
+#include "adapters/gate/ping_source.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "gate/decide.h"
+
+#include <stdio.h>
+
+#define PING_PATH "/ops/ping"
+
+enum { URL_SIZE = 2048, ANSWER_MAX_BYTES = 1024 * 1024, HTTP_OK = 200 };
+
+struct ping_source {
+    struct ops_gate_source base;
+    struct ops_http_client *client;
+    char url[URL_SIZE];
+};
+
+static enum ops_status no_ping(const struct ping_source *source, struct ops_error *error)
+{
+    return ops_fail(error, OPS_UNREACHABLE, "What answers at %s is not OPS.", source->url);
+}
+
+/* data.maintenance must be there, null or an object: another server's answer must not open or close a gate. */
+static enum ops_status read_answer(const struct ping_source *source, const json_t *answer, struct ops_buf *window,
+                                   struct ops_error *error)
+{
+    const json_t *data = json_object_get(answer, "data");
+    const json_t *maintenance = json_object_get(data, "maintenance");
+    bool is_ops = ops_json_flag(answer, "success", false) && strcmp(ops_json_text(data, "service", ""), "ops") == 0;
+    if (!is_ops || !(json_is_null(maintenance) || json_is_object(maintenance)))
+        return no_ping(source, error);
+    return json_is_object(maintenance) ? ops_json_append(maintenance, window) : OPS_OK;
+}
+
+static enum ops_status read_response(const struct ping_source *source, const struct ops_http_response *response,
+                                     struct ops_buf *window, struct ops_error *error)
+{
+    json_t *answer = NULL;
+    if (response->status != HTTP_OK)
+        return ops_fail(error, OPS_UNREACHABLE, "%s answers with HTTP status %d.", source->url, response->status);
+    enum ops_status status = ops_json_parse_object(ops_buf_view(&response->body), &answer, NULL);
+    if (status != OPS_OK)
+        return status == OPS_NO_MEMORY ? status : no_ping(source, error);
+    status = read_answer(source, answer, window, error);
+    json_decref(answer);
+    return status;
+}
+
+static enum ops_status ping_ask(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window,
+                                struct ops_error *error)
+{
+    struct ping_source *source = (struct ping_source *)self;
+    const struct ops_http_request request = {
+        .method = "GET", .url = source->url, .connect_timeout_ms = timeout_ms, .timeout_ms = timeout_ms};
+    struct ops_http_response response;
+    ops_http_response_init(&response, ANSWER_MAX_BYTES);
+    enum ops_status status = ops_http_exchange(source->client, &request, &response, error);
+    if (status == OPS_OK)
+        status = read_response(source, &response, window, error);
+    ops_buf_release(&response.body);
+    return status;
+}
+
+static void ping_close(struct ops_gate_source *self)
+{
+    struct ping_source *source = (struct ping_source *)self;
+    ops_http_client_release(source->client);
+    ops_mem_free(source);
+}
+
+static const struct ops_gate_source_ops ping_ops = {.ask = ping_ask, .close = ping_close};
+
+static enum ops_status set_url(struct ping_source *source, const char *url)
+{
+    size_t length = strlen(url);
+    while (length > 0 && url[length - 1] == '/')
+        length--;
+    int written = snprintf(source->url, URL_SIZE, "%.*s%s", (int)length, url, PING_PATH);
+    return written > 0 && written < URL_SIZE ? OPS_OK : OPS_LIMIT;
+}
+
+enum ops_status ops_gate_ping_source_new(const char *url, struct ops_http_client *client,
+                                         struct ops_gate_source **ret_source)
+{
+    struct ping_source *source = ops_mem_zeroed(1, sizeof *source);
+    enum ops_status status = source ? set_url(source, url) : OPS_NO_MEMORY;
+    if (status != OPS_OK) {
+        ops_mem_free(source);
+        ops_http_client_release(client);
+        return status;
+    }
+    source->base = (struct ops_gate_source){.ops = &ping_ops, .answer_age_ns = OPS_GATE_ANSWER_AGE_MAX_NS};
+    source->client = client;
+    *ret_source = &source->base;
+    return OPS_OK;
+}

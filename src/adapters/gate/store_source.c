@@ -1,0 +1,61 @@
+#include "adapters/gate/store_source.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+/* DESIGN, "Records": a copy of the active window, which exists exactly while one is active. */
+static const char singleton_pk[] = "SINGLETON", active_sk[] = "ACTIVE_MAINTENANCE";
+
+struct store_source {
+    struct ops_gate_source base;
+    struct ops_store *store;
+    void (*release_owner)(void *owner);
+    void *owner;
+};
+
+/* How long a store takes is its own: what it says too late does not count, since knowledge is as old as its question. */
+static enum ops_status store_ask(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window,
+                                 struct ops_error *error)
+{
+    struct store_source *source = (struct store_source *)self;
+    json_t *doc = NULL;
+    (void)timeout_ms;
+    enum ops_status status = ops_store_get(source->store, singleton_pk, active_sk, &doc, error);
+    if (status == OPS_NOT_FOUND)
+        return OPS_OK;
+    if (status == OPS_OK)
+        status = ops_json_append(doc, window);
+    json_decref(doc);
+    return status;
+}
+
+static void release(struct store_source *source)
+{
+    ops_store_release(source->store);
+    if (source->owner)
+        source->release_owner(source->owner);
+    ops_mem_free(source);
+}
+
+static void store_close(struct ops_gate_source *self)
+{
+    release((struct store_source *)self);
+}
+
+static const struct ops_gate_source_ops store_ops = {.ask = store_ask, .close = store_close};
+
+enum ops_status ops_gate_store_source_new(struct ops_store *store, void (*release_owner)(void *owner), void *owner,
+                                          struct ops_gate_source **ret_source)
+{
+    struct store_source *source = ops_mem_zeroed(1, sizeof *source);
+    if (!source) {
+        ops_store_release(store);
+        if (owner)
+            release_owner(owner);
+        return OPS_NO_MEMORY;
+    }
+    *source = (struct store_source){
+        .base = {.ops = &store_ops}, .store = store, .release_owner = release_owner, .owner = owner};
+    *ret_source = &source->base;
+    return OPS_OK;
+}

@@ -1,0 +1,12 @@
+/* A gate's source: the record of the active window, straight from OPS's record store. */
+#ifndef OPS_ADAPTERS_GATE_STORE_SOURCE_H
+#define OPS_ADAPTERS_GATE_STORE_SOURCE_H
+
+#include "gate/source.h"
+#include "ports/store.h"
+
+/* owner is released with the source, after the store; both are taken, also on failure. owner may be NULL. OPS_NO_MEMORY. */
+enum ops_status ops_gate_store_source_new(struct ops_store *store, void (*release_owner)(void *owner), void *owner,
+                                          struct ops_gate_source **ret_source) OPS_MUST_USE;
+
+#endif

@@ -1,0 +1,73 @@
+#include "gate/gate.h"
+
+#include <string.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec now;
+    (void)clock_gettime(id, &now); /* fails only for a clock that does not exist */
+    return (int64_t)now.tv_sec * OPS_GATE_SECOND + now.tv_nsec;
+}
+
+int64_t ops_gate_monotonic_ns(void *unused)
+{
+    (void)unused;
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+int64_t ops_gate_wall_ns(void *unused)
+{
+    (void)unused;
+    return read_clock(CLOCK_REALTIME_COARSE);
+}
+
+int opsgate_check(opsgate *gate)
+{
+    enum ops_gate_verdict verdict = ops_gate_cell_judge(&gate->cell, ops_gate_monotonic_ns, ops_gate_wall_ns, NULL);
+    if (__builtin_expect(verdict == OPS_GATE_UNKNOWN, 0))
+        verdict = ops_gate_wait(gate);
+    ops_gate_tally_add(&gate->tally, verdict);
+    return verdict == OPS_GATE_BLOCKED;
+}
+
+static bool is_path(const char *pattern, const char *path, size_t length)
+{
+    size_t count = strlen(pattern);
+    if (count > 0 && pattern[count - 1] == '*')
+        return length >= count - 1 && memcmp(pattern, path, count - 1) == 0;
+    return length == count && memcmp(pattern, path, count) == 0;
+}
+
+static bool is_health_path(const struct opsgate *gate, const char *path)
+{
+    size_t length = path ? strcspn(path, "?#") : 0;
+    for (char **pattern = gate->health_paths; path && pattern && *pattern; pattern++)
+        if (is_path(*pattern, path, length))
+            return true;
+    return false;
+}
+
+int opsgate_check_request(opsgate *gate, const char *method, const char *path)
+{
+    if ((method && strcmp(method, "OPTIONS") == 0) || is_health_path(gate, path))
+        return 0;
+    return opsgate_check(gate);
+}
+
+void opsgate_count(opsgate *gate, opsgate_counters *ret_counters)
+{
+    struct ops_gate_knowledge knowledge = ops_gate_cell_get(&gate->cell);
+    *ret_counters = (opsgate_counters){
+        .fresh = ops_gate_tally_sum(&gate->tally, OPS_GATE_FRESH),
+        .stale = ops_gate_tally_sum(&gate->tally, OPS_GATE_STALE),
+        .unknown = ops_gate_tally_sum(&gate->tally, OPS_GATE_UNKNOWN),
+        .blocked = ops_gate_tally_sum(&gate->tally, OPS_GATE_BLOCKED),
+        .age_ms = knowledge.known ? (ops_gate_monotonic_ns(NULL) - knowledge.learned_ns) / OPS_GATE_MS : -1,
+    };
+    pthread_mutex_lock(&gate->mutex);
+    ret_counters->asked = gate->synced.asked;
+    ret_counters->failed = gate->synced.failed;
+    memcpy(ret_counters->last_failure, gate->synced.last_failure, OPSGATE_ERROR_SIZE);
+    pthread_mutex_unlock(&gate->mutex);
+}

@@ -1,0 +1,72 @@
+/*
+ * After fork the child has the gate but not its thread, and a copy of connections that are still the parent's. It forgets
+ * what it knew, lets the copies lie, and starts a thread of its own at its first check.
+ */
+#include "gate/gate.h"
+
+#include <string.h>
+
+static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct opsgate *open_gates; /* under open_mutex */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&open_mutex);
+    for (struct opsgate *gate = open_gates; gate; gate = gate->next_open)
+        pthread_mutex_lock(&gate->mutex);
+}
+
+static void in_parent(void)
+{
+    for (struct opsgate *gate = open_gates; gate; gate = gate->next_open)
+        pthread_mutex_unlock(&gate->mutex);
+    pthread_mutex_unlock(&open_mutex);
+}
+
+/* The conditions may have waiters that are not there any more; the mutex is ours, since we locked it. */
+static void start_anew(struct opsgate *gate)
+{
+    ops_gate_conditions_init(gate);
+    atomic_store(&gate->cell.word, 0);
+    atomic_store(&gate->tried_ns, 0);
+    atomic_store(&gate->patience_until_ns, 0);
+    gate->source = NULL;
+    gate->synced.has_thread = gate->synced.poked = false;
+    gate->synced.dice += 0x9e3779b97f4a7c15; /* another sequence than the parent's */
+    pthread_mutex_unlock(&gate->mutex);
+}
+
+static void in_child(void)
+{
+    ops_gate_lines_forget();
+    for (struct opsgate *gate = open_gates; gate; gate = gate->next_open)
+        start_anew(gate);
+    pthread_mutex_unlock(&open_mutex);
+}
+
+static void watch(void)
+{
+    /* Without memory for it a child has no thread, and its gate opens after 20 seconds. */
+    (void)pthread_atfork(before_fork, in_parent, in_child);
+}
+
+void ops_gate_fork_watch(struct opsgate *gate)
+{
+    (void)pthread_once(&once, watch);
+    pthread_mutex_lock(&open_mutex);
+    gate->next_open = open_gates;
+    open_gates = gate;
+    pthread_mutex_unlock(&open_mutex);
+}
+
+void ops_gate_fork_forget(struct opsgate *gate)
+{
+    pthread_mutex_lock(&open_mutex);
+    struct opsgate **link = &open_gates;
+    while (*link && *link != gate)
+        link = &(*link)->next_open;
+    if (*link)
+        *link = gate->next_open;
+    pthread_mutex_unlock(&open_mutex);
+}

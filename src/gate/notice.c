@@ -1,0 +1,74 @@
+#include "gate/notice.h"
+
+#include "base/instant.h"
+#include "base/json.h"
+
+enum { DETAILS_MAX_BYTES = 512 * 1024 };
+
+static const char *const text_members[] = {"maintenance_id", "description", "started_at", "estimated_end_utc"};
+
+void ops_gate_notice_release(struct ops_gate_notice *notice)
+{
+    json_decref(notice->window);
+    if (notice->window)
+        ops_buf_release(&notice->details);
+    *notice = (struct ops_gate_notice){.window = NULL};
+}
+
+static enum ops_status copy_member(const json_t *from, const char *name, json_t *to)
+{
+    json_t *value = json_object_get(from, name);
+    return ops_json_set(to, name, json_is_string(value) ? json_incref(value) : json_null());
+}
+
+/* A window says when it ends, or when it began and how long it lasts. */
+static enum ops_status find_end(const json_t *from, json_t *to, int64_t *ret_end_ms)
+{
+    int64_t started_ms;
+    json_int_t seconds = ops_json_integer(from, "estimated_duration_seconds", 0);
+    if (ops_json_instant(from, "estimated_end_utc", ret_end_ms) == OPS_OK)
+        return OPS_OK;
+    *ret_end_ms = 0;
+    bool is_told = ops_json_instant(from, "started_at", &started_ms) == OPS_OK && seconds > 0 && seconds <= 604800;
+    if (!is_told)
+        return ops_json_set(to, "estimated_end_utc", json_null());
+    *ret_end_ms = started_ms + seconds * OPS_SECOND_MS;
+    return ops_json_set_instant(to, "estimated_end_utc", *ret_end_ms);
+}
+
+static enum ops_status fill(const json_t *from, struct ops_gate_notice *notice)
+{
+    enum ops_status status = OPS_OK;
+    for (size_t i = 0; i < sizeof text_members / sizeof text_members[0] && status == OPS_OK; i++)
+        status = copy_member(from, text_members[i], notice->window);
+    if (status == OPS_OK)
+        status = find_end(from, notice->window, &notice->end_ms);
+    json_t *updates = json_object_get(from, "updates");
+    if (status == OPS_OK)
+        status =
+            ops_json_set(notice->window, "updates", json_is_array(updates) ? json_incref(updates) : json_array());
+    return status == OPS_OK ? ops_json_append(notice->window, &notice->details) : status;
+}
+
+enum ops_status ops_gate_notice_read(struct ops_view text, struct ops_gate_notice *ret_notice)
+{
+    json_t *from = NULL;
+    *ret_notice = (struct ops_gate_notice){.window = NULL};
+    if (text.length == 0)
+        return OPS_OK;
+    enum ops_status status = ops_json_parse_object(text, &from, NULL);
+    if (status != OPS_OK)
+        return status == OPS_NO_MEMORY ? status : OPS_CORRUPT;
+    ret_notice->window = json_object();
+    ops_buf_init(&ret_notice->details, DETAILS_MAX_BYTES);
+    status = ret_notice->window ? fill(from, ret_notice) : OPS_NO_MEMORY;
+    json_decref(from);
+    if (status != OPS_OK)
+        ops_gate_notice_release(ret_notice);
+    return status;
+}
+
+const char *ops_gate_notice_text(const struct ops_gate_notice *notice, const char *name)
+{
+    return ops_json_text(notice->window, name, "");
+}

@@ -1,0 +1,199 @@
+#include "gate/gate.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- What a configuration may say ---- */
+
+struct limit_row {
+    const char *name;
+    size_t offset;
+    unsigned least;
+    unsigned most;
+};
+
+static const struct limit_row limit_rows[] = {
+    {"refresh_ms", offsetof(opsgate_config, refresh_ms), 1000, 15000},
+    {"timeout_ms", offsetof(opsgate_config, timeout_ms), 100, 10000},
+    {"first_wait_ms", offsetof(opsgate_config, first_wait_ms), 0, 10000},
+};
+
+static opsgate_status refuse(char *why, opsgate_status status, const char *sentence)
+{
+    (void)snprintf(why, OPSGATE_ERROR_SIZE, "%s", sentence);
+    return status;
+}
+
+static opsgate_status check_limits(const opsgate_config *config, char *why)
+{
+    for (size_t i = 0; i < sizeof limit_rows / sizeof limit_rows[0]; i++) {
+        const struct limit_row *row = &limit_rows[i];
+        unsigned value = *(const unsigned *)(const void *)((const char *)config + row->offset);
+        if (value >= row->least && value <= row->most)
+            continue;
+        (void)snprintf(why, OPSGATE_ERROR_SIZE, "%s is %u; it must be %u to %u.", row->name, value, row->least, row->most);
+        return OPSGATE_BAD_CONFIG;
+    }
+    return OPSGATE_OK;
+}
+
+static opsgate_status check_config(const opsgate_config *config, char *why)
+{
+    if (config->size != sizeof *config)
+        return refuse(why, OPSGATE_BAD_CONFIG, "size is not this version's; begin with OPSGATE_CONFIG_INIT.");
+    if (!config->source == !config->ask)
+        return refuse(why, OPSGATE_BAD_CONFIG, "One of source and ask must be given, and not both.");
+    return check_limits(config, why);
+}
+
+/* ---- Making ---- */
+
+static size_t count_paths(const char *const *paths)
+{
+    size_t count = 0;
+    while (paths && paths[count])
+        count++;
+    return count;
+}
+
+/* An empty list stays NULL. */
+static bool copy_paths(struct opsgate *gate, const char *const *paths)
+{
+    size_t count = count_paths(paths);
+    if (count == 0)
+        return true;
+    gate->health_paths = ops_mem_zeroed(count + 1, sizeof *gate->health_paths);
+    for (size_t i = 0; gate->health_paths && i < count; i++)
+        if (!(gate->health_paths[i] = ops_mem_strdup(paths[i])))
+            return false;
+    return gate->health_paths;
+}
+
+static void free_paths(struct opsgate *gate)
+{
+    for (size_t i = 0; gate->health_paths && gate->health_paths[i]; i++)
+        ops_mem_free(gate->health_paths[i]);
+    ops_mem_free(gate->health_paths);
+}
+
+void ops_gate_conditions_init(struct opsgate *gate)
+{
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes); /* none of these can fail on Linux */
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&gate->wake, &attributes);
+    (void)pthread_cond_init(&gate->tried, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+}
+
+static void gate_free(struct opsgate *gate)
+{
+    ops_gate_source_close(gate->source);
+    ops_gate_notice_release(&gate->synced.notice);
+    (void)pthread_cond_destroy(&gate->wake);
+    (void)pthread_cond_destroy(&gate->tried);
+    (void)pthread_mutex_destroy(&gate->mutex);
+    free_paths(gate);
+    ops_mem_free(gate->source_name);
+    ops_mem_free(gate->service);
+    free(gate);
+}
+
+/* On a cache line's boundary, which base/mem.h does not promise. */
+static struct opsgate *gate_alloc(void)
+{
+    struct opsgate *gate = aligned_alloc(_Alignof(struct opsgate), sizeof *gate);
+    if (gate)
+        memset(gate, 0, sizeof *gate);
+    return gate;
+}
+
+static uint64_t first_dice(const struct opsgate *gate)
+{
+    uint64_t dice = (uint64_t)ops_gate_wall_ns(NULL) ^ (uint64_t)getpid() << 32 ^ (uint64_t)(uintptr_t)gate;
+    return dice ? dice : 1;
+}
+
+static opsgate_status make(const opsgate_config *config, ops_gate_source_open_fn open_source, opsgate **ret_gate)
+{
+    struct opsgate *gate = gate_alloc();
+    if (!gate)
+        return OPSGATE_NO_MEMORY;
+    gate->open_source = open_source;
+    gate->ask = config->ask;
+    gate->ask_context = config->ask_context;
+    gate->refresh_ns = config->refresh_ms * OPS_GATE_MS;
+    gate->timeout_ms = config->timeout_ms;
+    gate->first_wait_ns = config->first_wait_ms * OPS_GATE_MS;
+    /* An answer is overdue when the next one should be there. */
+    gate->cell.fresh_ns = gate->refresh_ns + config->timeout_ms * OPS_GATE_MS + OPS_GATE_ANSWER_AGE_MAX_NS;
+    gate->synced.dice = first_dice(gate);
+    (void)pthread_mutex_init(&gate->mutex, NULL);
+    ops_gate_conditions_init(gate);
+    gate->service = ops_mem_strdup(config->service && config->service[0] ? config->service : "gate");
+    gate->source_name = config->source ? ops_mem_strdup(config->source) : NULL;
+    if (!gate->service || (config->source && !gate->source_name) || !copy_paths(gate, config->health_paths)) {
+        gate_free(gate);
+        return OPSGATE_NO_MEMORY;
+    }
+    *ret_gate = gate;
+    return OPSGATE_OK;
+}
+
+/* A source that is named wrongly is told now. Opening it may take time, or may work only later: that is the thread's. */
+static opsgate_status check_source(const struct opsgate *gate, char *why)
+{
+    struct ops_error error = OPS_ERROR_INIT;
+    enum ops_status status = gate->ask ? OPS_OK : gate->open_source(gate->source_name, NULL, &error);
+    if (status != OPS_OK)
+        (void)snprintf(why, OPSGATE_ERROR_SIZE, "%s", ops_error_text(&error, status));
+    ops_error_release(&error);
+    return status == OPS_OK ? OPSGATE_OK : OPSGATE_BAD_CONFIG;
+}
+
+static opsgate_status start(struct opsgate *gate, char *why)
+{
+    pthread_mutex_lock(&gate->mutex);
+    opsgate_status status = ops_gate_thread_start(gate);
+    pthread_mutex_unlock(&gate->mutex);
+    return status == OPSGATE_OK ? status : refuse(why, status, "The system refuses another thread.");
+}
+
+opsgate_status ops_gate_open(const opsgate_config *config, ops_gate_source_open_fn open_source, opsgate **ret_gate,
+                             char why[OPSGATE_ERROR_SIZE])
+{
+    char unused[OPSGATE_ERROR_SIZE];
+    struct opsgate *gate = NULL;
+    why = why ? why : unused;
+    why[0] = '\0';
+    opsgate_status status = check_config(config, why);
+    if (status == OPSGATE_OK)
+        status = make(config, open_source, &gate);
+    if (status == OPSGATE_NO_MEMORY)
+        return refuse(why, status, "There is no memory for a gate.");
+    if (status == OPSGATE_OK)
+        status = check_source(gate, why);
+    if (status == OPSGATE_OK)
+        status = start(gate, why);
+    if (status == OPSGATE_OK) {
+        ops_gate_fork_watch(gate);
+        *ret_gate = gate;
+    } else if (gate) {
+        gate_free(gate);
+    }
+    return status;
+}
+
+void opsgate_close(opsgate *gate)
+{
+    if (!gate)
+        return;
+    ops_gate_fork_forget(gate);
+    ops_gate_thread_stop(gate);
+    gate_free(gate);
+}

@@ -1,0 +1,221 @@
+/*
+ * What a caller gets that is turned away: the contract's 503, in JSON, or as a page for people.
+ */
+#include "gate/accept.h"
+#include "gate/gate.h"
+
+#include "base/instant.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/ulid.h"
+
+#include <stdio.h>
+
+enum {
+    RETRY_LEAST_S = 20,
+    RETRY_TEXT_SIZE = 24,
+    BODY_MAX_BYTES = 1024 * 1024,
+};
+
+/* One caller's, with the memory that its parts are in. */
+struct reply {
+    opsgate_response response; /* first: it is what the caller frees */
+    char retry_after[RETRY_TEXT_SIZE];
+    struct ops_buf body;
+    json_t *window; /* a copy, so that it outlives the gate's own; NULL: none any more */
+};
+
+/* What is looked up under the mutex. */
+struct facts {
+    int64_t now_ms;
+    int64_t end_ms; /* 0: not known */
+    char request_id[OPS_ULID_SIZE];
+    int64_t retry_s;
+};
+
+/* ---- Facts ---- */
+
+static void make_request_id(struct opsgate *gate, struct facts *facts)
+{
+    uint8_t random[OPS_ULID_RANDOM_BYTES];
+    for (size_t i = 0; i < sizeof random; i++)
+        random[i] = (uint8_t)ops_gate_roll(gate, 256);
+    ops_ulid_format(facts->now_ms, random, facts->request_id);
+}
+
+/* The time that is left, and up to a quarter more. */
+static int64_t roll_retry_s(struct opsgate *gate, const struct facts *facts)
+{
+    int64_t left_s = (facts->end_ms - facts->now_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
+    int64_t least_s = facts->end_ms && left_s > RETRY_LEAST_S ? left_s : RETRY_LEAST_S;
+    return least_s + (int64_t)ops_gate_roll(gate, (uint64_t)least_s / 4 + 1);
+}
+
+static enum ops_status look_up(struct opsgate *gate, struct reply *reply, struct facts *facts)
+{
+    facts->now_ms = ops_gate_wall_ns(NULL) / OPS_GATE_MS;
+    pthread_mutex_lock(&gate->mutex);
+    const struct ops_gate_notice *notice = &gate->synced.notice;
+    facts->end_ms = notice->end_ms;
+    make_request_id(gate, facts);
+    facts->retry_s = roll_retry_s(gate, facts);
+    bool had_window = notice->window;
+    reply->window = had_window ? ops_json_copy(notice->window) : NULL;
+    pthread_mutex_unlock(&gate->mutex);
+    return had_window && !reply->window ? OPS_NO_MEMORY : OPS_OK;
+}
+
+/* ---- JSON ---- */
+
+static json_t *message(const char *tag, const char *sentence)
+{
+    return json_pack("{s:s, s:{s:s}}", "tag", tag, "message", "en_US", sentence);
+}
+
+static json_t *build(void)
+{
+    return json_pack("{s:i, s:i, s:s}", "build_major", OPS_GATE_MAJOR, "build_minor", OPS_GATE_MINOR, "build_id",
+                     OPS_GATE_BUILD_ID);
+}
+
+static json_t *failure(const struct reply *reply)
+{
+    enum ops_category category = ops_status_category(OPS_MAINTENANCE_MODE);
+    return ops_json_pack("{s:o, s:o, s:O*}", "major", message(ops_category_tag(category), ops_category_sentence(category)),
+                         "minor",
+                         message(ops_status_tag(OPS_MAINTENANCE_MODE), ops_status_sentence(OPS_MAINTENANCE_MODE)),
+                         "details", reply->window);
+}
+
+static json_t *statistics(const struct opsgate *gate, const struct facts *facts)
+{
+    char now[OPS_INSTANT_TEXT_SIZE];
+    ops_instant_format(facts->now_ms, now);
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:o}", "call", "gate", "service", gate->service, "request_id",
+                     facts->request_id, "timestamp_utc", now, "latency_ms", 0, "build", build());
+}
+
+static enum ops_status write_json(const struct opsgate *gate, struct reply *reply, const struct facts *facts)
+{
+    json_t *envelope = json_pack("{s:b, s:o, s:o, s:o}", "success", 0, "error", failure(reply), "build", build(), "stats",
+                                 statistics(gate, facts));
+    enum ops_status status = envelope ? ops_json_append(envelope, &reply->body) : OPS_NO_MEMORY;
+    json_decref(envelope);
+    return status;
+}
+
+/* ---- HTML ---- */
+
+static const char page_begin[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Closed for maintenance</title>\n"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\n"
+    "<style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:15vh auto;padding:0 1rem;color:#222;"
+    "background:#fff}h1{font-size:1.6rem}li{margin:.4rem 0}time{color:#666}"
+    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}time{color:#999}}</style></head>\n"
+    "<body><main><h1>Closed for maintenance</h1>\n";
+static const char page_end[] = "</main></body></html>\n";
+
+static void append_html(struct ops_buf *buf, const char *text)
+{
+    for (; *text; text++) {
+        const char *reference = *text == '&'   ? "&amp;"
+                                : *text == '<' ? "&lt;"
+                                : *text == '>' ? "&gt;"
+                                : *text == '"' ? "&quot;"
+                                               : NULL;
+        if (reference)
+            ops_buf_append_text(buf, reference);
+        else
+            ops_buf_append_char(buf, *text);
+    }
+}
+
+static void append_paragraph(struct ops_buf *buf, const char *before, const char *text, const char *after)
+{
+    if (!text[0])
+        return;
+    ops_buf_append_text(buf, before);
+    append_html(buf, text);
+    ops_buf_append_text(buf, after);
+}
+
+static void append_updates(struct ops_buf *buf, const json_t *updates)
+{
+    ops_buf_append_text(buf, json_array_size(updates) ? "<ul>\n" : "");
+    for (size_t i = json_array_size(updates); i-- > 0;) {
+        const json_t *update = json_array_get(updates, i);
+        append_paragraph(buf, "<li><time>", ops_json_text(update, "at", ""), "</time> ");
+        append_html(buf, ops_json_text(update, "text", ""));
+        ops_buf_append_text(buf, "</li>\n");
+    }
+    ops_buf_append_text(buf, json_array_size(updates) ? "</ul>\n" : "");
+}
+
+static enum ops_status write_html(struct reply *reply)
+{
+    struct ops_buf *buf = &reply->body;
+    ops_buf_append_text(buf, page_begin);
+    append_paragraph(buf, "<p>", ops_json_text(reply->window, "description", ""), "</p>\n");
+    append_paragraph(buf, "<p>We expect to be back at <time>", ops_json_text(reply->window, "estimated_end_utc", ""),
+                     "</time>.</p>\n");
+    append_updates(buf, json_object_get(reply->window, "updates"));
+    ops_buf_append_text(buf, page_end);
+    return ops_buf_status(buf);
+}
+
+/* ---- The whole ---- */
+
+static void add_header(opsgate_response *response, const char *name, const char *value)
+{
+    response->headers[response->header_count++] = (opsgate_header){name, value};
+}
+
+/* An id goes into a header line only if it looks like one. */
+static const char *header_id(const struct reply *reply)
+{
+    const char *id = ops_json_text(reply->window, "maintenance_id", "");
+    return ops_ulid_valid(ops_view_of(id)) ? id : NULL;
+}
+
+static void finish(struct reply *reply, bool html, const struct facts *facts)
+{
+    opsgate_response *response = &reply->response;
+    (void)snprintf(reply->retry_after, sizeof reply->retry_after, "%lld", (long long)facts->retry_s);
+    response->status = ops_status_http(OPS_MAINTENANCE_MODE);
+    response->body = ops_buf_text(&reply->body);
+    response->body_length = reply->body.length;
+    add_header(response, "Content-Type", html ? "text/html; charset=utf-8" : "application/json");
+    add_header(response, "Retry-After", reply->retry_after);
+    add_header(response, "Cache-Control", "no-store");
+    if (header_id(reply))
+        add_header(response, "x-ops-maintenance", header_id(reply));
+}
+
+opsgate_response *opsgate_respond(opsgate *gate, const char *accept)
+{
+    struct facts facts;
+    struct reply *reply = ops_mem_zeroed(1, sizeof *reply);
+    if (!reply)
+        return NULL;
+    bool html = ops_gate_prefers_html(accept);
+    ops_buf_init(&reply->body, BODY_MAX_BYTES);
+    enum ops_status status = look_up(gate, reply, &facts);
+    if (status == OPS_OK)
+        status = html ? write_html(reply) : write_json(gate, reply, &facts);
+    if (status == OPS_OK) {
+        finish(reply, html, &facts);
+        return &reply->response;
+    }
+    opsgate_response_free(&reply->response);
+    return NULL;
+}
+
+void opsgate_response_free(opsgate_response *response)
+{
+    struct reply *reply = (struct reply *)(void *)response;
+    if (!reply)
+        return;
+    json_decref(reply->window);
+    ops_buf_release(&reply->body);
+    ops_mem_free(reply);
+}

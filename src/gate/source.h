@@ -1,0 +1,35 @@
+/* Whom a gate asks: the port of src/gate. */
+#ifndef OPS_GATE_SOURCE_H
+#define OPS_GATE_SOURCE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct ops_gate_source;
+
+struct ops_gate_source_ops {
+    /* Asks, and takes timeout_ms at most. OPS_OK: window is empty when none is active, else the JSON object of the one that
+     * is, with what is known of maintenance_id, description, started_at, estimated_end_utc or estimated_duration_seconds,
+     * and updates. Anything else: it could not be found out, and error says why. One thread at a time. */
+    enum ops_status (*ask)(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window, struct ops_error *error);
+    void (*close)(struct ops_gate_source *self);
+};
+
+/* Embed as the first member. */
+struct ops_gate_source {
+    const struct ops_gate_source_ops *ops;
+    int64_t answer_age_ns; /* so old an answer may be already when it is given */
+};
+
+static inline void ops_gate_source_close(struct ops_gate_source *source)
+{
+    if (source)
+        source->ops->close(source);
+}
+
+/* Opens what a configuration names; with ret_source NULL it only looks whether that is something. OPS_USAGE: it names nothing
+ * that there is, and error says what; OPS_NO_MEMORY; else the adapter's own reason why it can't be opened now. */
+typedef enum ops_status (*ops_gate_source_open_fn)(const char *name, struct ops_gate_source **ret_source,
+                                                   struct ops_error *error);
+
+#endif

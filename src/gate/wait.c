@@ -1,0 +1,57 @@
+/*
+ * A check that knows nothing waits only where the gate has not had the chance to ask: at the very beginning, and after the
+ * process was frozen for longer than knowledge lasts. Where it has asked and heard nothing, waiting would make a request
+ * slower for each of OPS's failures.
+ *
+ * The first such check sets, by compare-and-swap, until when all of them wait: the budget is the gate's, not each request's.
+ */
+#include "gate/gate.h"
+
+#include <time.h>
+
+static enum ops_gate_verdict judge(struct opsgate *gate)
+{
+    return ops_gate_cell_judge(&gate->cell, ops_gate_monotonic_ns, ops_gate_wall_ns, NULL);
+}
+
+static bool had_its_chance(struct opsgate *gate, int64_t now_ns)
+{
+    int64_t tried_ns = atomic_load(&gate->tried_ns);
+    int64_t ahead_ns = ops_gate_wall_ns(NULL) - now_ns;
+    return tried_ns != 0 && ops_gate_counts(now_ns - tried_ns) &&
+           ops_gate_clocks_agree(atomic_load(&gate->tried_ahead_ns), ahead_ns);
+}
+
+/* Until when. One that was set before a freeze is over, and no longer counts. */
+static int64_t patience(struct opsgate *gate, int64_t now_ns)
+{
+    int64_t until_ns = atomic_load(&gate->patience_until_ns), fresh_ns = now_ns + gate->first_wait_ns;
+    while (until_ns == 0 || now_ns - until_ns > OPS_GATE_KNOWLEDGE_MAX_NS)
+        if (atomic_compare_exchange_weak(&gate->patience_until_ns, &until_ns, fresh_ns))
+            return fresh_ns;
+    return until_ns;
+}
+
+static struct timespec timespec_of(int64_t ns)
+{
+    return (struct timespec){.tv_sec = ns / OPS_GATE_SECOND, .tv_nsec = ns % OPS_GATE_SECOND};
+}
+
+enum ops_gate_verdict ops_gate_wait(struct opsgate *gate)
+{
+    int64_t now_ns = ops_gate_monotonic_ns(NULL);
+    if (had_its_chance(gate, now_ns))
+        return OPS_GATE_UNKNOWN;
+    int64_t until_ns = patience(gate, now_ns);
+    const struct timespec until = timespec_of(until_ns);
+    pthread_mutex_lock(&gate->mutex);
+    if (!gate->synced.has_thread) /* this is a child whose parent's thread did not come along */
+        (void)ops_gate_thread_start(gate); /* without one nothing will be known, and the gate is open */
+    gate->synced.poked = true;
+    pthread_cond_signal(&gate->wake);
+    bool in_time = now_ns < until_ns;
+    while (in_time && !had_its_chance(gate, ops_gate_monotonic_ns(NULL)))
+        in_time = pthread_cond_timedwait(&gate->tried, &gate->mutex, &until) == 0;
+    pthread_mutex_unlock(&gate->mutex);
+    return judge(gate);
+}
