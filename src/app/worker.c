@@ -227,7 +227,7 @@ static void sort_page(struct ops_worker *worker)
         struct ops_key key = hand->page.keys[i];
         task->receipt_bytes += key.size_bytes;
         if (ops_guard_key(&worker->app->manifest->guard, worker->kind, key.guarded)) {
-            hand->counters.protected ++;
+            hand->counters.protected++;
             continue;
         }
         hand->counters.matched++;

@@ -9,6 +9,7 @@ int ops_command_audit_verify(struct ops_cli *cli, void *context);
 int ops_command_aws_bootstrap(struct ops_cli *cli, void *context);
 int ops_command_demo(struct ops_cli *cli, void *context);
 int ops_command_demo_data(struct ops_cli *cli, void *context);
+int ops_command_gate(struct ops_cli *cli, void *context);
 int ops_command_manifest_check(struct ops_cli *cli, void *context);
 int ops_command_secret_set(struct ops_cli *cli, void *context);
 int ops_command_serve(struct ops_cli *cli, void *context);

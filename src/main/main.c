@@ -11,6 +11,7 @@
 static const struct ops_cli_handler handlers[] = {
     {"audit-verify", ops_command_audit_verify},     {"aws-bootstrap", ops_command_aws_bootstrap},
     {"demo", ops_command_demo},                     {"demo-data", ops_command_demo_data},
+    {"gate", ops_command_gate},
     {"manifest-check", ops_command_manifest_check}, {"secret-set", ops_command_secret_set},
     {"serve", ops_command_serve},                   {"session-create", ops_command_session_create},
     {"version", ops_command_version},

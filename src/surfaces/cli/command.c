@@ -74,6 +74,18 @@ static const struct ops_cli_flag serve_flags[] = {
     END,
 };
 
+static const struct ops_cli_flag gate_flags[] = {
+    TEXT("--listen", "ADDRESS", NULL, "HOST:PORT or unix:PATH (default: 127.0.0.1:9180; port 0 picks one)"),
+    TEXT("--source", "SOURCE", NULL,
+         "whom to ask: http://, https://, dynamodb:TABLE or store:DIRECTORY (default: http://127.0.0.1:8080)"),
+    TEXT("--health-paths", "PATHS", NULL, "paths that always pass, such as /healthz,/static/*"),
+    TEXT("--service", "CODE", NULL, "the service's code, for the envelope of a 503 (default: gate)"),
+    {.name = "--refresh-ms", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .min = 1000, .max = 15000,
+     .help = "ask so often, 1000 to 15000 (default: 5000)"},
+    SWITCH("--lambda-extension", NULL, "run as an extension of AWS Lambda"),
+    END,
+};
+
 static const struct ops_cli_flag schedule_flags[] = {
     NEEDED("--description", "TEXT", "description", "what the window is for, 1 to 2000 characters"),
     {.name = "--duration", .placeholder = "SECONDS", .kind = OPS_FLAG_INTEGER, .required = true, .max = NUMBER_MAX,
@@ -186,6 +198,12 @@ static const struct ops_cli_command commands[] = {
                     "one line, \"ready http=... invoke=...\", on standard error when both surfaces accept. SIGTERM and "
                     "SIGINT end it cleanly; a vacuum that is under way goes on at the next start.",
      .example = "g3nops serve --data /var/lib/g3nops --http-listen 127.0.0.1:8080"},
+    {.name = "gate", .group = OPS_COMMANDS_SERVICE, .via = OPS_VIA_HANDLER, .shared = COMMON, .flags = gate_flags,
+     .summary = "tell proxies and services whether a window is active",
+     .description = "The sidecar of the gate: answers GET /gate with 204 while services may answer, and with the ready 503 "
+                    "while a window is active, from an answer of OPS that is at most 20 seconds old. When it has heard "
+                    "nothing for longer it is open. Prints \"ready gate=...\" on standard error when it accepts.",
+     .example = "g3nops gate --listen 127.0.0.1:9180 --source http://127.0.0.1:8080"},
     {.name = "ping", .group = OPS_COMMANDS_SERVICE, .via = OPS_VIA_HTTP, .target = "/ops/ping", .shared = COMMON,
      .flags = no_flags, .render = ops_render_ping, .summary = "whether the service answers, and the active window",
      .description = "Asks the service whether it is there and whether a maintenance window is active.",

@@ -1,0 +1,107 @@
+#include "main/commands.h"
+
+#include "base/mem.h"
+#include "main/gate_extension.h"
+#include "surfaces/gate/server.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEALTH_PATHS_MAX = 32 };
+
+static const char listen_default[] = "127.0.0.1:9180", source_default[] = "http://127.0.0.1:8080";
+
+/* A sidecar from its flags to its end. */
+struct sidecar {
+    char *health_text; /* cut up */
+    const char *health_paths[HEALTH_PATHS_MAX + 1];
+    opsgate *gate;
+    struct ops_gate_server *server;
+};
+
+/* "/healthz,/static/*" into a list. */
+static enum ops_status read_health_paths(struct sidecar *sidecar, const char *text, struct ops_error *error)
+{
+    size_t count = 0;
+    char *rest = NULL;
+    sidecar->health_text = ops_mem_strdup(text);
+    if (!sidecar->health_text)
+        return OPS_NO_MEMORY;
+    for (char *path = strtok_r(sidecar->health_text, ",", &rest); path; path = strtok_r(NULL, ",", &rest)) {
+        if (count == HEALTH_PATHS_MAX)
+            return ops_fail(error, OPS_USAGE, "--health-paths names more than %d paths.", HEALTH_PATHS_MAX);
+        if (path[0] != '/')
+            return ops_fail(error, OPS_USAGE, "--health-paths: %.100s does not begin with a slash.", path);
+        sidecar->health_paths[count++] = path;
+    }
+    return OPS_OK;
+}
+
+static enum ops_status status_of(opsgate_status status, const char *why, struct ops_error *error)
+{
+    static const enum ops_status statuses[] = {[OPSGATE_OK] = OPS_OK,
+                                               [OPSGATE_BAD_CONFIG] = OPS_USAGE,
+                                               [OPSGATE_NO_MEMORY] = OPS_NO_MEMORY,
+                                               [OPSGATE_NO_THREAD] = OPS_IO_ERROR};
+    return status == OPSGATE_OK ? OPS_OK : ops_fail(error, statuses[status], "%s", why);
+}
+
+static enum ops_status open_gate(struct ops_cli *cli, struct sidecar *sidecar, struct ops_error *error)
+{
+    opsgate_config config = OPSGATE_CONFIG_INIT;
+    const char *source = ops_cli_text(cli, "--source"), *paths = ops_cli_text(cli, "--health-paths");
+    char why[OPSGATE_ERROR_SIZE];
+    enum ops_status status = paths ? read_health_paths(sidecar, paths, error) : OPS_OK;
+    if (status != OPS_OK)
+        return status;
+    config.source = source ? source : source_default;
+    config.service = ops_cli_text(cli, "--service");
+    config.health_paths = sidecar->health_paths;
+    config.refresh_ms = (unsigned)ops_cli_integer(cli, "--refresh-ms", config.refresh_ms);
+    return status_of(opsgate_open(&config, &sidecar->gate, why), why, error);
+}
+
+static enum ops_status start(struct ops_cli *cli, struct sidecar *sidecar, struct ops_error *error)
+{
+    const char *listen = ops_cli_text(cli, "--listen");
+    const struct ops_gate_server_config config = {.listen = listen ? listen : listen_default};
+    enum ops_status status = open_gate(cli, sidecar, error);
+    return status == OPS_OK ? ops_gate_server_start(sidecar->gate, &config, &sidecar->server, error) : status;
+}
+
+static void wait_for_end(const sigset_t *ends)
+{
+    int signal_number;
+    (void)sigwait(ends, &signal_number);
+}
+
+int ops_command_gate(struct ops_cli *cli, void *context)
+{
+    (void)context;
+    struct sidecar sidecar = {.gate = NULL};
+    struct ops_error error = OPS_ERROR_INIT;
+    sigset_t ends;
+    int code = OPS_EXIT_DONE;
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGINT);
+    /* Before any thread begins, so that all of them leave these signals to sigwait. */
+    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    enum ops_status status = start(cli, &sidecar, &error);
+    if (status == OPS_OK) {
+        (void)fprintf(stderr, "ready gate=%s\n", ops_gate_server_address(sidecar.server));
+        if (ops_cli_flag(cli, "--lambda-extension"))
+            status = ops_gate_extension_run(&error);
+        else
+            wait_for_end(&ends);
+    }
+    if (status != OPS_OK)
+        code = ops_cli_fail(cli, status, &error);
+    ops_gate_server_stop(sidecar.server);
+    opsgate_close(sidecar.gate);
+    ops_mem_free(sidecar.health_text);
+    ops_error_release(&error);
+    return code;
+}

@@ -1,0 +1,244 @@
+#include "surfaces/gate/server.h"
+
+#include "base/mem.h"
+#include "surfaces/gate/metrics.h"
+#include "surfaces/wire/listen.h"
+#include "surfaces/wire/server.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define UNIX_BEGIN "unix:"
+
+enum { BODY_MAX_BYTES = 1024 * 1024, ADDRESS_SIZE = 512, TEXT_SIZE = 2048 };
+
+struct ops_gate_server {
+    opsgate *gate;
+    struct ops_wire_server *wire;
+    struct ops_unix_listener unix_listener; /* path "": not a unix socket */
+    char address[ADDRESS_SIZE];
+};
+
+/* ---- What the proxy was asked for ---- */
+
+/* As a C string; cut when it is longer than any path that a configuration would name. */
+static const char *header_text(const struct ops_wire_request *request, const char *const names[2],
+                               char text[static TEXT_SIZE])
+{
+    struct ops_view value = ops_wire_request_header(request, names[0]);
+    if (value.length == 0)
+        value = ops_wire_request_header(request, names[1]);
+    if (value.length == 0)
+        return NULL;
+    (void)snprintf(text, TEXT_SIZE, "%.*s", (int)(value.length < TEXT_SIZE ? value.length : TEXT_SIZE - 1), value.data);
+    return text;
+}
+
+static bool is_blocked(const struct ops_gate_server *server, const struct ops_wire_request *request)
+{
+    static const char *const method_names[2] = {"X-Original-Method", "X-Forwarded-Method"};
+    static const char *const path_names[2] = {"X-Original-URI", "X-Forwarded-Uri"};
+    char method[TEXT_SIZE], path[TEXT_SIZE];
+    return opsgate_check_request(server->gate, header_text(request, method_names, method),
+                                 header_text(request, path_names, path));
+}
+
+/* ---- Replies ---- */
+
+static void reply_empty(struct ops_wire_reply *reply, int http_status)
+{
+    reply->http_status = http_status;
+    reply->body = ops_view("", 0);
+    reply->body_is_static = true;
+}
+
+static void reply_text(struct ops_wire_reply *reply, int http_status, const char *text)
+{
+    reply->http_status = http_status;
+    reply->content_type = "text/plain; charset=utf-8";
+    reply->body = ops_view_of(text);
+    reply->body_is_static = true;
+}
+
+/* The response goes away before the reply is sent, so what counts of it is copied into the reply. */
+static void copy_headers(const opsgate_response *response, struct ops_wire_reply *reply)
+{
+    static const char id_name[] = "x-ops-maintenance", retry_name[] = "Retry-After";
+    for (size_t i = 0; i < response->header_count; i++) {
+        const opsgate_header *header = &response->headers[i];
+        if (strcmp(header->name, retry_name) == 0)
+            reply->retry_after_seconds = atoll(header->value);
+        if (strcmp(header->name, id_name) != 0)
+            continue;
+        (void)snprintf(reply->request_id, sizeof reply->request_id, "%s", header->value);
+        ops_wire_reply_header(reply, id_name, reply->request_id);
+    }
+}
+
+static void reply_blocked(const struct ops_gate_server *server, const struct ops_wire_request *request,
+                          struct ops_wire_reply *reply, int http_status)
+{
+    char accept[TEXT_SIZE];
+    static const char *const names[2] = {"Accept", "Accept"};
+    opsgate_response *response = opsgate_respond(server->gate, header_text(request, names, accept));
+    if (!response) {
+        reply_empty(reply, http_status);
+        return;
+    }
+    bool html = strncmp(response->headers[0].value, "text/html", strlen("text/html")) == 0;
+    copy_headers(response, reply);
+    ops_buf_append(&reply->scratch, response->body, response->body_length);
+    reply->http_status = http_status;
+    reply->content_type = html ? "text/html; charset=utf-8" : ops_wire_json_type;
+    reply->body = ops_buf_view(&reply->scratch);
+    opsgate_response_free(response);
+}
+
+/* ---- Routes ---- */
+
+struct route {
+    const char *path;
+    bool is_prefix;
+    void (*answer)(struct ops_gate_server *server, const struct ops_wire_request *request, struct ops_wire_reply *reply,
+                   const struct route *route);
+    int open_status;
+    int closed_status;
+};
+
+static void answer_check(struct ops_gate_server *server, const struct ops_wire_request *request,
+                         struct ops_wire_reply *reply, const struct route *route)
+{
+    if (is_blocked(server, request))
+        reply_blocked(server, request, reply, route->closed_status);
+    else
+        reply_empty(reply, route->open_status);
+}
+
+static void answer_closed(struct ops_gate_server *server, const struct ops_wire_request *request,
+                          struct ops_wire_reply *reply, const struct route *route)
+{
+    reply_blocked(server, request, reply, route->closed_status);
+}
+
+static void answer_metrics(struct ops_gate_server *server, const struct ops_wire_request *request,
+                           struct ops_wire_reply *reply, const struct route *route)
+{
+    (void)request;
+    ops_gate_metrics_append(server->gate, &reply->scratch);
+    reply->http_status = route->open_status;
+    reply->content_type = ops_gate_metrics_type;
+    reply->body = ops_buf_view(&reply->scratch);
+}
+
+static void answer_health(struct ops_gate_server *server, const struct ops_wire_request *request,
+                          struct ops_wire_reply *reply, const struct route *route)
+{
+    (void)server, (void)request;
+    reply_text(reply, route->open_status, "ok\n");
+}
+
+static const struct route routes[] = {
+    {"/gate", false, answer_check, MHD_HTTP_NO_CONTENT, MHD_HTTP_SERVICE_UNAVAILABLE},
+    {"/gate/ok", true, answer_check, MHD_HTTP_OK, MHD_HTTP_SERVICE_UNAVAILABLE},
+    {"/gate/deny", false, answer_check, MHD_HTTP_NO_CONTENT, MHD_HTTP_FORBIDDEN},
+    {"/gate/answer", true, answer_closed, MHD_HTTP_SERVICE_UNAVAILABLE, MHD_HTTP_SERVICE_UNAVAILABLE},
+    {"/metrics", false, answer_metrics, MHD_HTTP_OK, 0},
+    {"/healthz", false, answer_health, MHD_HTTP_OK, 0},
+};
+
+/* A prefix ends where a part of the path ends. */
+static bool is_at(const struct route *route, struct ops_view path)
+{
+    size_t length = strlen(route->path);
+    bool begins = path.length >= length && memcmp(path.data, route->path, length) == 0;
+    return begins && (path.length == length || (route->is_prefix && path.data[length] == '/'));
+}
+
+static void answer(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply)
+{
+    ops_buf_clear(&reply->scratch);
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+        if (is_at(&routes[i], request->path)) {
+            routes[i].answer(context, request, reply, &routes[i]);
+            return;
+        }
+    reply_text(reply, MHD_HTTP_NOT_FOUND, "There is /gate, /gate/ok, /gate/deny, /gate/answer, /metrics and /healthz.\n");
+}
+
+/* ---- Start and stop ---- */
+
+static enum ops_status listen_unix(struct ops_gate_server *server, const char *listen, int *ret_fd, struct ops_error *error)
+{
+    enum ops_status status = ops_listen_unix(listen + strlen(UNIX_BEGIN), &server->unix_listener, error);
+    *ret_fd = server->unix_listener.fd;
+    (void)snprintf(server->address, sizeof server->address, "%s", listen);
+    return status;
+}
+
+static enum ops_status listen_tcp(struct ops_gate_server *server, const char *listen, int *ret_fd, struct ops_error *error)
+{
+    struct ops_host_port at;
+    char text[OPS_ADDRESS_SIZE];
+    uint16_t port = 0;
+    enum ops_status status = ops_host_port_parse(listen, &at, error);
+    const struct ops_tcp_options tcp = {.host = at.host, .port = at.port};
+    if (status == OPS_OK)
+        status = ops_listen_tcp(&tcp, ret_fd, &port, error);
+    if (status != OPS_OK)
+        return status;
+    ops_host_port_format(at.host, port, text);
+    (void)snprintf(server->address, sizeof server->address, "http://%s", text);
+    return OPS_OK;
+}
+
+static enum ops_status start(struct ops_gate_server *server, const struct ops_gate_server_config *config,
+                             struct ops_error *error)
+{
+    int fd = -1;
+    const struct ops_wire_config wire = {
+        .answer = answer, .context = server, .body_max_bytes = BODY_MAX_BYTES, .threads = config->threads};
+    bool is_unix = strncmp(config->listen, UNIX_BEGIN, strlen(UNIX_BEGIN)) == 0;
+    enum ops_status status =
+        is_unix ? listen_unix(server, config->listen, &fd, error) : listen_tcp(server, config->listen, &fd, error);
+    if (status != OPS_OK)
+        return status;
+    status = ops_wire_server_start(fd, &wire, &server->wire, error);
+    if (status == OPS_OK)
+        return OPS_OK;
+    (void)close(fd); /* nothing was written to it */
+    if (is_unix)
+        ops_unix_listener_unlink(&server->unix_listener);
+    return status;
+}
+
+enum ops_status ops_gate_server_start(opsgate *gate, const struct ops_gate_server_config *config,
+                                      struct ops_gate_server **ret_server, struct ops_error *error)
+{
+    struct ops_gate_server *server = ops_mem_zeroed(1, sizeof *server);
+    if (!server)
+        return OPS_NO_MEMORY;
+    server->gate = gate;
+    enum ops_status status = start(server, config, error);
+    if (status == OPS_OK)
+        *ret_server = server;
+    else
+        ops_mem_free(server);
+    return status;
+}
+
+const char *ops_gate_server_address(const struct ops_gate_server *server)
+{
+    return server->address;
+}
+
+void ops_gate_server_stop(struct ops_gate_server *server)
+{
+    if (!server)
+        return;
+    ops_wire_server_stop(server->wire);
+    if (server->unix_listener.path[0])
+        ops_unix_listener_unlink(&server->unix_listener);
+    ops_mem_free(server);
+}
