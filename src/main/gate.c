@@ -21,7 +21,7 @@ struct sidecar {
     struct ops_gate_server *server;
 };
 
-/* "/healthz,/static/*" into a list. */
+/* A list of paths with commas between them. */
 static enum ops_status read_health_paths(struct sidecar *sidecar, const char *text, struct ops_error *error)
 {
     size_t count = 0;
