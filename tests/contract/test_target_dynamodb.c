@@ -530,16 +530,16 @@ static void a_page_ends_before_its_storage_is_full(void **state)
     assert_int_equal(count_items(), 0);
 }
 
-static void a_full_page_is_removed_in_four_calls(void **state)
+static void a_full_page_is_removed_in_two_calls(void **state)
 {
     (void)state;
     create_plain();
-    put_numbered(4100, "\"pk\":{\"S\":\"partition\"},\"sk\":{\"S\":\"sort-%d\"}");
+    put_numbered(2100, "\"pk\":{\"S\":\"partition\"},\"sk\":{\"S\":\"sort-%d\"}");
     struct ops_target *target = open_ok((struct ops_scope){OPS_SCOPE_KEY, NULL, NULL, "partition"}, NULL);
-    assert_int_equal(target->page_max, 4000);
+    assert_int_equal(target->page_max, 2000);
     assert_int_equal(target->batch_max, 1000);
     assert_int_equal(ops_target_page(target, 0, "", 5000, &page, &error), OPS_OK);
-    assert_int_equal(page.count, 4000);
+    assert_int_equal(page.count, 2000);
     remove_page(target);
     assert_int_equal(count_items(), 100);
     ops_target_close(target);
@@ -633,7 +633,7 @@ int main(void)
         CASE(long_keys_end_a_page_before_its_receipt_is_full),
         CASE(the_longest_keys_of_four_lanes_fit_a_cursor),
         CASE(a_page_ends_before_its_storage_is_full),
-        CASE(a_full_page_is_removed_in_four_calls),
+        CASE(a_full_page_is_removed_in_two_calls),
         CASE(a_table_that_goes_away_is_missing),
         CASE(cursors_and_receipts_of_others_are_refused),
     };

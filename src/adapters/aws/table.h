@@ -7,7 +7,7 @@
 #include "adapters/aws/table_receipt.h"
 
 enum {
-    OPS_AWS_TABLE_PAGE_MAX = 4000,  /* items: one receipt and four requests for reading them */
+    OPS_AWS_TABLE_PAGE_MAX = 2000,  /* items: one receipt, which is in memory a few times over */
     OPS_AWS_TABLE_BATCH_MAX = 1000, /* of them, removed at once: so many surely get their turn in time */
     OPS_AWS_TABLE_LANES_MAX = 4,
     OPS_AWS_TABLE_SPLIT_SIZE = 16,
