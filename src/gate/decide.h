@@ -6,15 +6,14 @@
 #ifndef OPS_GATE_DECIDE_H
 #define OPS_GATE_DECIDE_H
 
+#include "ports/gate_source.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 #define OPS_GATE_MS INT64_C(1000000) /* in nanoseconds */
 #define OPS_GATE_SECOND (1000 * OPS_GATE_MS)
 #define OPS_GATE_KNOWLEDGE_MAX_NS (20 * OPS_GATE_SECOND)
-
-/* Ping answers from a snapshot that may be this old already when the question arrives. */
-#define OPS_GATE_ANSWER_AGE_MAX_NS OPS_GATE_SECOND
 
 /* Zeroed: nothing is known. */
 struct ops_gate_knowledge {

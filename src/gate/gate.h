@@ -3,7 +3,7 @@
 #define OPS_GATE_GATE_H
 
 #include "gate/notice.h"
-#include "gate/source.h"
+#include "ports/gate_source.h"
 #include "gate/tally.h"
 #include "opsgate.h"
 
@@ -14,7 +14,7 @@ struct opsgate {
     _Alignas(OPS_GATE_LINE_BYTES) struct ops_gate_tally tally;
 
     /* What checks look at that know nothing. */
-    _Atomic int64_t tried_ns;         /* when the latest question was over, answered or not; 0: none was */
+    _Atomic int64_t tried_ns;         /* when the latest question began that is over, answered or not; 0: none is */
     _Atomic int64_t tried_ahead_ns;   /* the wall clock's lead then */
     _Atomic int64_t patience_until_ns; /* checks that know nothing wait until then; 0: none has come yet */
 

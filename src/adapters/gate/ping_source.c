@@ -2,7 +2,6 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "gate/decide.h"
 
 #include <stdio.h>
 

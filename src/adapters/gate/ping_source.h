@@ -2,7 +2,7 @@
 #ifndef OPS_ADAPTERS_GATE_PING_SOURCE_H
 #define OPS_ADAPTERS_GATE_PING_SOURCE_H
 
-#include "gate/source.h"
+#include "ports/gate_source.h"
 #include "ports/http_client.h"
 
 /* url: http:// or https://, and what comes before /ops/ping; copied. Takes client, also on failure. OPS_NO_MEMORY,

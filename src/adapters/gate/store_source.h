@@ -2,7 +2,7 @@
 #ifndef OPS_ADAPTERS_GATE_STORE_SOURCE_H
 #define OPS_ADAPTERS_GATE_STORE_SOURCE_H
 
-#include "gate/source.h"
+#include "ports/gate_source.h"
 #include "ports/store.h"
 
 /* owner is released with the source, after the store; both are taken, also on failure. owner may be NULL. OPS_NO_MEMORY. */

@@ -1,9 +1,12 @@
-/* Whom a gate asks: the port of src/gate. */
-#ifndef OPS_GATE_SOURCE_H
-#define OPS_GATE_SOURCE_H
+/* Whom a gate asks whether a window is active. */
+#ifndef OPS_PORTS_GATE_SOURCE_H
+#define OPS_PORTS_GATE_SOURCE_H
 
 #include "base/buf.h"
 #include "base/error.h"
+
+/* Ping answers from a snapshot that may be this old already when the question arrives. */
+#define OPS_GATE_ANSWER_AGE_MAX_NS INT64_C(1000000000)
 
 struct ops_gate_source;
 
