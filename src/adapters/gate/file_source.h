@@ -4,7 +4,7 @@
 #ifndef OPS_ADAPTERS_GATE_FILE_SOURCE_H
 #define OPS_ADAPTERS_GATE_FILE_SOURCE_H
 
-#include "gate/source.h"
+#include "ports/gate_source.h"
 
 typedef enum ops_status (*ops_gate_file_open_fn)(const char *path, struct ops_gate_source **ret_source,
                                                  struct ops_error *error);
