@@ -55,6 +55,13 @@ static inline bool ops_gate_clocks_agree(int64_t wall_ahead_then_ns, int64_t wal
     return apart_ns <= OPS_GATE_CLOCKS_APART_NS && apart_ns >= -OPS_GATE_CLOCKS_APART_NS;
 }
 
+/* The age by the wall clock counts too: as long as the clocks may differ, a freeze may have gone unseen. */
+static inline bool ops_gate_surely_counts(int64_t age_ns, int64_t wall_ahead_then_ns, int64_t wall_ahead_now_ns)
+{
+    return ops_gate_clocks_agree(wall_ahead_then_ns, wall_ahead_now_ns) && ops_gate_counts(age_ns) &&
+           age_ns + (wall_ahead_now_ns - wall_ahead_then_ns) <= OPS_GATE_KNOWLEDGE_MAX_NS;
+}
+
 /* The clocks are functions so that tests have their own; where they are given as constants they are inlined. The wall clock
  * is asked only where the answer would be to close: an open gate that should be closed is corrected by the next refresh. */
 static inline enum ops_gate_verdict ops_gate_cell_judge(struct ops_gate_cell *cell, ops_gate_clock_fn monotonic,
@@ -67,7 +74,15 @@ static inline enum ops_gate_verdict ops_gate_cell_judge(struct ops_gate_cell *ce
         return OPS_GATE_UNKNOWN;
     if (!knowledge.active)
         return age_ns <= cell->fresh_ns ? OPS_GATE_FRESH : OPS_GATE_STALE;
-    return ops_gate_clocks_agree(ahead_ns, wall(context) - now_ns) ? OPS_GATE_BLOCKED : OPS_GATE_UNKNOWN;
+    return ops_gate_surely_counts(age_ns, ahead_ns, wall(context) - now_ns) ? OPS_GATE_BLOCKED : OPS_GATE_UNKNOWN;
+}
+
+/* The short way of nearly all checks: true where the verdict is FRESH. False says nothing. */
+static inline bool ops_gate_cell_is_fresh(struct ops_gate_cell *cell, ops_gate_clock_fn monotonic, void *context)
+{
+    struct ops_gate_knowledge knowledge = ops_gate_cell_get(cell);
+    int64_t age_ns = monotonic(context) - knowledge.learned_ns;
+    return knowledge.known && !knowledge.active && ops_gate_counts(age_ns) && age_ns <= cell->fresh_ns;
 }
 
 #endif

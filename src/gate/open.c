@@ -1,5 +1,6 @@
 #include "gate/gate.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -19,7 +20,7 @@ struct limit_row {
 
 static const struct limit_row limit_rows[] = {
     {"refresh_ms", offsetof(opsgate_config, refresh_ms), 1000, 15000},
-    {"timeout_ms", offsetof(opsgate_config, timeout_ms), 100, 10000},
+    {"timeout_ms", offsetof(opsgate_config, timeout_ms), 100, 9000},
     {"first_wait_ms", offsetof(opsgate_config, first_wait_ms), 0, 10000},
 };
 
@@ -42,13 +43,36 @@ static opsgate_status check_limits(const opsgate_config *config, char *why)
     return OPSGATE_OK;
 }
 
+/* An answer is overdue when the next one should be there: it is asked for a refresh after the question before, or when that
+ * is over, and takes a timeout at most. */
+static int64_t overdue_ms(const opsgate_config *config)
+{
+    unsigned pause_ms = config->refresh_ms > config->timeout_ms ? config->refresh_ms : config->timeout_ms;
+    return (int64_t)pause_ms + config->timeout_ms + OPS_GATE_ANSWER_AGE_MAX_NS / OPS_GATE_MS;
+}
+
+/* What is overdue must still count: else a source that answers each question would leave the gate without knowledge between
+ * them, and a window unseen for longer than 20 s. */
+static opsgate_status check_promise(const opsgate_config *config, char *why)
+{
+    if (overdue_ms(config) <= OPS_GATE_KNOWLEDGE_MAX_NS / OPS_GATE_MS)
+        return OPSGATE_OK;
+    (void)snprintf(why, OPSGATE_ERROR_SIZE, "refresh_ms and timeout_ms are %u and %u; together they may be %d.",
+                   config->refresh_ms, config->timeout_ms,
+                   (int)((OPS_GATE_KNOWLEDGE_MAX_NS - OPS_GATE_ANSWER_AGE_MAX_NS) / OPS_GATE_MS));
+    return OPSGATE_BAD_CONFIG;
+}
+
 static opsgate_status check_config(const opsgate_config *config, char *why)
 {
     if (config->size != sizeof *config)
         return refuse(why, OPSGATE_BAD_CONFIG, "size is not this version's; begin with OPSGATE_CONFIG_INIT.");
     if (!config->source == !config->ask)
         return refuse(why, OPSGATE_BAD_CONFIG, "One of source and ask must be given, and not both.");
-    return check_limits(config, why);
+    if (config->service && !ops_json_is_plain(ops_view_of(config->service)))
+        return refuse(why, OPSGATE_BAD_CONFIG, "service must be printable ASCII, without quotes and backslashes.");
+    opsgate_status status = check_limits(config, why);
+    return status == OPSGATE_OK ? check_promise(config, why) : status;
 }
 
 /* ---- Making ---- */
@@ -130,8 +154,7 @@ static opsgate_status make(const opsgate_config *config, ops_gate_source_open_fn
     gate->refresh_ns = config->refresh_ms * OPS_GATE_MS;
     gate->timeout_ms = config->timeout_ms;
     gate->first_wait_ns = config->first_wait_ms * OPS_GATE_MS;
-    /* An answer is overdue when the next one should be there. */
-    gate->cell.fresh_ns = gate->refresh_ns + config->timeout_ms * OPS_GATE_MS + OPS_GATE_ANSWER_AGE_MAX_NS;
+    gate->cell.fresh_ns = overdue_ms(config) * OPS_GATE_MS;
     gate->synced.dice = first_dice(gate);
     (void)pthread_mutex_init(&gate->mutex, NULL);
     ops_gate_conditions_init(gate);

@@ -2,11 +2,7 @@
 
 #include <pthread.h>
 
-enum { NO_LINE = 0xffff };
-
-/* In the static block: a pointer to it costs no call, in a library either. The library that is loaded while the program runs
- * finds room there too, since it is only a word (glibc keeps more than a thousand bytes for such). */
-static _Thread_local unsigned own_line __attribute__((tls_model("initial-exec"))) = NO_LINE;
+_Thread_local unsigned ops_gate_own_line = OPS_GATE_NO_LINE;
 
 static _Atomic uint64_t taken; /* a bit for each line that has an owner */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -16,7 +12,7 @@ static bool has_key;
 static void give_back(void *value)
 {
     unsigned line = (unsigned)(uintptr_t)value - 1;
-    own_line = OPS_GATE_SHARED_LINE; /* for destructors that run after this one and still check */
+    ops_gate_own_line = OPS_GATE_SHARED_LINE; /* for destructors that run after this one and still check */
     atomic_fetch_and_explicit(&taken, ~(UINT64_C(1) << line), memory_order_release);
 }
 
@@ -38,7 +34,7 @@ static unsigned take_line(void)
     return OPS_GATE_SHARED_LINE;
 }
 
-static unsigned find_line(void)
+unsigned ops_gate_line_take(void)
 {
     (void)pthread_once(&once, make_key); /* fails only for what is no once */
     unsigned line = has_key ? take_line() : OPS_GATE_SHARED_LINE;
@@ -46,18 +42,13 @@ static unsigned find_line(void)
         give_back((void *)(uintptr_t)(line + 1));
         line = OPS_GATE_SHARED_LINE;
     }
-    own_line = line;
+    ops_gate_own_line = line;
     return line;
-}
-
-unsigned ops_gate_line(void)
-{
-    return __builtin_expect(own_line == NO_LINE, 0) ? find_line() : own_line;
 }
 
 void ops_gate_lines_forget(void)
 {
-    uint64_t mine = own_line < OPS_GATE_SHARED_LINE ? UINT64_C(1) << own_line : 0;
+    uint64_t mine = ops_gate_own_line < OPS_GATE_SHARED_LINE ? UINT64_C(1) << ops_gate_own_line : 0;
     atomic_store_explicit(&taken, mine, memory_order_relaxed);
 }
 

@@ -16,8 +16,19 @@ struct ops_gate_tally {
 /* The last line is for all threads beyond the number of lines; the others have one owner at a time. */
 enum { OPS_GATE_SHARED_LINE = OPS_GATE_LINES - 1 };
 
+/* In the static block: a pointer to it costs no call, in a library either. The library that is loaded while the program runs
+ * finds room there too, since it is only a word (glibc keeps more than a thousand bytes for such). */
+enum { OPS_GATE_NO_LINE = 0xffff };
+extern _Thread_local unsigned ops_gate_own_line __attribute__((tls_model("initial-exec")));
+
+unsigned ops_gate_line_take(void); /* for a thread that has none */
+
 /* The calling thread's line in every tally; given back when it ends. */
-unsigned ops_gate_line(void);
+static inline unsigned ops_gate_line(void)
+{
+    unsigned line = ops_gate_own_line;
+    return __builtin_expect(line == OPS_GATE_NO_LINE, 0) ? ops_gate_line_take() : line;
+}
 
 /* Everybody may use the lines of threads that are not there after a fork. Only for the child. */
 void ops_gate_lines_forget(void);

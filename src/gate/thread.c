@@ -76,15 +76,18 @@ void ops_gate_ask(struct opsgate *gate)
     enum ops_status status = ask_source(gate, &window, &error);
     if (status == OPS_OK)
         status = ops_gate_notice_read(ops_buf_view(&window), &notice);
+    if (status == OPS_CORRUPT)
+        status = ops_fail(&error, OPS_UNREACHABLE, "What the source gave is no maintenance window.");
     pthread_mutex_lock(&gate->mutex);
+    gate->synced.poked = false; /* whoever waited has an answer now, or knows that there is none */
     gate->synced.asked++;
     if (status == OPS_OK)
         learn(gate, asked_ns, ahead_ns, &notice);
     else
         note_failure(gate, status, &error);
-    int64_t now_ns = ops_gate_monotonic_ns(NULL);
-    atomic_store(&gate->tried_ahead_ns, ops_gate_wall_ns(NULL) - now_ns);
-    atomic_store(&gate->tried_ns, now_ns);
+    /* As the clocks were when it began: a freeze in its middle makes another one due. */
+    atomic_store(&gate->tried_ahead_ns, ahead_ns);
+    atomic_store(&gate->tried_ns, asked_ns);
     atomic_store(&gate->patience_until_ns, 0);
     pthread_cond_broadcast(&gate->tried);
     pthread_mutex_unlock(&gate->mutex);
@@ -94,11 +97,13 @@ void ops_gate_ask(struct opsgate *gate)
 
 /* ---- Again and again ---- */
 
-static int64_t next_due_ns(struct opsgate *gate, uint64_t failed_before)
+/* A refresh after the latest question began, since its answer is as old as that. After one in vain, soon. */
+static int64_t next_due_ns(struct opsgate *gate, int64_t asked_ns, uint64_t failed_before)
 {
     bool failed = gate->synced.failed != failed_before;
     int64_t wait_ns = failed && gate->refresh_ns > RETRY_NS ? RETRY_NS : gate->refresh_ns;
-    return ops_gate_monotonic_ns(NULL) + wait_ns - (int64_t)ops_gate_roll(gate, (uint64_t)wait_ns / 5);
+    int64_t from_ns = failed ? ops_gate_monotonic_ns(NULL) : asked_ns;
+    return from_ns + wait_ns - (int64_t)ops_gate_roll(gate, (uint64_t)wait_ns / 5);
 }
 
 static bool was_frozen(struct opsgate *gate)
@@ -127,9 +132,10 @@ static void *ask_on(void *context)
     while (!gate->synced.closing) {
         uint64_t failed_before = gate->synced.failed;
         pthread_mutex_unlock(&gate->mutex);
+        int64_t asked_ns = ops_gate_monotonic_ns(NULL);
         ops_gate_ask(gate);
         pthread_mutex_lock(&gate->mutex);
-        wait_until_due(gate, next_due_ns(gate, failed_before));
+        wait_until_due(gate, next_due_ns(gate, asked_ns, failed_before));
     }
     pthread_mutex_unlock(&gate->mutex);
     return NULL;
