@@ -1,18 +1,18 @@
 #include "main/gate_sources.h"
 
-#include "adapters/aws/store.h"
 #include "adapters/curl/http_client.h"
+#include "adapters/gate/file_source.h"
 #include "adapters/gate/ping_source.h"
 #include "adapters/gate/store_source.h"
 #include "adapters/local/store.h"
-#include "base/mem.h"
 #include "gate/gate.h"
-#include "main/account.h"
+#include "main/gate_dynamodb.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
-enum { PATH_SIZE = 4096 };
+/* Of what comes behind the scheme. "/ops/ping" and "/ops.sqlite" must fit behind that; DynamoDB takes so long a TableName,
+ * which may be an ARN. */
+enum { PATH_SIZE = 4096, URL_REST_MAX = 2000, TABLE_MAX = 1024, DIRECTORY_MAX = PATH_SIZE - 32 };
 
 static enum ops_status open_ping(const char *name, const char *rest, struct ops_gate_source **ret_source,
                                  struct ops_error *error)
@@ -25,56 +25,80 @@ static enum ops_status open_ping(const char *name, const char *rest, struct ops_
     return status == OPS_LIMIT ? ops_fail(error, OPS_USAGE, "source is too long.") : status;
 }
 
-static void close_account(void *owner)
-{
-    ops_account_close(owner);
-    ops_mem_free(owner);
-}
-
 static enum ops_status open_dynamodb(const char *name, const char *rest, struct ops_gate_source **ret_source,
                                      struct ops_error *error)
 {
-    const struct ops_place place = {.region = NULL};
-    struct ops_store *store = NULL;
     (void)name;
-    struct ops_account *account = ops_mem_zeroed(1, sizeof *account);
-    enum ops_status status = account ? ops_account_open(&place, account, error) : OPS_NO_MEMORY;
-    if (status != OPS_OK) {
-        ops_mem_free(account);
-        return status == OPS_INVALID_FIELD ? OPS_USAGE : status;
-    }
-    status = ops_aws_store_new(account->client, rest, &store);
-    if (status == OPS_OK)
-        return ops_gate_store_source_new(store, close_account, account, ret_source);
-    close_account(account);
-    return status;
+    return ops_gate_dynamodb_open(rest, ret_source, error);
+}
+
+static enum ops_status open_store_file(const char *path, struct ops_gate_source **ret_source, struct ops_error *error)
+{
+    struct ops_store *store = NULL;
+    enum ops_status status = ops_local_store_open(path, &store, error);
+    return status == OPS_OK ? ops_gate_store_source_new(store, ret_source) : status;
 }
 
 static enum ops_status open_store(const char *name, const char *rest, struct ops_gate_source **ret_source,
                                   struct ops_error *error)
 {
     char path[PATH_SIZE];
-    struct ops_store *store = NULL;
-    if (snprintf(path, sizeof path, "%s/ops.sqlite", rest) >= (int)sizeof path)
-        return ops_fail(error, OPS_USAGE, "source %.100s... is too long.", name);
-    if (access(path, F_OK) != 0) /* opening would make one */
-        return ops_fail(error, OPS_STORE_UNAVAILABLE, "There is no record store %s.", path);
-    enum ops_status status = ops_local_store_open(path, &store, error);
-    return status == OPS_OK ? ops_gate_store_source_new(store, NULL, NULL, ret_source) : status;
+    (void)name, (void)error;
+    (void)snprintf(path, sizeof path, "%s/ops.sqlite", rest); /* it fits: its length was checked */
+    return ops_gate_file_source_new(path, open_store_file, ret_source);
+}
+
+/* What would end a host or a path early, or never come over a wire as it is. A query or a fragment has no place before
+ * /ops/ping. */
+static bool is_url_rest(const char *rest)
+{
+    if (rest[0] == '/' || rest[0] == ':')
+        return false; /* no host */
+    for (const char *c = rest; *c; c++)
+        if (*c <= ' ' || *c > '~' || strchr("?#\"<>\\^`{|}", *c))
+            return false;
+    return true;
+}
+
+/* A table's name, or its ARN. */
+static bool is_table(const char *rest)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-:/";
+    return strspn(rest, allowed) == strlen(rest);
+}
+
+static bool is_any(const char *rest)
+{
+    return rest[0];
 }
 
 struct scheme_row {
     const char *begin;
     const char *what; /* comes behind that */
-    enum ops_status (*open)(const char *name, const char *rest, struct ops_gate_source **ret_source, struct ops_error *error);
+    bool (*is_valid)(const char *rest);
+    size_t most; /* characters of rest */
+    enum ops_status (*open)(const char *name, const char *rest, struct ops_gate_source **ret_source,
+                            struct ops_error *error);
 };
 
 static const struct scheme_row scheme_rows[] = {
-    {"http://", "host", open_ping},
-    {"https://", "host", open_ping},
-    {"dynamodb:", "table", open_dynamodb},
-    {"store:", "directory", open_store},
+    {"http://", "host", is_url_rest, URL_REST_MAX, open_ping},
+    {"https://", "host", is_url_rest, URL_REST_MAX, open_ping},
+    {"dynamodb:", "table", is_table, TABLE_MAX, open_dynamodb},
+    {"store:", "directory", is_any, DIRECTORY_MAX, open_store},
 };
+
+static enum ops_status check_rest(const struct scheme_row *row, const char *rest, struct ops_error *error)
+{
+    if (!rest[0])
+        return ops_fail(error, OPS_USAGE, "source %s names no %s.", row->begin, row->what);
+    if (strlen(rest) > row->most)
+        return ops_fail(error, OPS_USAGE, "source %s%.60s... is too long: its %s may have %zu characters.", row->begin, rest,
+                        row->what, row->most);
+    if (!row->is_valid(rest))
+        return ops_fail(error, OPS_USAGE, "source %s%.100s names no %s that there could be.", row->begin, rest, row->what);
+    return OPS_OK;
+}
 
 enum ops_status ops_gate_source_open(const char *name, struct ops_gate_source **ret_source, struct ops_error *error)
 {
@@ -83,9 +107,8 @@ enum ops_status ops_gate_source_open(const char *name, struct ops_gate_source **
         if (!ops_view_starts_with(ops_view_of(name), ops_view_of(row->begin)))
             continue;
         const char *rest = name + strlen(row->begin);
-        if (!rest[0])
-            return ops_fail(error, OPS_USAGE, "source %s names no %s.", name, row->what);
-        return ret_source ? row->open(name, rest, ret_source, error) : OPS_OK;
+        enum ops_status status = check_rest(row, rest, error);
+        return status == OPS_OK && ret_source ? row->open(name, rest, ret_source, error) : status;
     }
     return ops_fail(error, OPS_USAGE, "source %.100s is none of http://, https://, dynamodb: and store:.", name);
 }

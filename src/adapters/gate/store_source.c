@@ -9,11 +9,10 @@ static const char singleton_pk[] = "SINGLETON", active_sk[] = "ACTIVE_MAINTENANC
 struct store_source {
     struct ops_gate_source base;
     struct ops_store *store;
-    void (*release_owner)(void *owner);
-    void *owner;
 };
 
-/* How long a store takes is its own: what it says too late does not count, since knowledge is as old as its question. */
+/* How long a store takes is for whoever opened it to bound: what it says too late does not count, since knowledge is as old
+ * as its question. */
 static enum ops_status store_ask(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window,
                                  struct ops_error *error)
 {
@@ -29,33 +28,23 @@ static enum ops_status store_ask(struct ops_gate_source *self, int64_t timeout_m
     return status;
 }
 
-static void release(struct store_source *source)
-{
-    ops_store_release(source->store);
-    if (source->owner)
-        source->release_owner(source->owner);
-    ops_mem_free(source);
-}
-
 static void store_close(struct ops_gate_source *self)
 {
-    release((struct store_source *)self);
+    struct store_source *source = (struct store_source *)self;
+    ops_store_release(source->store);
+    ops_mem_free(source);
 }
 
 static const struct ops_gate_source_ops store_ops = {.ask = store_ask, .close = store_close};
 
-enum ops_status ops_gate_store_source_new(struct ops_store *store, void (*release_owner)(void *owner), void *owner,
-                                          struct ops_gate_source **ret_source)
+enum ops_status ops_gate_store_source_new(struct ops_store *store, struct ops_gate_source **ret_source)
 {
     struct store_source *source = ops_mem_zeroed(1, sizeof *source);
     if (!source) {
         ops_store_release(store);
-        if (owner)
-            release_owner(owner);
         return OPS_NO_MEMORY;
     }
-    *source = (struct store_source){
-        .base = {.ops = &store_ops}, .store = store, .release_owner = release_owner, .owner = owner};
+    *source = (struct store_source){.base = {.ops = &store_ops}, .store = store};
     *ret_source = &source->base;
     return OPS_OK;
 }

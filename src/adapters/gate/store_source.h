@@ -5,8 +5,7 @@
 #include "ports/gate_source.h"
 #include "ports/store.h"
 
-/* owner is released with the source, after the store; both are taken, also on failure. owner may be NULL. OPS_NO_MEMORY. */
-enum ops_status ops_gate_store_source_new(struct ops_store *store, void (*release_owner)(void *owner), void *owner,
-                                          struct ops_gate_source **ret_source) OPS_MUST_USE;
+/* Takes store, also on failure. OPS_NO_MEMORY. */
+enum ops_status ops_gate_store_source_new(struct ops_store *store, struct ops_gate_source **ret_source) OPS_MUST_USE;
 
 #endif
