@@ -83,16 +83,19 @@ int ops_command_gate(struct ops_cli *cli, void *context)
     struct sidecar sidecar = {.gate = NULL};
     struct ops_error error = OPS_ERROR_INIT;
     sigset_t ends;
+    bool is_extension = ops_cli_flag(cli, "--lambda-extension");
     int code = OPS_EXIT_DONE;
     (void)sigemptyset(&ends);
     (void)sigaddset(&ends, SIGTERM);
     (void)sigaddset(&ends, SIGINT);
-    /* Before any thread begins, so that all of them leave these signals to sigwait. */
-    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    /* Before any thread begins, so that all of them leave these signals to sigwait. The extension waits for events instead,
+     * and a signal ends it as it ends any program. */
+    if (!is_extension)
+        (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
     enum ops_status status = start(cli, &sidecar, &error);
     if (status == OPS_OK) {
         (void)fprintf(stderr, "ready gate=%s\n", ops_gate_server_address(sidecar.server));
-        if (ops_cli_flag(cli, "--lambda-extension"))
+        if (is_extension)
             status = ops_gate_extension_run(&error);
         else
             wait_for_end(&ends);

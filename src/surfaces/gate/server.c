@@ -21,28 +21,46 @@ struct ops_gate_server {
     char address[ADDRESS_SIZE];
 };
 
+struct route {
+    const char *path;
+    bool is_prefix;
+    void (*answer)(struct ops_gate_server *server, const struct ops_wire_request *request, struct ops_wire_reply *reply,
+                   const struct route *route);
+    int open_status;
+    int closed_status;
+};
+
 /* ---- What the proxy was asked for ---- */
 
-/* As a C string; cut when it is longer than any path that a configuration would name. */
-static const char *header_text(const struct ops_wire_request *request, const char *const names[2],
-                               char text[static TEXT_SIZE])
+/* As a C string, NULL for none; cut when it is longer than any path that a configuration would name. */
+static const char *text_of(struct ops_view value, char text[static TEXT_SIZE])
 {
-    struct ops_view value = ops_wire_request_header(request, names[0]);
-    if (value.length == 0)
-        value = ops_wire_request_header(request, names[1]);
     if (value.length == 0)
         return NULL;
     (void)snprintf(text, TEXT_SIZE, "%.*s", (int)(value.length < TEXT_SIZE ? value.length : TEXT_SIZE - 1), value.data);
     return text;
 }
 
-static bool is_blocked(const struct ops_gate_server *server, const struct ops_wire_request *request)
+static struct ops_view first_header(const struct ops_wire_request *request, const char *const names[2])
+{
+    struct ops_view value = ops_wire_request_header(request, names[0]);
+    return value.length > 0 ? value : ops_wire_request_header(request, names[1]);
+}
+
+/* Who puts its own path behind ours says by that what it was asked for, and by the method. */
+static bool is_blocked(const struct ops_gate_server *server, const struct ops_wire_request *request,
+                       const struct route *route)
 {
     static const char *const method_names[2] = {"X-Original-Method", "X-Forwarded-Method"};
     static const char *const path_names[2] = {"X-Original-URI", "X-Forwarded-Uri"};
-    char method[TEXT_SIZE], path[TEXT_SIZE];
-    return opsgate_check_request(server->gate, header_text(request, method_names, method),
-                                 header_text(request, path_names, path));
+    char method_text[TEXT_SIZE], path_text[TEXT_SIZE];
+    struct ops_view method = first_header(request, method_names), path = first_header(request, path_names);
+    size_t length = strlen(route->path);
+    if (method.length == 0 && route->is_prefix)
+        method = ops_view_of(request->method);
+    if (path.length == 0 && route->is_prefix)
+        path = ops_view(request->path.data + length, request->path.length - length);
+    return opsgate_check_request(server->gate, text_of(method, method_text), text_of(path, path_text));
 }
 
 /* ---- Replies ---- */
@@ -81,36 +99,28 @@ static void reply_blocked(const struct ops_gate_server *server, const struct ops
                           struct ops_wire_reply *reply, int http_status)
 {
     char accept[TEXT_SIZE];
-    static const char *const names[2] = {"Accept", "Accept"};
-    opsgate_response *response = opsgate_respond(server->gate, header_text(request, names, accept));
+    struct ops_buf *body = &reply->answer.body; /* scratch is too small for a window with many updates */
+    opsgate_response *response = opsgate_respond(server->gate, text_of(ops_wire_request_header(request, "Accept"), accept));
     if (!response) {
         reply_empty(reply, http_status);
         return;
     }
     bool html = strncmp(response->headers[0].value, "text/html", strlen("text/html")) == 0;
     copy_headers(response, reply);
-    ops_buf_append(&reply->scratch, response->body, response->body_length);
+    ops_buf_clear(body);
+    ops_buf_append(body, response->body, response->body_length);
     reply->http_status = http_status;
     reply->content_type = html ? "text/html; charset=utf-8" : ops_wire_json_type;
-    reply->body = ops_buf_view(&reply->scratch);
+    reply->body = ops_buf_view(body); /* empty when there is no memory for it; status and headers say enough */
     opsgate_response_free(response);
 }
 
 /* ---- Routes ---- */
 
-struct route {
-    const char *path;
-    bool is_prefix;
-    void (*answer)(struct ops_gate_server *server, const struct ops_wire_request *request, struct ops_wire_reply *reply,
-                   const struct route *route);
-    int open_status;
-    int closed_status;
-};
-
 static void answer_check(struct ops_gate_server *server, const struct ops_wire_request *request,
                          struct ops_wire_reply *reply, const struct route *route)
 {
-    if (is_blocked(server, request))
+    if (is_blocked(server, request, route))
         reply_blocked(server, request, reply, route->closed_status);
     else
         reply_empty(reply, route->open_status);
@@ -141,7 +151,7 @@ static void answer_health(struct ops_gate_server *server, const struct ops_wire_
 
 static const struct route routes[] = {
     {"/gate", false, answer_check, MHD_HTTP_NO_CONTENT, MHD_HTTP_SERVICE_UNAVAILABLE},
-    {"/gate/ok", true, answer_check, MHD_HTTP_OK, MHD_HTTP_SERVICE_UNAVAILABLE},
+    {"/gate/ok", true, answer_check, MHD_HTTP_OK, MHD_HTTP_FORBIDDEN},
     {"/gate/deny", false, answer_check, MHD_HTTP_NO_CONTENT, MHD_HTTP_FORBIDDEN},
     {"/gate/answer", true, answer_closed, MHD_HTTP_SERVICE_UNAVAILABLE, MHD_HTTP_SERVICE_UNAVAILABLE},
     {"/metrics", false, answer_metrics, MHD_HTTP_OK, 0},

@@ -1,15 +1,16 @@
 /* The sidecar of the gate: the same cached answer for proxies and for services in any language, over HTTP.
  *
  *     any method /gate          204 while the service may answer, else the ready 503
- *     any method /gate/ok...    200 in place of 204, whatever follows: for proxies that take nothing else for a yes, or that
- *                               put their own path behind this one (Envoy)
+ *     any method /gate/ok...    200, or 403 with the same headers and body, whatever follows: for Envoy, which takes nothing
+ *                               else for a yes, any 5xx for a sidecar in trouble, and puts its own path behind this one
  *     any method /gate/deny     204, or 403 with the same headers, for nginx's auth_request, which takes no other no
  *     any method /gate/answer   the ready 503, for the proxy to send; also when the window has just ended
  *     GET /metrics              counters, as Prometheus reads them
  *     GET /healthz              200: the sidecar itself is there
  *
  * Where the proxy says what it was asked for itself (X-Original-Method and X-Original-URI, or X-Forwarded-Method and
- * X-Forwarded-Uri), OPTIONS and the health paths of the configuration pass.
+ * X-Forwarded-Uri; to /gate/ok also by its method and by what follows), OPTIONS and the health paths of the configuration
+ * pass.
  */
 #ifndef OPS_SURFACES_GATE_SERVER_H
 #define OPS_SURFACES_GATE_SERVER_H

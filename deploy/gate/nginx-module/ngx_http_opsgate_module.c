@@ -1,0 +1,363 @@
+/*
+ * The gate inside nginx: `opsgate on;` in a location costs a request one check of libopsgate, some nanoseconds and no
+ * subrequest; README.md has the directives.
+ *
+ * Each worker has a gate of its own, opened when the worker starts, after the fork and with the worker's rights, since the
+ * thread that asks would not survive a fork. The master and nginx's helpers have none. A gate that can't be opened, like one
+ * that can't reach its source, is open: nginx serves as if the module were not there, and its log says so.
+ *
+ * The check comes before access control, so that a window's answer does not depend on who asks, and behind the choice of the
+ * location, since that is where `opsgate on;` stands. The answer is sent from here: nginx knows nothing of an error that
+ * error_page could replace.
+ */
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <opsgate.h>
+
+#if !(NGX_HTTP_HEADERS)
+#error "nginx must be configured --with-compat, as Debian's is: the Accept header is read from what it parsed."
+#endif
+
+#define REFRESH_LEAST_MS 1000
+#define REFRESH_MOST_MS 15000
+#define WATCH_MS 10000
+
+extern ngx_module_t ngx_http_opsgate_module;
+
+struct main_conf {
+    ngx_str_t source; /* as all strings of a configuration: NUL behind it */
+    ngx_msec_t refresh_ms;
+    ngx_str_t service;
+    ngx_array_t health_paths; /* of const char *, NULL behind the last */
+    ngx_uint_t is_used;       /* a location has opsgate on */
+};
+
+struct location_conf {
+    ngx_flag_t is_on;
+};
+
+/* This worker's. */
+static opsgate *gate; /* NULL: not used, or it can't be opened */
+static ngx_event_t watch_event;
+
+/* ---- One request ---- */
+
+/* What $opsgate says; where a request was asked about, its module context is one of these. */
+static ngx_str_t verdict_off = ngx_string("off"), verdict_open = ngx_string("open"), verdict_blocked = ngx_string("blocked");
+
+/* The library takes what stands behind a '?' for a query. nginx has taken that away already and has decoded what is left: a
+ * '?' is a part of the name now, and no health path has one. NULL: this can't be a health path. */
+static const char *health_candidate(ngx_http_request_t *r)
+{
+    struct main_conf *conf = ngx_http_get_module_main_conf(r, ngx_http_opsgate_module);
+    u_char *end = r->uri.data + r->uri.len;
+    if (conf->health_paths.nelts == 0 || ngx_strlchr(r->uri.data, end, '?') || ngx_strlchr(r->uri.data, end, '#'))
+        return NULL;
+    u_char *path = ngx_pnalloc(r->pool, r->uri.len + 1);
+    if (!path)
+        return NULL;
+    *ngx_cpymem(path, r->uri.data, r->uri.len) = '\0';
+    return (const char *)path;
+}
+
+static void release_response(void *response)
+{
+    opsgate_response_free(response);
+}
+
+/* It lives as long as the request, which its header lines and its body are sent from. */
+static opsgate_response *respond(ngx_http_request_t *r)
+{
+    const char *accept = r->headers_in.accept ? (const char *)r->headers_in.accept->value.data : NULL;
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, 0);
+    if (!cleanup)
+        return NULL;
+    cleanup->data = opsgate_respond(gate, accept);
+    cleanup->handler = release_response; /* of NULL is fine */
+    return cleanup->data;
+}
+
+static ngx_str_t borrow(const char *text)
+{
+    return (ngx_str_t){.len = ngx_strlen(text), .data = (u_char *)text};
+}
+
+static ngx_int_t add_header(ngx_http_request_t *r, const opsgate_header *header)
+{
+    ngx_table_elt_t *line = ngx_list_push(&r->headers_out.headers);
+    if (!line)
+        return NGX_ERROR;
+    *line = (ngx_table_elt_t){.hash = 1, .key = borrow(header->name), .value = borrow(header->value)};
+    return NGX_OK;
+}
+
+/* nginx keeps the charset apart, so that its `charset` directive does not add another; it comes back in the header line. */
+static ngx_str_t split_charset(ngx_http_request_t *r, const char *type)
+{
+    static const char separator[] = "; charset=";
+    const char *at = strstr(type, separator);
+    if (!at)
+        return borrow(type);
+    r->headers_out.charset = borrow(at + sizeof separator - 1);
+    return (ngx_str_t){.len = (size_t)(at - type), .data = (u_char *)type};
+}
+
+static ngx_int_t set_headers(ngx_http_request_t *r, const opsgate_response *response, ngx_str_t *ret_type)
+{
+    for (size_t i = 0; i < response->header_count; i++) {
+        const opsgate_header *header = &response->headers[i];
+        if (ngx_strcasecmp((u_char *)header->name, (u_char *)"Content-Type") == 0)
+            *ret_type = split_charset(r, header->value);
+        else if (add_header(r, header) != NGX_OK)
+            return NGX_ERROR;
+    }
+    return NGX_OK;
+}
+
+/* The status that is returned ends the request. A body that the caller sends is read and thrown away, so that the connection
+ * can be used again; to HEAD nginx sends the headers alone. */
+static ngx_int_t turn_away(ngx_http_request_t *r)
+{
+    ngx_str_t type = ngx_string("application/json");
+    ngx_http_complex_value_t body;
+    opsgate_response *response = respond(r);
+    if (!response)
+        return NGX_HTTP_SERVICE_UNAVAILABLE; /* no memory: nginx's own */
+    /* What another location meant to send before it handed the request over, or the error whose page was to be here. */
+    ngx_http_clean_header(r);
+    r->err_status = 0;
+    if (set_headers(r, response, &type) != NGX_OK)
+        return NGX_ERROR;
+    ngx_memzero(&body, sizeof body);
+    body.value = (ngx_str_t){.len = response->body_length, .data = (u_char *)response->body};
+    return ngx_http_send_response(r, (ngx_uint_t)response->status, &type, &body);
+}
+
+/* Subrequests belong to a request that was asked about. */
+static ngx_int_t check(ngx_http_request_t *r)
+{
+    struct location_conf *conf = ngx_http_get_module_loc_conf(r, ngx_http_opsgate_module);
+    if (!conf->is_on || !gate || r != r->main)
+        return NGX_DECLINED;
+    const char *method = r->method == NGX_HTTP_OPTIONS ? "OPTIONS" : NULL; /* the only one that makes a difference */
+    if (!opsgate_check_request(gate, method, health_candidate(r))) {
+        ngx_http_set_ctx(r, &verdict_open, ngx_http_opsgate_module);
+        return NGX_DECLINED;
+    }
+    ngx_http_set_ctx(r, &verdict_blocked, ngx_http_opsgate_module);
+    /* From this phase nginx would take NGX_OK for "go on", so the request is ended here. */
+    ngx_http_finalize_request(r, turn_away(r));
+    return NGX_DONE;
+}
+
+/* ---- $opsgate ---- */
+
+static ngx_int_t get_verdict(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
+{
+    const ngx_str_t *verdict = ngx_http_get_module_ctx(r->main, ngx_http_opsgate_module);
+    (void)data;
+    verdict = verdict ? verdict : &verdict_off;
+    value->data = verdict->data;
+    value->len = (unsigned)verdict->len;
+    value->valid = 1;
+    value->no_cacheable = 1;
+    value->not_found = 0;
+    return NGX_OK;
+}
+
+static ngx_int_t add_variable(ngx_conf_t *cf)
+{
+    static ngx_str_t name = ngx_string("opsgate");
+    ngx_http_variable_t *variable = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+    if (!variable)
+        return NGX_ERROR;
+    variable->get_handler = get_verdict;
+    return NGX_OK;
+}
+
+/* ---- A worker's gate ---- */
+
+/* The log tells when the gate begins to be open for want of knowledge, and when that is over. */
+static void watch(ngx_event_t *event)
+{
+    static ngx_uint_t is_unheard;
+    opsgate_counters counters;
+    opsgate_count(gate, &counters);
+    event->log = ngx_cycle->log;
+    ngx_uint_t was_unheard = is_unheard;
+    is_unheard = counters.failed > 0 && (counters.age_ms < 0 || counters.age_ms > 20000);
+    if (is_unheard && !was_unheard)
+        ngx_log_error(NGX_LOG_WARN, event->log, 0, "opsgate: nothing is turned away, since OPS can't be asked: %s",
+                      counters.last_failure);
+    if (!is_unheard && was_unheard)
+        ngx_log_error(NGX_LOG_NOTICE, event->log, 0, "opsgate: OPS can be asked again");
+    ngx_add_timer(event, WATCH_MS);
+}
+
+static void start_watch(ngx_cycle_t *cycle)
+{
+    static ngx_connection_t nobody = {.fd = (ngx_socket_t)-1}; /* that is where nginx's debug log looks for a number */
+    watch_event = (ngx_event_t){.handler = watch, .log = cycle->log, .data = &nobody, .cancelable = 1};
+    ngx_add_timer(&watch_event, WATCH_MS);
+}
+
+static ngx_int_t open_gate(ngx_cycle_t *cycle)
+{
+    struct main_conf *conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_opsgate_module);
+    opsgate_config config = OPSGATE_CONFIG_INIT;
+    char why[OPSGATE_ERROR_SIZE];
+    ngx_uint_t serves = ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE; /* not a cache's helper */
+    if (!conf || !conf->is_used || !serves)
+        return NGX_OK;
+    config.source = (const char *)conf->source.data;
+    config.refresh_ms = (unsigned)conf->refresh_ms;
+    config.service = (const char *)conf->service.data;
+    config.health_paths = conf->health_paths.nelts ? conf->health_paths.elts : NULL;
+    if (opsgate_open(&config, &gate, why) == OPSGATE_OK)
+        start_watch(cycle);
+    else
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0, "opsgate: nothing is turned away, since the gate can't be opened: %s",
+                      why);
+    return NGX_OK;
+}
+
+static void close_gate(ngx_cycle_t *cycle)
+{
+    (void)cycle;
+    opsgate_close(gate); /* NULL is fine */
+    gate = NULL;
+}
+
+/* ---- Directives: nginx puts the directive's name before what is returned ---- */
+
+static char *check_source(ngx_conf_t *cf, void *post, void *data)
+{
+    static const char *const begins[] = {"http://", "https://", "dynamodb:", "store:"};
+    const char *source = (const char *)((ngx_str_t *)data)->data;
+    (void)cf, (void)post;
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+        if (strncmp(source, begins[i], strlen(begins[i])) == 0)
+            return source[strlen(begins[i])] ? NGX_CONF_OK : "names no host, table or directory";
+    return "must be http://HOST, https://HOST, dynamodb:TABLE or store:DIRECTORY";
+}
+
+static char *check_refresh(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t refresh_ms = *(ngx_msec_t *)data;
+    (void)cf, (void)post;
+    return refresh_ms >= REFRESH_LEAST_MS && refresh_ms <= REFRESH_MOST_MS ? NGX_CONF_OK : "must be 1s to 15s";
+}
+
+/* It goes into the envelope, which is UTF-8. */
+static char *check_service(ngx_conf_t *cf, void *post, void *data)
+{
+    const ngx_str_t *service = data;
+    (void)cf, (void)post;
+    for (size_t i = 0; i < service->len; i++)
+        if (service->data[i] < ' ' || service->data[i] > '~')
+            return "must be printable ASCII";
+    return service->len ? NGX_CONF_OK : "must not be empty";
+}
+
+static char *add_health_path(ngx_conf_t *cf, ngx_command_t *command, void *data)
+{
+    struct main_conf *conf = data;
+    const ngx_str_t *path = (ngx_str_t *)cf->args->elts + 1;
+    (void)command;
+    if (path->data[0] != '/')
+        return "must begin with a slash";
+    const char **added = ngx_array_push(&conf->health_paths);
+    if (!added)
+        return NGX_CONF_ERROR;
+    *added = (const char *)path->data;
+    return NGX_CONF_OK;
+}
+
+static ngx_conf_post_t source_post = {check_source}, refresh_post = {check_refresh}, service_post = {check_service};
+
+static ngx_command_t commands[] = {
+    {ngx_string("opsgate_source"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_str_slot, NGX_HTTP_MAIN_CONF_OFFSET,
+     offsetof(struct main_conf, source), &source_post},
+    {ngx_string("opsgate_refresh"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_msec_slot, NGX_HTTP_MAIN_CONF_OFFSET,
+     offsetof(struct main_conf, refresh_ms), &refresh_post},
+    {ngx_string("opsgate_service"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_str_slot, NGX_HTTP_MAIN_CONF_OFFSET,
+     offsetof(struct main_conf, service), &service_post},
+    {ngx_string("opsgate_health_path"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, add_health_path, NGX_HTTP_MAIN_CONF_OFFSET, 0,
+     NULL},
+    {ngx_string("opsgate"), NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_CONF_FLAG,
+     ngx_conf_set_flag_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(struct location_conf, is_on), NULL},
+    ngx_null_command,
+};
+
+/* ---- A configuration's making ---- */
+
+static void *create_main(ngx_conf_t *cf)
+{
+    struct main_conf *conf = ngx_pcalloc(cf->pool, sizeof *conf);
+    if (!conf || ngx_array_init(&conf->health_paths, cf->pool, 4, sizeof(const char *)) != NGX_OK)
+        return NULL;
+    conf->refresh_ms = NGX_CONF_UNSET_MSEC;
+    return conf;
+}
+
+static char *init_main(ngx_conf_t *cf, void *data)
+{
+    struct main_conf *conf = data;
+    (void)cf;
+    ngx_conf_init_msec_value(conf->refresh_ms, 5000);
+    if (conf->health_paths.nelts == 0)
+        return NGX_CONF_OK;
+    const char **last = ngx_array_push(&conf->health_paths);
+    if (!last)
+        return NGX_CONF_ERROR;
+    *last = NULL;
+    return NGX_CONF_OK;
+}
+
+static void *create_location(ngx_conf_t *cf)
+{
+    struct location_conf *conf = ngx_pcalloc(cf->pool, sizeof *conf);
+    if (conf)
+        conf->is_on = NGX_CONF_UNSET;
+    return conf;
+}
+
+static char *merge_location(ngx_conf_t *cf, void *parent, void *child)
+{
+    struct main_conf *shared = ngx_http_conf_get_module_main_conf(cf, ngx_http_opsgate_module);
+    struct location_conf *from = parent, *conf = child;
+    ngx_conf_merge_value(conf->is_on, from->is_on, 0);
+    if (!conf->is_on)
+        return NGX_CONF_OK;
+    shared->is_used = 1;
+    if (shared->source.len > 0)
+        return NGX_CONF_OK;
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"opsgate\" is on, but there is no \"opsgate_source\"");
+    return NGX_CONF_ERROR;
+}
+
+static ngx_int_t add_check(ngx_conf_t *cf)
+{
+    ngx_http_core_main_conf_t *core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    ngx_http_handler_pt *handler = ngx_array_push(&core->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (!handler)
+        return NGX_ERROR;
+    *handler = check;
+    return NGX_OK;
+}
+
+static ngx_http_module_t context = {
+    .preconfiguration = add_variable,
+    .postconfiguration = add_check,
+    .create_main_conf = create_main,
+    .init_main_conf = init_main,
+    .create_loc_conf = create_location,
+    .merge_loc_conf = merge_location,
+};
+
+ngx_module_t ngx_http_opsgate_module = {
+    NGX_MODULE_V1,           .ctx = &context,           .commands = commands,
+    .type = NGX_HTTP_MODULE, .init_process = open_gate, .exit_process = close_gate,
+};

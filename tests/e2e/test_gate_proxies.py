@@ -1,0 +1,601 @@
+"""The configurations in deploy/gate as they are, but for their ports: nginx and HAProxy run; what Envoy and Traefik would
+send is sent to the sidecar."""
+
+import http.client
+import http.server
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from g3nops import ROOT, Answer, until
+from gates import (BROWSER, KNOWLEDGE_SECONDS, Process, ask, check_page, check_refusal, end_window, free_port, make_sidecar,
+                   needs, start_window)  # noqa: F401 (fixtures)
+
+DEPLOY = ROOT / "deploy" / "gate"
+HEALTH = ("--health-paths", "/healthz")
+SOON = ("--refresh-ms", "1000", *HEALTH)
+IDLE_SECONDS = 31  # after 30 the sidecar closes a connection
+NOTICED_SECONDS = 5  # generous: that a sidecar is away is noticed at once by nginx, within a second by HAProxy
+
+
+class App:
+    """The service behind the proxy."""
+
+    def __init__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def answer(self):
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = f"{self.command} {self.path}".encode()
+                self.send_response(403 if self.path == "/forbidden" else 200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_GET = do_HEAD = do_POST = do_OPTIONS = answer
+
+            def log_message(self, *arguments):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 128
+            daemon_threads = True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def app():
+    made = App()
+    yield made
+    made.stop()
+
+
+# A machine that is busy with other tests must not look like a sidecar that is away.
+PATIENCE = {"proxy_connect_timeout 100ms": "proxy_connect_timeout 10s", "proxy_read_timeout 300ms": "proxy_read_timeout 10s",
+            "proxy_read_timeout 1s": "proxy_read_timeout 10s"}
+PATIENCE_OF_HAPROXY = {"timeout check 500ms": "timeout check 10s", "timeout connect 200ms": "timeout connect 10s",
+                       "timeout server 1s": "timeout server 10s"}
+
+
+def substituted(name, places, patience=None):
+    """The text of a file of deploy/gate with other words in some places, each of which must be there."""
+    text = (DEPLOY / name).read_text()
+    for word, other in (places | (patience or {})).items():
+        assert word in text, word
+        text = text.replace(word, other)
+    return text
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Proxy(Process):
+    def __init__(self, directory, command, port):
+        self.port = port
+        super().__init__(command, directory / "proxy.err")
+        until(self._is_there, "the proxy listens", 30)
+
+    def _is_there(self):
+        assert self.process.poll() is None, self.output()
+        return listens(self.port)
+
+    def ask(self, *arguments, **options):
+        return ask(self.port, *arguments, **options)
+
+
+def nginx(directory, app_port, sidecar_port, more="", is_patient=True):
+    port = free_port()
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    where = "".join(f"{kind}_temp_path {directory}/{kind};\n" for kind in kinds)
+    text = substituted("nginx.conf", {
+        "listen 8000;": f"listen 127.0.0.1:{port};\n{more}", "127.0.0.1:3000": f"127.0.0.1:{app_port}",
+        "127.0.0.1:9180": f"127.0.0.1:{sidecar_port}", "http {\n": f"http {{\naccess_log off;\n{where}"},
+        PATIENCE if is_patient else None)
+    (directory / "nginx.conf").write_text(text)
+    # Where its files go, and that they may be there.
+    options = f"daemon off; pid {directory}/nginx.pid;" + (" user root;" if os.geteuid() == 0 else "")
+    command = [needs("nginx"), "-p", directory, "-c", directory / "nginx.conf", "-e", "stderr", "-g", options]
+    return Proxy(directory, command, port)
+
+
+def haproxy(directory, app_port, sidecar_port, is_patient=True):
+    port = free_port()
+    text = substituted("haproxy.cfg", {
+        "bind :8000": f"bind 127.0.0.1:{port}", "127.0.0.1:3000": f"127.0.0.1:{app_port}",
+        "127.0.0.1:9180": f"127.0.0.1:{sidecar_port}", "127.0.0.1:9183": f"127.0.0.1:{free_port()}"},
+        PATIENCE_OF_HAPROXY if is_patient else None)
+    (directory / "haproxy.cfg").write_text(text)
+    return Proxy(directory, [needs("haproxy"), "-db", "-f", directory / "haproxy.cfg"], port)
+
+
+@pytest.fixture
+def start_proxy(tmp_path):
+    started = []
+
+    def start(make, *arguments, **options):
+        directory = tmp_path / f"proxy-{len(started)}"
+        directory.mkdir()
+        started.append(make(directory, *arguments, **options))
+        return started[-1]
+
+    yield start
+    for proxy in started:
+        proxy.kill()
+        assert not re.search(r"\[(emerg|alert|crit)\]|segfault|fatal", proxy.output()), proxy.output()
+
+
+both = pytest.mark.parametrize("make", [nginx, haproxy])
+
+
+def closed_for(proxy):
+    return until(lambda: proxy.ask().status == 503, "requests are turned away", KNOWLEDGE_SECONDS + 10)
+
+
+def open_for(proxy, deadline=KNOWLEDGE_SECONDS + 10):
+    return until(lambda: proxy.ask().status == 200, "requests pass", deadline)
+
+
+# ---- the course of a window, with traffic ----
+
+
+class Traffic:
+    """Clients that ask on and on, and what they were answered: (when they asked, what)."""
+
+    CLIENTS = 4
+
+    def __init__(self, proxy, pause=0.01):
+        self.proxy = proxy
+        self.pause = pause
+        self.answers = []
+        self.is_over = False
+        self.threads = [threading.Thread(target=self._ask_on) for _ in range(self.CLIENTS)]
+        for thread in self.threads:
+            thread.start()
+
+    def _ask_on(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.proxy.port, timeout=30)
+        while not self.is_over:
+            asked = time.monotonic()
+            try:
+                connection.request("GET", "/orders?x=1")
+                what = self._name(Answer(connection.getresponse()))
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                what = f"failed: {error!r}"
+            self.answers.append((asked, what))
+            time.sleep(self.pause)
+        connection.close()
+
+    @staticmethod
+    def _name(answer):
+        if answer.status == 200 and answer.body == b"GET /orders?x=1":
+            return "passed"
+        if answer.status == 503 and answer.tag == "maintenance-mode" and int(answer.headers["Retry-After"]) >= 20:
+            return "refused" if "x-ops-maintenance" in answer.headers else "refused in brief"
+        return repr(answer)
+
+    def until(self, what, deadline=KNOWLEDGE_SECONDS + 10):
+        """Until all the latest answers were of one kind."""
+        def look():
+            latest = self.answers[-20 * self.CLIENTS:]
+            return len(latest) == 20 * self.CLIENTS and {word for _, word in latest} == {what}
+        until(look, f"all requests are {what}", deadline)
+
+    def between(self, begin, end=float("inf")):
+        """The kinds of answers to what was asked then."""
+        return {what for asked, what in list(self.answers) if begin <= asked <= end}
+
+    def stop(self):
+        self.is_over = True
+        for thread in self.threads:
+            thread.join(60)
+
+
+@both
+def test_traffic_is_turned_away_while_a_window_is_active_and_never_because_something_else_is_down(
+        make, bare, app, make_sidecar, start_proxy):
+    serve_port = free_port()
+    serve = bare.serve(http=f"127.0.0.1:{serve_port}")
+    sidecar = make_sidecar(serve.http_url, *HEALTH)  # with its defaults otherwise
+    proxy = start_proxy(make, app.port, sidecar.port)
+    traffic = Traffic(proxy)
+    try:
+        traffic.until("passed")
+        assert traffic.between(0) == {"passed"}
+
+        start_window(serve)
+        started = time.monotonic()
+        traffic.until("refused")
+        until(lambda: time.monotonic() - started > KNOWLEDGE_SECONDS + 2, "the promise is due", 60)
+        assert traffic.between(started + KNOWLEDGE_SECONDS) == {"refused"}
+
+        serve.kill()
+        killed = time.monotonic()
+        traffic.until("passed", KNOWLEDGE_SECONDS + 20)
+        until(lambda: time.monotonic() - killed > KNOWLEDGE_SECONDS + 3, "the promise is due", 60)
+        assert traffic.between(killed + KNOWLEDGE_SECONDS + 1) == {"passed"}
+
+        serve = bare.serve(http=f"127.0.0.1:{serve_port}")  # in whose records the window is still active
+        traffic.until("refused")
+        before = traffic.between(0)
+        assert before == {"passed", "refused"}, before
+
+        sidecar.kill()
+        died = time.monotonic()
+        traffic.until("passed")
+        until(lambda: time.monotonic() - died > NOTICED_SECONDS + 2, "it must be noticed", 60)
+        assert traffic.between(died + NOTICED_SECONDS) == {"passed"}
+    finally:
+        traffic.stop()
+    expected = {"passed", "refused", "refused in brief"}
+    odd = [(asked - died, what) for asked, what in traffic.answers if what not in expected]
+    assert not odd, odd
+
+
+@both
+def test_the_end_of_a_window_lets_requests_pass(make, bare, app, make_sidecar, start_proxy):
+    serve = bare.serve()
+    start_window(serve)
+    sidecar = make_sidecar(serve.http_url, *SOON)
+    proxy = start_proxy(make, app.port, sidecar.port)
+    closed_for(proxy)
+    end_window(serve)
+    open_for(proxy)
+
+
+# ---- what a caller gets ----
+
+
+@both
+def test_a_caller_gets_what_the_gate_has_ready(make, bare, app, make_sidecar, start_proxy):
+    serve = bare.serve()
+    window = start_window(serve, description="Move to new disks")
+    sidecar = make_sidecar(serve.http_url, *SOON, "--service", "pvm")
+    proxy = start_proxy(make, app.port, sidecar.port)
+    closed_for(proxy)
+    assert check_refusal(proxy.ask("/orders?x=1"), window)["stats"]["service"] == "pvm"
+    assert "Move to new disks" in check_page(proxy.ask("/orders", headers={"Accept": BROWSER}), window)
+    for method, body in (("POST", b"{}"), ("POST", b"x" * 900_000), ("PUT", None), ("DELETE", None), ("POST", b"")):
+        check_refusal(proxy.ask("/orders", method, body=body), window)
+    head = proxy.ask("/orders", "HEAD")
+    assert (head.status, head.body) == (503, b"") and head.headers["x-ops-maintenance"] == window["maintenance_id"]
+    check_refusal(proxy.ask("/orders", headers={"X-Original-Method": "OPTIONS", "X-Original-URI": "/healthz"}), window)
+    check_refusal(proxy.ask("/orders", headers={"X-Forwarded-Method": "OPTIONS", "X-Forwarded-Uri": "/healthz"}), window)
+    check_refusal(proxy.ask("/" + "x" * 5000, headers={"Cookie": "c" * 5000}), window)
+    check_refusal(proxy.ask("/gate/answer"), window)
+    # These pass.
+    assert proxy.ask("/orders", "OPTIONS").body == b"OPTIONS /orders"
+    assert proxy.ask("/healthz").body == b"GET /healthz"
+    assert proxy.ask("/healthz?deep=1").status == 200
+
+
+@both
+def test_an_open_gate_changes_nothing(make, bare, app, make_sidecar, start_proxy):
+    sidecar = make_sidecar(bare.serve().http_url, *SOON)
+    proxy = start_proxy(make, app.port, sidecar.port)
+    sidecar.until_open()
+    for method, body in (("GET", None), ("POST", b"x" * 500_000), ("OPTIONS", None)):
+        answer = proxy.ask("/orders?x=1", method, body=body)
+        assert (answer.status, answer.body) == (200, f"{method} /orders?x=1".encode())
+    assert proxy.ask("/forbidden").body == b"GET /forbidden", "a 403 of the service's own"
+    assert proxy.ask("/" + "x" * 5000, headers={"Cookie": "c" * 5000}).status == 200
+
+
+def test_a_403_of_nginx_stays_one_and_nobody_gets_at_its_inner_locations(
+        bare, app, make_sidecar, start_proxy):
+    serve = bare.serve()
+    sidecar = make_sidecar(serve.http_url, *SOON)
+    proxy = start_proxy(nginx, app.port, sidecar.port, more="location /private { deny all; }")
+    open_for(proxy)
+    private = proxy.ask("/private")
+    assert private.status == 403 and "x-ops-maintenance" not in private.headers and b"maintenance" not in private.body
+    assert proxy.ask("/opsgate/closed").status == 404
+    question = proxy.ask("/opsgate/check")
+    assert (question.status, question.body) == (204, b""), "what stands in for a question that fails"
+    window = start_window(serve)
+    closed_for(proxy)
+    check_refusal(proxy.ask("/orders"), window)
+
+
+# ---- a sidecar in trouble ----
+
+
+@both
+def test_without_a_sidecar_requests_pass(make, app, start_proxy):
+    proxy = start_proxy(make, app.port, free_port())
+    for _ in range(20):
+        answer = proxy.ask("/orders", "POST", body=b"{}")
+        assert (answer.status, answer.body) == (200, b"POST /orders")
+        time.sleep(0.1)
+
+
+@both
+def test_a_frozen_sidecar_lets_requests_pass(make, bare, app, make_sidecar, start_proxy):
+    serve = bare.serve()
+    start_window(serve)
+    sidecar = make_sidecar(serve.http_url, *SOON)
+    proxy = start_proxy(make, app.port, sidecar.port, is_patient=False)
+    closed_for(proxy)
+    sidecar.send(signal.SIGSTOP)
+    open_for(proxy)
+    for _ in range(10):
+        assert proxy.ask().status == 200
+    sidecar.send(signal.SIGCONT)
+    closed_for(proxy)
+
+
+class Elsewhere:
+    """A server that is no sidecar, on the sidecar's port."""
+
+    def __init__(self, status):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+        self.port = self.server.server_port
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@both
+@pytest.mark.parametrize("status", [200, 302, 400, 404, 500, 502])
+def test_a_server_that_is_no_sidecar_lets_requests_pass(make, app, start_proxy, status):
+    elsewhere = Elsewhere(status)
+    try:
+        proxy = start_proxy(make, app.port, elsewhere.port)
+        for _ in range(20):
+            assert proxy.ask("/orders").body == b"GET /orders"
+            time.sleep(0.1)
+    finally:
+        elsewhere.stop()
+
+
+class DyingSidecar:
+    """Closed; and once it is told to die it goes as a killed process goes, with the answer that it is asked for."""
+
+    STATUSES = {"/gate": 503, "/gate/deny": 403, "/gate/answer": 503}
+
+    def __init__(self, is_reset):
+        """is_reset: its connections are not ended but broken, as when something was left unread."""
+        self.is_reset = is_reset
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.is_dying = False
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            connection, _ = self.listener.accept()
+            with connection:
+                request = connection.recv(16384).decode()
+                path = request.split()[1].split("?")[0] if request else None
+                if not path or (self.is_dying and path == "/gate/answer"):
+                    self.listener.close()
+                    if self.is_reset:
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    return
+                answer = f"HTTP/1.1 {self.STATUSES[path]} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                connection.sendall(answer.encode())
+
+    def stop(self):
+        listens(self.port)  # who connects and says nothing ends it as well
+        self.thread.join(30)
+
+
+@both
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_a_sidecar_that_dies_while_it_answers_is_answered_for(make, app, start_proxy, is_reset):
+    sidecar = DyingSidecar(is_reset)
+    try:
+        proxy = start_proxy(make, app.port, sidecar.port)
+        closed_for(proxy)
+        # On a connection that has been used before HAProxy would rather hang up.
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+        connection.request("GET", "/orders?x=1")
+        assert Answer(connection.getresponse()).status == 503
+        sidecar.is_dying = True
+        connection.request("GET", "/orders?x=1")
+        answer = Answer(connection.getresponse())
+        connection.close()
+        assert answer.status == 503 and answer.tag == "maintenance-mode"
+        assert answer.headers.get_all("Retry-After") == ["20"] and answer.headers.get_all("Cache-Control") == ["no-store"]
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.envelope["error"]["minor"]["message"]["en_US"]
+        open_for(proxy)
+    finally:
+        sidecar.stop()
+
+
+def test_a_connection_of_nginx_that_lay_idle_lets_nobody_slip_through(bare, app, make_sidecar, start_proxy):
+    serve = bare.serve()
+    start_window(serve)
+    sidecar = make_sidecar(serve.http_url, *SOON)
+    proxy = start_proxy(nginx, app.port, sidecar.port)
+    closed_for(proxy)
+    time.sleep(IDLE_SECONDS)
+    assert proxy.ask().status == 503
+
+
+def test_haproxy_finds_nothing_to_warn_of():
+    command = [needs("haproxy"), "-c", "-f", DEPLOY / "haproxy.cfg"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert result.returncode == 0 and "WARNING" not in result.stdout + result.stderr, result
+
+
+# ---- Envoy and Traefik: what they would send ----
+
+
+def named(items, name):
+    return next(item for item in items if item["name"] == name)
+
+
+class Envoy:
+    """What ext_authz does with a request, by the configuration and by Envoy's reference of it and of local_reply_config."""
+
+    def __init__(self):
+        resources = yaml.safe_load((DEPLOY / "envoy.yaml").read_text())["static_resources"]
+        self.clusters = resources["clusters"]
+        (manager,) = resources["listeners"][0]["filter_chains"][0]["filters"]
+        self.manager = manager["typed_config"]
+        filters = self.manager["http_filters"]
+        assert [item["name"].rsplit(".", 1)[1] for item in filters] == ["ext_authz", "router"]
+        self.filter = filters[0]["typed_config"]
+        self.service = self.filter["http_service"]
+
+    def endpoint(self, name):
+        (endpoints,) = named(self.clusters, name)["load_assignment"]["endpoints"]
+        address = endpoints["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
+        return f"http://{address['address']}:{address['port_value']}"
+
+    def question(self, method, path, headers):
+        """Always the method, the path behind the prefix, Host and an empty body; of the headers those that are allowed."""
+        allowed = {pattern["exact"] for pattern in self.filter["allowed_headers"]["patterns"]}
+        kept = {name: value for name, value in headers.items() if name.lower() in allowed}
+        return method, self.service["path_prefix"] + path, kept | {"Host": "service.example.com", "Content-Length": "0"}
+
+    def outcome(self, answer):
+        """The status for the client and the headers that it gets; None: the request passes."""
+        if answer.status == 200:
+            return None
+        if answer.status >= 500:
+            assert self.filter["failure_mode_allow"] is True
+            return None
+        (mapper,) = self.manager["local_reply_config"]["mappers"]
+        assert mapper["filter"] == {"response_flag_filter": {"flags": ["UAEX"]}} and "body" not in mapper
+        allowed = {pattern["exact"] for pattern in
+                   self.service["authorization_response"]["allowed_client_headers"]["patterns"]}
+        return mapper["status_code"], {name.lower() for name in answer.headers.keys() if name.lower() in allowed}
+
+
+def test_envoy_asks_where_the_sidecar_is_and_waits_for_it():
+    envoy = Envoy()
+    assert envoy.service["server_uri"]["cluster"] == "opsgate"
+    assert envoy.endpoint("opsgate") == envoy.service["server_uri"]["uri"] == "http://127.0.0.1:9180"
+    assert envoy.service["server_uri"]["timeout"] == "0.3s"
+
+
+def test_envoy_turns_away_what_the_gate_turns_away(bare, make_sidecar):
+    envoy = Envoy()
+    serve = bare.serve()
+    sidecar = make_sidecar(serve.http_url, *SOON)
+
+    def call(method, path, headers):
+        sent_method, sent_path, sent_headers = envoy.question(method, path, headers)
+        return sidecar.get(sent_path, sent_method, sent_headers)
+
+    requests = [("GET", "/", {}), ("POST", "/orders?x=1", {"Accept": "application/json"}), ("DELETE", "/a/b/../c//d", {}),
+                ("GET", "/orders", {"Accept": BROWSER}),
+                ("GET", "/orders", {"X-Original-Method": "OPTIONS", "X-Original-URI": "/healthz"})]
+    for request in requests:
+        assert envoy.outcome(call(*request)) is None
+    window = start_window(serve)
+    sidecar.until_closed()
+    for request in requests:
+        answer = call(*request)
+        status, names = envoy.outcome(answer)
+        assert status == 503 and names == {"content-type", "retry-after", "cache-control", "x-ops-maintenance"}
+        if request[2].get("Accept") == BROWSER:
+            assert answer.headers["Content-Type"].startswith("text/html") and b"</html>" in answer.body
+        else:
+            check_refusal(answer, window, 403)
+    for request in (("OPTIONS", "/orders", {}), ("GET", "/healthz", {}), ("GET", "/healthz?deep=1", {})):
+        assert envoy.outcome(call(*request)) is None
+    end_window(serve)
+    sidecar.until_open()
+    for request in requests:
+        assert envoy.outcome(call(*request)) is None
+
+
+class Traefik:
+    """What ForwardAuth does with a request, by the configuration and Traefik's reference of ForwardAuth."""
+
+    def __init__(self):
+        self.static = yaml.safe_load((DEPLOY / "traefik-static.yaml").read_text())
+        self.http = yaml.safe_load((DEPLOY / "traefik.yaml").read_text())["http"]
+        self.forward = self.http["middlewares"]["opsgate"]["forwardAuth"]
+
+    def question(self, method, path, headers):
+        """A GET of the address, with what was asked for in X-Forwarded headers, and those of its own that are named."""
+        named_headers = {name.lower() for name in self.forward["authRequestHeaders"]}
+        kept = {name: value for name, value in headers.items() if name.lower() in named_headers}
+        return "GET", urlsplit(self.forward["address"]).path, kept | {
+            "X-Forwarded-Method": method, "X-Forwarded-Proto": "http", "X-Forwarded-Host": "service.example.com",
+            "X-Forwarded-Uri": path, "X-Forwarded-For": "192.0.2.1"}
+
+
+def test_the_parts_of_traefiks_configuration_fit_together():
+    traefik = Traefik()
+    routers, services, entries = traefik.http["routers"], traefik.http["services"], traefik.static["entryPoints"]
+    for router in routers.values():
+        assert set(router["entryPoints"]) <= set(entries)
+        assert set(router.get("middlewares", [])) <= set(traefik.http["middlewares"])
+        assert router["service"] in services or router["service"] == "ping@internal"
+    assert traefik.static["ping"] == {"manualRouting": True}
+    failover = services["opsgate"]["failover"]
+    assert routers["opsgate"]["service"] == "opsgate" and set(failover.values()) <= set(services)
+    assert "healthCheck" in services[failover["service"]]["loadBalancer"], "without one a failover never happens"
+
+    def listens_at(url, entry):
+        return urlsplit(url).netloc == entries[entry]["address"]
+    assert listens_at(traefik.forward["address"], "opsgate")
+    assert listens_at(services[failover["fallback"]]["loadBalancer"]["servers"][0]["url"], "opsgate-open")
+    assert routers["opsgate-open"]["service"] == "ping@internal"
+    assert services[failover["service"]]["loadBalancer"]["servers"] == [{"url": "http://127.0.0.1:9180"}]
+    assert entries["opsgate"]["forwardedHeaders"]["trustedIPs"] == ["127.0.0.1/32"]
+
+
+def test_traefik_turns_away_what_the_gate_turns_away(bare, make_sidecar):
+    traefik = Traefik()
+    serve = bare.serve()
+    sidecar = make_sidecar(serve.http_url, *SOON)
+    assert sidecar.get(traefik.http["services"]["opsgate-sidecar"]["loadBalancer"]["healthCheck"]["path"]).status == 200
+
+    def call(method, path, headers):
+        sent_method, sent_path, sent_headers = traefik.question(method, path, headers)
+        return sidecar.get(sent_path, sent_method, sent_headers)
+
+    assert 200 <= call("GET", "/orders", {}).status < 300
+    window = start_window(serve)
+    sidecar.until_closed()
+    check_refusal(call("GET", "/orders", {}), window)
+    check_refusal(call("POST", "/orders?x=1", {"Accept": "application/json"}), window)
+    check_page(call("GET", "/orders", {"Accept": BROWSER}), window)
+    check_refusal(call("GET", "/orders", {"X-Original-Method": "OPTIONS", "X-Original-URI": "/healthz"}), window)
+    assert call("OPTIONS", "/orders", {}).status == 204 and call("GET", "/healthz?deep=1", {}).status == 204
+    end_window(serve)
+    sidecar.until_open()
