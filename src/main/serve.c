@@ -36,6 +36,7 @@ struct serving {
     struct ops_engine engine;
     char *tls_cert;
     char *tls_key;
+    struct ops_traffic *traffic;
     struct ops_http_server *http;
     struct ops_invoke_server *invoke;
     struct ops_threads *threads;
@@ -111,7 +112,7 @@ static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, 
     const char *listen = ops_cli_text(cli, "--http-listen");
     const char *cert = ops_cli_text(cli, "--tls-cert"), *key = ops_cli_text(cli, "--tls-key");
     char host[ADDRESS_SIZE];
-    struct ops_http_config config = {.host = host, .openapi = ops_embedded_openapi()};
+    struct ops_http_config config = {.host = host, .openapi = ops_embedded_openapi(), .traffic = serving->traffic};
     if (ops_cli_text(cli, "--usm-url"))
         config.threads = SLOW_SURFACE_THREADS;
     enum ops_status status = split_address(listen ? listen : http_listen_default, host, &config.port, error);
@@ -136,7 +137,8 @@ static enum ops_status start_invoke(struct ops_cli *cli, struct serving *serving
     char socket[PATH_TEXT_MAX];
     (void)snprintf(socket, sizeof socket, "unix:%.4000s/invoke.sock", serving->engine.data_dir);
     const char *listen = ops_cli_text(cli, "--invoke-listen");
-    const struct ops_invoke_config config = {.listen = listen ? listen : socket, .threads = SLOW_SURFACE_THREADS};
+    const struct ops_invoke_config config = {
+        .listen = listen ? listen : socket, .threads = SLOW_SURFACE_THREADS, .traffic = serving->traffic};
     enum ops_status status = ops_invoke_server_start(serving->engine.app, &config, &serving->invoke, error);
     if (status != OPS_OK)
         return status;
@@ -169,6 +171,8 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
     if (status == OPS_OK)
         ops_app_limit_rate(serving->engine.app, ops_cli_integer(cli, "--max-rate", 0));
     if (status == OPS_OK)
+        status = ops_traffic_new(&serving->traffic);
+    if (status == OPS_OK)
         status = start_http(cli, serving, error);
     if (status == OPS_OK)
         status = start_invoke(cli, serving, error);
@@ -184,6 +188,7 @@ static void stop(struct serving *serving)
         (void)unlink(serving->endpoints_path);
     ops_http_server_stop(serving->http);
     ops_invoke_server_stop(serving->invoke);
+    ops_traffic_free(serving->traffic);
     ops_threads_stop(serving->threads);
     ops_engine_close(&serving->engine);
     ops_mem_free(serving->tls_cert);

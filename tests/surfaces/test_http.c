@@ -600,7 +600,8 @@ static void a_client_that_never_finishes_does_not_hold_up_the_end(void **state)
     (void)clock_gettime(CLOCK_MONOTONIC, &begin);
     ops_http_server_stop(server);
     (void)clock_gettime(CLOCK_MONOTONIC, &end);
-    assert_true(end.tv_sec - begin.tv_sec < 2 * OPS_WIRE_DRAIN_MAX_MS / 1000);
+    /* Far less than it would take until the client is idle for too long; a busy machine may need a while. */
+    assert_true(end.tv_sec - begin.tv_sec < OPS_WIRE_IDLE_TIMEOUT_SECONDS - 5);
     client_close(&client);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "surfaces/http/metrics.h"
 #include "surfaces/http/query.h"
 #include "surfaces/wire/listen.h"
 #include "surfaces/wire/server.h"
@@ -13,20 +14,25 @@
 /* stats.call of a request that reaches no operation. */
 #define NO_OPERATION "http"
 
+struct ops_http_server;
+
 /* A path that answers a text of its own, outside the envelope. */
 struct page {
     const char *path;
     const char *content_type;
-    struct ops_view text; /* empty: there is no such page */
+    struct ops_view text; /* "" and no write: there is no such page */
+    enum ops_status (*write)(struct ops_http_server *server, struct ops_buf *buf); /* where the text is another each time */
 };
 
-enum { PAGE_COUNT = 1 };
+enum { PAGE_COUNT = 2 };
 
 struct ops_http_server {
     struct ops_app *app;
     struct ops_wire_server *wire;
     uint16_t port;
     struct page pages[PAGE_COUNT];
+    struct ops_traffic *traffic; /* NULL: not counted, and no metrics */
+    struct ops_metrics *metrics;
 };
 
 enum method { METHOD_GET, METHOD_POST, METHOD_OTHER };
@@ -105,25 +111,38 @@ static enum ops_status read_post(const struct ops_wire_request *request, struct 
     return ops_json_parse_object(request->body, ret_body, &query->error);
 }
 
+static enum ops_status write_metrics(struct ops_http_server *server, struct ops_buf *buf)
+{
+    struct ops_measures measures;
+    ops_metrics_read(server->metrics, &measures);
+    ops_http_metrics_append(&measures, server->traffic, buf);
+    return ops_buf_status(buf);
+}
+
 static const struct page *page_of(const struct ops_http_server *server, struct ops_view path)
 {
     for (size_t i = 0; i < PAGE_COUNT; i++)
-        if (server->pages[i].text.length && ops_view_is(path, server->pages[i].path))
+        if ((server->pages[i].text.length || server->pages[i].write) && ops_view_is(path, server->pages[i].path))
             return &server->pages[i];
     return NULL;
 }
 
-static enum ops_status reply_page(const struct page *page, const struct ops_wire_request *request,
-                                  struct ops_wire_reply *reply, struct ops_error *error)
+static enum ops_status reply_page(struct ops_http_server *server, const struct page *page,
+                                  const struct ops_wire_request *request, struct ops_wire_reply *reply,
+                                  struct ops_error *error)
 {
     if (method_of(request) != METHOD_GET)
         return refuse_method(reply, request->method, "GET, HEAD", error);
     if (request->has_body)
         return OPS_BODY_NOT_ALLOWED;
+    ops_buf_clear(&reply->scratch);
+    enum ops_status status = page->write ? page->write(server, &reply->scratch) : OPS_OK;
+    if (status != OPS_OK)
+        return status;
     reply->http_status = MHD_HTTP_OK;
     reply->content_type = page->content_type;
-    reply->body = page->text;
-    reply->body_is_static = true;
+    reply->body = page->write ? ops_buf_view(&reply->scratch) : page->text;
+    reply->body_is_static = !page->write;
     return OPS_OK;
 }
 
@@ -179,7 +198,7 @@ static void answer(void *context, const struct ops_wire_request *request, struct
         reply_refusal(server, OPS_CREDENTIAL_IN_QUERY, NULL, reply);
     else if (!page)
         answer_operation(server, request, &query, reply);
-    else if ((status = reply_page(page, request, reply, &query.error)) != OPS_OK)
+    else if ((status = reply_page(server, page, request, reply, &query.error)) != OPS_OK)
         reply_refusal(server, status, &query.error, reply);
     ops_query_inputs_release(&query);
 }
@@ -197,6 +216,8 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
         .idle_timeout_seconds = config->idle_timeout_seconds,
         .tls_cert_pem = config->tls_cert_pem,
         .tls_key_pem = config->tls_key_pem,
+        .traffic = config->traffic,
+        .surface = OPS_SURFACE_HTTP,
     };
     if (!config->tls_cert_pem != !config->tls_key_pem)
         return ops_fail(error, OPS_USAGE, "TLS needs a certificate and its key; only one of them is given.");
@@ -209,6 +230,13 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
     return status;
 }
 
+static enum ops_status add_metrics(struct ops_http_server *server, struct ops_traffic *traffic)
+{
+    server->traffic = traffic;
+    server->pages[1] = (struct page){"/metrics", ops_http_metrics_type, ops_view(NULL, 0), write_metrics};
+    return ops_metrics_new(server->app, &server->metrics);
+}
+
 enum ops_status ops_http_server_start(struct ops_app *app, const struct ops_http_config *config,
                                       struct ops_http_server **ret_server, struct ops_error *error)
 {
@@ -216,9 +244,12 @@ enum ops_status ops_http_server_start(struct ops_app *app, const struct ops_http
     if (!server)
         return OPS_NO_MEMORY;
     server->app = app;
-    server->pages[0] = (struct page){"/ops/openapi.yaml", "application/yaml", config->openapi};
-    enum ops_status status = start_wire(server, config, error);
+    server->pages[0] = (struct page){"/ops/openapi.yaml", "application/yaml", config->openapi, NULL};
+    enum ops_status status = config->traffic ? add_metrics(server, config->traffic) : OPS_OK;
+    if (status == OPS_OK)
+        status = start_wire(server, config, error);
     if (status != OPS_OK) {
+        ops_metrics_free(server->metrics);
         ops_mem_free(server);
         return status;
     }
@@ -236,5 +267,6 @@ void ops_http_server_stop(struct ops_http_server *server)
     if (!server)
         return;
     ops_wire_server_stop(server->wire);
+    ops_metrics_free(server->metrics);
     ops_mem_free(server);
 }

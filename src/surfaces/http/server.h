@@ -1,5 +1,5 @@
 /* The HTTP surface: what API Gateway fronts. It reads and never changes anything; see the operations with a route in
- * app/call.h.
+ * app/call.h. Beside them stand GET /ops/openapi.yaml and, for Prometheus, GET /metrics.
  *
  * A POST takes its inputs from a JSON body, which may be {} but not empty; a GET takes them from the query.
  */
@@ -7,13 +7,14 @@
 #define OPS_SURFACES_HTTP_SERVER_H
 
 #include "app/call.h"
+#include "surfaces/wire/traffic.h"
 
 enum {
     OPS_HTTP_BODY_MAX_BYTES = 64 * 1024,
     OPS_HTTP_PEM_MAX_BYTES = 1024 * 1024, /* of a certificate chain, or a key */
 };
 
-/* All text is borrowed; tls_cert_pem, tls_key_pem and openapi outlive the server. */
+/* All is borrowed; tls_cert_pem, tls_key_pem, openapi and traffic outlive the server. */
 struct ops_http_config {
     const char *host;         /* an address or a name, without brackets */
     uint16_t port;            /* 0: the kernel picks one */
@@ -22,6 +23,7 @@ struct ops_http_config {
     unsigned threads;              /* 0: one for each core */
     unsigned idle_timeout_seconds; /* 0: the wire's own; tests use a short one */
     struct ops_view openapi;       /* what GET /ops/openapi.yaml answers; empty: there is no such route */
+    struct ops_traffic *traffic;   /* where answers are counted, and what GET /metrics tells of; NULL: no such route */
 };
 
 struct ops_http_server;

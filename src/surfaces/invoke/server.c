@@ -303,6 +303,8 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
         .body_max_bytes = OPS_INVOKE_BODY_MAX,
         .threads = config->threads,
         .idle_timeout_seconds = config->idle_timeout_seconds,
+        .traffic = config->traffic,
+        .surface = OPS_SURFACE_INVOKE,
     };
     enum ops_status status = open_listener(server, config->listen, &fd, error);
     if (status == OPS_OK)

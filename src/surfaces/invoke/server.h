@@ -12,6 +12,7 @@
 #define OPS_SURFACES_INVOKE_SERVER_H
 
 #include "app/call.h"
+#include "surfaces/wire/traffic.h"
 
 enum { OPS_INVOKE_BODY_MAX = 1024 * 1024 };
 
@@ -19,6 +20,7 @@ struct ops_invoke_config {
     const char *listen;            /* "unix:PATH" or "HOST:PORT"; port 0: the kernel picks one */
     unsigned threads;              /* 0: one for each core */
     unsigned idle_timeout_seconds; /* 0: the wire's own; tests use a short one */
+    struct ops_traffic *traffic;   /* where answers are counted; outlives the server; NULL: nowhere */
 };
 
 struct ops_invoke_server;

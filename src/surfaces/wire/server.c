@@ -20,6 +20,7 @@ struct ops_wire_server {
     struct ops_wire_config config;
     struct MHD_Daemon *daemon;
     pthread_key_t reply_key; /* of each thread's struct ops_wire_reply */
+    atomic_uint reply_count; /* threads that have answered so far */
     atomic_uint under_way;   /* requests whose headers are read and whose answer is not sent */
     atomic_bool stopping;
     pthread_t starter; /* the library's words are kept while, and where, it starts */
@@ -57,6 +58,7 @@ static struct ops_wire_reply *reply_of_thread(struct ops_wire_server *server)
         return NULL;
     ops_answer_init(&reply->answer);
     ops_buf_init(&reply->scratch, SCRATCH_MAX_BYTES);
+    reply->line = atomic_fetch_add_explicit(&server->reply_count, 1, memory_order_relaxed);
     if (pthread_setspecific(server->reply_key, reply) == 0)
         return reply;
     reply_free(reply);
@@ -184,8 +186,14 @@ static enum MHD_Result answer_request(struct ops_wire_server *server, struct ops
     if (!reply)
         return MHD_NO;
     reply_reset(reply);
-    server->config.answer(server->config.context, request, reply);
-    return send_reply(server, request->connection, reply);
+    const struct ops_wire_config *config = &server->config;
+    int64_t began_ns = config->traffic ? ops_traffic_now_ns() : 0;
+    config->answer(config->context, request, reply);
+    enum MHD_Result result = send_reply(server, request->connection, reply);
+    if (config->traffic && result == MHD_YES)
+        ops_traffic_count(config->traffic, config->surface, reply->line, reply->http_status,
+                          ops_traffic_now_ns() - began_ns);
+    return result;
 }
 
 /* UINT64_MAX for a body of unknown length. The library has refused what is not a number. */

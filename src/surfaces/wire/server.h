@@ -8,6 +8,7 @@
 #define OPS_SURFACES_WIRE_SERVER_H
 
 #include "app/call.h"
+#include "surfaces/wire/traffic.h"
 
 struct MHD_Connection;
 
@@ -49,6 +50,7 @@ struct ops_wire_reply {
     struct ops_wire_header headers[OPS_WIRE_HEADERS_MAX]; /* borrowed until the reply is sent */
     size_t header_count;
     char request_id[64]; /* room for a header's value */
+    unsigned line;       /* the thread's, for counting; the server's own */
 };
 
 typedef void (*ops_wire_answer_fn)(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply);
@@ -61,6 +63,8 @@ struct ops_wire_config {
     unsigned idle_timeout_seconds; /* 0: OPS_WIRE_IDLE_TIMEOUT_SECONDS; tests use a short one */
     const char *tls_cert_pem;      /* NULL: no TLS; else both, and they outlive the server */
     const char *tls_key_pem;
+    struct ops_traffic *traffic; /* answers are counted there, as surface's; NULL: nowhere; else it outlives the server */
+    enum ops_surface surface;
 };
 
 struct ops_wire_server;

@@ -1,0 +1,139 @@
+#include "app/metrics.h"
+
+#include "app/context.h"
+#include "app/keys.h"
+#include "app/vacuums.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+struct ops_metrics {
+    struct ops_app *app;
+    pthread_mutex_t lock;
+    bool known;            /* this and the rest under lock */
+    int64_t good_until_ms; /* monotonic */
+    struct ops_measures measures;
+};
+
+enum ops_status ops_metrics_new(struct ops_app *app, struct ops_metrics **ret_metrics)
+{
+    struct ops_metrics *metrics = ops_mem_zeroed(1, sizeof *metrics);
+    if (!metrics)
+        return OPS_NO_MEMORY;
+    metrics->app = app;
+    (void)pthread_mutex_init(&metrics->lock, NULL); /* a default mutex needs nothing that could fail */
+    *ret_metrics = metrics;
+    return OPS_OK;
+}
+
+void ops_metrics_free(struct ops_metrics *metrics)
+{
+    if (!metrics)
+        return;
+    (void)pthread_mutex_destroy(&metrics->lock);
+    ops_mem_free(metrics);
+}
+
+/* ---- windows ---- */
+
+static void count_windows(const json_t *windows, struct ops_measures *measures)
+{
+    size_t i;
+    json_t *window;
+    json_array_foreach(windows, i, window) {
+        const char *status = ops_json_text(window, "status", "");
+        if (strcmp(status, "active") == 0)
+            measures->maintenance_active++;
+        else if (strcmp(status, "scheduled") == 0)
+            measures->maintenance_scheduled++;
+    }
+}
+
+static enum ops_status measure_windows(struct ops_app *app, struct ops_measures *measures)
+{
+    char after[OPS_STORE_KEY_SIZE] = "";
+    enum ops_status status = OPS_OK;
+    bool more = true;
+    while (status == OPS_OK && more) {
+        struct ops_store_page page = {0};
+        const struct ops_query query = {
+            .pk = OPS_PK_MAINTENANCE_OPEN, .after_sk = after[0] ? after : NULL, .limit = OPS_STORE_PAGE_MAX};
+        status = ops_store_query(app->ports.store, &query, &page, NULL);
+        if (status == OPS_OK)
+            count_windows(page.docs, measures);
+        more = page.more;
+        if (page.last_sk[0])
+            memcpy(after, page.last_sk, sizeof after);
+        ops_store_page_release(&page);
+    }
+    return status;
+}
+
+/* ---- vacuums ---- */
+
+static enum ops_status measure_records(struct ops_app *app, const json_t *vacuum, struct ops_measures *measures)
+{
+    json_t *targets = NULL;
+    size_t i;
+    json_t *target;
+    enum ops_status status = ops_vacuums_tally(app, vacuum, &targets, NULL);
+    json_array_foreach(targets, i, target) {
+        measures->vacuum_records_matched += ops_json_integer(target, "matched", 0);
+        measures->vacuum_records_deleted += ops_json_integer(target, "deleted", 0);
+        measures->vacuum_records_failed += ops_json_integer(target, "failed", 0);
+    }
+    json_decref(targets);
+    return status;
+}
+
+static enum ops_status measure_vacuum(struct ops_app *app, const char *id, struct ops_measures *measures)
+{
+    json_t *vacuum = NULL;
+    enum ops_status status = ops_vacuums_load(app, id, &vacuum, NULL);
+    if (status == OPS_OK && ops_vacuum_dry_run(vacuum)) {
+        measures->vacuum_dry_runs += ops_vacuum_open(vacuum);
+    } else if (status == OPS_OK) {
+        measures->vacuum_pending += ops_vacuum_is(vacuum, OPS_VACUUM_PENDING);
+        measures->vacuum_running += ops_vacuum_is(vacuum, OPS_VACUUM_RUNNING);
+        if (ops_vacuum_is(vacuum, OPS_VACUUM_RUNNING))
+            status = measure_records(app, vacuum, measures);
+    }
+    json_decref(vacuum);
+    return status;
+}
+
+static enum ops_status measure_vacuums(struct ops_app *app, struct ops_measures *measures)
+{
+    json_t *ids = NULL, *id;
+    size_t i;
+    enum ops_status status = ops_vacuums_open_ids(app, &ids, NULL);
+    json_array_foreach(ids, i, id)
+        if (status == OPS_OK)
+            status = measure_vacuum(app, json_string_value(id), measures);
+    json_decref(ids);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static struct ops_measures measure(struct ops_app *app)
+{
+    struct ops_measures measures = {.build = app->build, .store_up = true};
+    enum ops_status status = measure_windows(app, &measures);
+    if (status == OPS_OK)
+        status = measure_vacuums(app, &measures);
+    return status == OPS_OK ? measures : (struct ops_measures){.build = app->build};
+}
+
+void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_measures)
+{
+    struct ops_clock *clock = metrics->app->ports.clock;
+    pthread_mutex_lock(&metrics->lock);
+    if (!metrics->known || ops_clock_monotonic_ms(clock) >= metrics->good_until_ms) {
+        metrics->measures = measure(metrics->app);
+        metrics->known = true;
+        /* From the end of the reading, which takes long where a store does not answer. */
+        metrics->good_until_ms = ops_clock_monotonic_ms(clock) + OPS_METRICS_GOOD_FOR_MS;
+    }
+    *ret_measures = metrics->measures;
+    pthread_mutex_unlock(&metrics->lock);
+}

@@ -1,0 +1,36 @@
+/* What a monitor watches: windows and vacuums in numbers.
+ *
+ * Monitors ask often and from several places, and must cost the store nothing to speak of: what was read is kept for
+ * OPS_METRICS_GOOD_FOR_MS, and so is that it could not be read.
+ */
+#ifndef OPS_APP_METRICS_H
+#define OPS_APP_METRICS_H
+
+#include "app/app.h"
+
+enum { OPS_METRICS_GOOD_FOR_MS = 5000 };
+
+struct ops_measures {
+    struct ops_build build;
+    bool store_up;              /* the rest could be read; else it is zero */
+    int64_t maintenance_active; /* 0 or 1 */
+    int64_t maintenance_scheduled;
+    int64_t vacuum_pending; /* 0 or 1, as running: dry runs are counted for themselves */
+    int64_t vacuum_running;
+    int64_t vacuum_dry_runs;
+    /* Of the vacuum that runs; 0 while none does. */
+    int64_t vacuum_records_matched;
+    int64_t vacuum_records_deleted;
+    int64_t vacuum_records_failed;
+};
+
+struct ops_metrics;
+
+/* app outlives it. OPS_NO_MEMORY. */
+enum ops_status ops_metrics_new(struct ops_app *app, struct ops_metrics **ret_metrics) OPS_MUST_USE;
+void ops_metrics_free(struct ops_metrics *metrics); /* NULL is fine */
+
+/* Thread-safe: of those who ask at a time one reads, and the others wait for it. */
+void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_measures);
+
+#endif

@@ -1,0 +1,93 @@
+#include "surfaces/http/metrics.h"
+
+#include <inttypes.h>
+
+const char ops_http_metrics_type[] = "text/plain; version=0.0.4; charset=utf-8";
+
+#define REQUESTS "g3nops_http_requests_total"
+#define DURATION "g3nops_http_request_duration_seconds"
+
+static void begin(struct ops_buf *buf, const char *name, const char *type, const char *help)
+{
+    ops_buf_append_format(buf, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* ---- records ---- */
+
+struct gauge {
+    const char *name;
+    const char *help;
+    size_t offset; /* of an int64_t in struct ops_measures */
+};
+
+static const struct gauge gauges[] = {
+    {"g3nops_maintenance_active", "1 while a maintenance window is active.",
+     offsetof(struct ops_measures, maintenance_active)},
+    {"g3nops_maintenance_scheduled", "Maintenance windows that are scheduled and not yet started.",
+     offsetof(struct ops_measures, maintenance_scheduled)},
+    {"g3nops_vacuum_pending", "1 while a vacuum waits for its five minutes to pass.",
+     offsetof(struct ops_measures, vacuum_pending)},
+    {"g3nops_vacuum_running", "1 while a vacuum removes records.", offsetof(struct ops_measures, vacuum_running)},
+    {"g3nops_vacuum_dry_runs", "Dry runs under way.", offsetof(struct ops_measures, vacuum_dry_runs)},
+    {"g3nops_vacuum_records_matched", "Records in scope that the running vacuum has found; 0 while none runs.",
+     offsetof(struct ops_measures, vacuum_records_matched)},
+    {"g3nops_vacuum_records_deleted", "Records that the running vacuum has deleted; 0 while none runs.",
+     offsetof(struct ops_measures, vacuum_records_deleted)},
+    {"g3nops_vacuum_records_failed", "Records that the running vacuum could not delete; 0 while none runs.",
+     offsetof(struct ops_measures, vacuum_records_failed)},
+};
+
+static void append_gauge(struct ops_buf *buf, const struct gauge *gauge, const struct ops_measures *measures)
+{
+    const int64_t *value = (const int64_t *)(const void *)((const char *)measures + gauge->offset);
+    begin(buf, gauge->name, "gauge", gauge->help);
+    ops_buf_append_format(buf, "%s %" PRId64 "\n", gauge->name, *value);
+}
+
+/* ---- requests ---- */
+
+static void append_requests(struct ops_buf *buf, const char *surface, const struct ops_traffic_sum *sum)
+{
+    for (int class = 0; class < OPS_TRAFFIC_CLASSES; class ++)
+        ops_buf_append_format(buf, REQUESTS "{surface=\"%s\",status=\"%dxx\"} %" PRIu64 "\n", surface, class + 2,
+                              sum->classes[class]);
+}
+
+/* A bucket of the format counts also what is in those before it. */
+static void append_durations(struct ops_buf *buf, const char *surface, const struct ops_traffic_sum *sum)
+{
+    uint64_t count = 0;
+    for (unsigned bucket = 0; bucket <= OPS_TRAFFIC_BOUNDS; bucket++) {
+        count += sum->buckets[bucket];
+        ops_buf_append_format(buf, DURATION "_bucket{surface=\"%s\",le=\"%s\"} %" PRIu64 "\n", surface,
+                              bucket < OPS_TRAFFIC_BOUNDS ? ops_traffic_bound(bucket) : "+Inf", count);
+    }
+    ops_buf_append_format(buf, DURATION "_sum{surface=\"%s\"} %.9f\n", surface, (double)sum->duration_ns / 1e9);
+    ops_buf_append_format(buf, DURATION "_count{surface=\"%s\"} %" PRIu64 "\n", surface, count);
+}
+
+static void append_traffic(struct ops_buf *buf, struct ops_traffic *traffic)
+{
+    struct ops_traffic_sum sums[OPS_SURFACE_COUNT];
+    for (int surface = 0; surface < OPS_SURFACE_COUNT; surface++)
+        ops_traffic_sum(traffic, surface, &sums[surface]);
+    begin(buf, REQUESTS, "counter", "Requests answered, by surface and kind of HTTP status.");
+    for (int surface = 0; surface < OPS_SURFACE_COUNT; surface++)
+        append_requests(buf, ops_surface_name(surface), &sums[surface]);
+    begin(buf, DURATION, "histogram", "Time from a whole request to its answer.");
+    for (int surface = 0; surface < OPS_SURFACE_COUNT; surface++)
+        append_durations(buf, ops_surface_name(surface), &sums[surface]);
+}
+
+/* ---- the whole ---- */
+
+void ops_http_metrics_append(const struct ops_measures *measures, struct ops_traffic *traffic, struct ops_buf *buf)
+{
+    begin(buf, "g3nops_build_info", "gauge", "Always 1; its label is what counts.");
+    ops_buf_append_format(buf, "g3nops_build_info{version=\"%d.%d\"} 1\n", measures->build.major, measures->build.minor);
+    begin(buf, "g3nops_store_up", "gauge", "1 when the record store could be read, at most five seconds ago.");
+    ops_buf_append_format(buf, "g3nops_store_up %d\n", measures->store_up);
+    for (size_t i = 0; measures->store_up && i < sizeof gauges / sizeof gauges[0]; i++)
+        append_gauge(buf, &gauges[i], measures);
+    append_traffic(buf, traffic);
+}
