@@ -16,7 +16,7 @@ import stack
 from g3nops import CODE, PHRASE, PROGRAM, base_environment, instant, until
 
 SOME_ID = "01JDE9Q3F0V8M4T6XK2R7W5N1B"
-COMMANDS = ["serve", "maintenance-schedule", "maintenance-start", "maintenance-update", "maintenance-end", "maintenance-cancel",
+COMMANDS = ["serve", "gate", "maintenance-schedule", "maintenance-start", "maintenance-update", "maintenance-end", "maintenance-cancel",
             "maintenance-list", "maintenance-get", "vacuum-all", "vacuum-org", "vacuum-cancel", "vacuum-status", "secret-set",
             "session-create", "demo-data", "audit-list", "audit-verify", "aws-bootstrap", "manifest-check", "ping", "stat", "sweep",
             "demo", "version"]

@@ -1,0 +1,188 @@
+"""Measures what the gate costs nginx and prints a Markdown table: gate_nginx.py
+
+The same nginx serves the same small file three times: without the gate, with the module, and with auth_request to the
+sidecar `g3nops gate`. The window is closed, so all three send the file. nginx has one worker on a core of its own, wrk the
+next. The contestants take many short turns, each round beginning with another, so that whatever else the machine does meets
+all of them alike.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from run import BUILD, G3NOPS, ROOT, Serve, cpu_seconds, machine, run, say
+
+ROUNDS = int(os.environ.get("BENCH_RUNS", "41"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "1"))
+CONNECTIONS = 16
+BAR_PERCENT = 2
+NGINX = "/usr/sbin/nginx"
+NGINX_SRC = os.environ.get("NGINX_SRC", "/usr/share/nginx/src")
+CORES = sorted(os.sched_getaffinity(0))
+WRK_CORE = CORES[-1]
+
+CONFIGURATION = """
+{load}
+daemon off; pid {directory}/nginx.pid; worker_processes 1; worker_cpu_affinity {mask};
+events {{ worker_connections 1024; }}
+http {{
+    access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; open_file_cache max=10 inactive=1h;
+    client_body_temp_path {directory}/b; proxy_temp_path {directory}/p; fastcgi_temp_path {directory}/f;
+    uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
+    {http}
+    server {{
+        listen 127.0.0.1:{port};
+        root {files};
+        location / {{ {location} }}
+        {server}
+    }}
+}}
+"""
+
+SIDECAR_HTTP = "upstream gate {{ server {sidecar}; keepalive 16; }}"
+SIDECAR_LOCATION = """location = /gate {
+            internal; proxy_pass http://gate/gate/deny; proxy_pass_request_body off; proxy_set_header Content-Length "";
+            proxy_http_version 1.1; proxy_set_header Connection "";
+            proxy_set_header X-Original-Method $request_method; proxy_set_header X-Original-URI $request_uri; }"""
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def children(pid):
+    return list(map(int, open(f"/proc/{pid}/task/{pid}/children").read().split()))
+
+
+class Nginx:
+    def __init__(self, title, scratch, load="", http="", location="", server="", others=()):
+        self.title = title
+        directory = scratch / title.split()[-1]
+        directory.mkdir()
+        port = free_port()
+        user = "user root;" if os.geteuid() == 0 else ""
+        text = CONFIGURATION.format(load=load + user, directory=directory, mask=f"{1 << CORES[0]:b}", port=port, http=http,
+                                    location=location, server=server, files=scratch / "files")
+        (directory / "nginx.conf").write_text(text)
+        self.url = f"http://127.0.0.1:{port}/page.html"
+        log = directory / "error.log"
+        self.process = subprocess.Popen([NGINX, "-p", directory, "-c", directory / "nginx.conf", "-e", log], stderr=None)
+        self.wait(port, log)
+        self.pids = children(self.process.pid) + list(others)
+        self.rates, self.cpus = [], []
+
+    def wait(self, port, log):
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.05)
+        sys.exit(f"{self.title} does not start:\n{log.read_text()}")
+
+    def turn(self, seconds):
+        before = cpu_seconds(self.pids)
+        text = run("taskset", "-c", WRK_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", self.url)
+        assert "Non-2xx" not in text and "Socket errors" not in text, text
+        words = text.split()
+        requests = int(words[words.index("requests") - 1])
+        return float(words[words.index("Requests/sec:") + 1]), (cpu_seconds(self.pids) - before) / requests * 1e6
+
+    def measure(self):
+        rate, cpu = self.turn(SECONDS)
+        self.rates.append(rate), self.cpus.append(cpu)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+class Sidecar:
+    def __init__(self, source):
+        self.process = subprocess.Popen([G3NOPS, "gate", "--listen", "127.0.0.1:0", "--source", source],
+                                        stderr=subprocess.PIPE, text=True)
+        self.address = self.process.stderr.readline().split("gate=http://", 1)[1].strip()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+
+def build_module(scratch):
+    if not Path(NGINX_SRC, "configure").exists():
+        sys.exit(f"There is no {NGINX_SRC}/configure: nginx-dev is not installed.")
+    prefix = scratch / "prefix"
+    run("cmake", "--install", BUILD, "--component", "opsgate", "--prefix", prefix)
+    os.environ["PKG_CONFIG_PATH"] = str(next(prefix.glob("**/opsgate.pc")).parent)
+    return run(ROOT / "deploy/gate/nginx-module/build", scratch / "ngx_http_opsgate_module.so").strip()
+
+
+def contestants(scratch, stack, source):
+    def begin(server):
+        stack.callback(server.stop)
+        return server
+    module = build_module(scratch)
+    sidecar = begin(Sidecar(source))
+    return [
+        begin(Nginx("nginx alone", scratch)),
+        begin(Nginx("the module", scratch, load=f"load_module {module};", http=f'opsgate_source "{source}";',
+                    location="opsgate on;")),
+        begin(Nginx("nginx with auth_request", scratch, http=SIDECAR_HTTP.format(sidecar=sidecar.address),
+                    location="auth_request /gate;", server=SIDECAR_LOCATION, others=[sidecar.process.pid])),
+    ]
+
+
+def play(servers):
+    for server in servers:
+        server.turn(1)
+    for i in range(ROUNDS):
+        for j in range(len(servers)):
+            servers[(i + j) % len(servers)].measure()
+
+
+def against(figures, others):
+    """By how many per cent the figures are above the others, turn by turn; the median."""
+    return (statistics.median(a / b for a, b in zip(figures, others)) - 1) * 100
+
+
+def show(servers):
+    alone, module = servers[:2]
+    say(f"### 1,000 bytes through nginx, one worker, {CONNECTIONS} connections, {ROUNDS} turns of {SECONDS} s each\n")
+    say("| nginx | requests/s | median of pairs | µs CPU/request, sidecar included | median of pairs |")
+    say("|---|---|---|---|---|")
+    for server in servers:
+        say(f"| {server.title} | {statistics.median(server.rates):,.0f} | {against(server.rates, alone.rates):+.1f} % "
+            f"| {statistics.median(server.cpus):.2f} | {against(server.cpus, alone.cpus):+.1f} % |")
+    change = against(module.rates, alone.rates)
+    say(f"\nThe bar for the module is at most {BAR_PERCENT} % fewer requests a second: {change:+.1f} %, "
+        f"{'held' if change >= -BAR_PERCENT else 'MISSED'}.\n")
+
+
+def main():
+    machine()
+    scratch = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILD))
+    try:
+        with contextlib.ExitStack() as stack:
+            (scratch / "files").mkdir()
+            (scratch / "files/page.html").write_text("x" * 999 + "\n")
+            run(G3NOPS, "demo-data", "--data", scratch / "data", "--rows", 1000, "--objects", 100)
+            serve = Serve(scratch / "data")
+            stack.callback(serve.stop)
+            servers = contestants(scratch, stack, serve.url)
+            play(servers)
+            show(servers)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
