@@ -37,7 +37,7 @@ static inline struct ops_gate_knowledge ops_gate_unpack(uint64_t word)
 }
 
 /* One writer at a time. The word first: a reader that sees the new distance of the clocks sees the new word as well, and
- * one that sees the new word with the old distance finds the gate open, which is no harm. */
+ * one that sees the new word with the old distance knows nothing, and looks again (wait.c). */
 static inline void ops_gate_cell_set(struct ops_gate_cell *cell, struct ops_gate_knowledge knowledge, int64_t wall_ahead_ns)
 {
     atomic_store_explicit(&cell->word, ops_gate_pack(knowledge), memory_order_release);
