@@ -59,8 +59,8 @@ extern "C" {
      "dynamodb:TABLE"                              the record in OPS's own table, normally "dynamodb:ops_main", by one
                                                    GetItem. Region, profile and credentials as every AWS tool takes them;
                                                    the role needs dynamodb:GetItem on that table and nothing else.
-     "store:DIRECTORY"                             the embedded engine's data directory on this machine; as the user that owns
-                                                   it, since SQLite's readers write into the files beside the store
+     "store:DIRECTORY"                             the embedded engine's data directory on this machine; as the user that
+                                                   owns it, since SQLite's readers write into the files beside the store
 
    or config.ask is a function of your own, and config.source is NULL. */
 
@@ -81,9 +81,10 @@ typedef struct opsgate_config {
     unsigned timeout_ms;            /* 100 to 9000: for one question; default 2000. With refresh_ms at most 19000: what is
                                        known must not run out between two answers */
     unsigned first_wait_ms;         /* 0 to 10000: how long a check may wait for the very first answer; default 250 */
-    const char *const *health_paths; /* paths that are never turned away, as "/healthz", NULL behind the last; default none.
-                                       One that ends in "*" is a prefix. Copied. */
-    const char *service;            /* this service's code, for the envelope of a 503: printable ASCII; default "gate". Copied. */
+    const char *const *health_paths; /* paths that are never turned away, as "/healthz", NULL behind the last; default
+                                       none. One that ends in "*" is a prefix. Copied. */
+    const char *service;            /* this service's code, for the envelope of a 503: printable ASCII; default "gate".
+                                       Copied. */
 } opsgate_config;
 
 #define OPSGATE_CONFIG_INIT {sizeof(opsgate_config), NULL, NULL, NULL, 5000, 2000, 250, NULL, NULL}
@@ -120,7 +121,7 @@ OPSGATE_API int opsgate_check(opsgate *gate);
    have a query behind it, and is as it came: not percent-decoded. Either may be NULL. */
 OPSGATE_API int opsgate_check_request(opsgate *gate, const char *method, const char *path);
 
-/* ---- 4. The ready 503 ---------------------------------------------------------------------------------------------------- */
+/* ---- 4. The ready 503 ------------------------------------------------------------------------------------------------- */
 
 typedef struct opsgate_header {
     const char *name;
@@ -144,7 +145,7 @@ typedef struct opsgate_response {
 OPSGATE_API opsgate_response *opsgate_respond(opsgate *gate, const char *accept);
 OPSGATE_API void opsgate_response_free(opsgate_response *response); /* NULL is fine */
 
-/* ---- 5. The window's details, for a page or a log ------------------------------------------------------------------------ */
+/* ---- 5. The window's details, for a page or a log --------------------------------------------------------------------- */
 
 typedef struct opsgate_window {
     int active;                    /* 0: none that counts now, and all else is empty */
@@ -162,8 +163,8 @@ OPSGATE_API void opsgate_window_free(opsgate_window *window); /* NULL is fine */
 
 /* ---- 6. What has happened ------------------------------------------------------------------------------------------------
 
-   Each check is counted once, under what it was answered by. The sums are exact once the checks have returned. After fork the
-   child's go on from the parent's. */
+   Each check is counted once, under what it was answered by. The sums are exact once the checks have returned. After fork
+   the child's go on from the parent's. */
 
 typedef struct opsgate_counters {
     uint64_t fresh;         /* open, by an answer that is not overdue */

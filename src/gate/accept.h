@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* True for one that names text/html and does not like application/json better: browsers do, programs don't. NULL: no header. */
+/* True for one that names text/html and does not like application/json better: browsers do, programs don't. NULL: no
+ * header. */
 bool ops_gate_prefers_html(const char *accept);
 
 #endif

@@ -18,7 +18,7 @@ static void append_checks(struct ops_buf *buf, const opsgate_counters *counters)
     } rows[] = {{"fresh", counters->fresh}, {"stale", counters->stale}, {"unknown", counters->unknown},
                 {"blocked", counters->blocked}};
     begin(buf, name, "counter",
-          "Checks by what they were answered with: open by fresh or by stale knowledge, open for want of knowledge, blocked.");
+          "Checks by what they were answered with: open by fresh or stale knowledge, open for want of knowledge, blocked.");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         ops_buf_append_format(buf, "%s{answer=\"%s\"} %" PRIu64 "\n", name, rows[i].answer, rows[i].count);
 }
