@@ -182,13 +182,22 @@ static int check_and_close(opsgate *gate, struct script *script)
     return 0;
 }
 
+/* Not under ASan: a child that starts a thread while its parent's were busy may find the sanitizer's own locks held for ever. */
+#ifdef __SANITIZE_ADDRESS__
+#define SKIP_UNDER_ASAN() skip()
+#else
+#define SKIP_UNDER_ASAN() (void)0
+#endif
+
 static void forks_in_the_middle_of_traffic_harm_neither_side(void **state)
 {
     struct script script = {.answer = 1};
     pthread_t threads[CHECKERS];
     opsgate_counters counters;
     (void)state;
+    SKIP_UNDER_ASAN();
     struct traffic traffic = {.gate = open_patient(&script, 1000)};
+    assert_int_equal(opsgate_check(traffic.gate), 1); /* the first question is over */
     for (int i = 0; i < CHECKERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, check_on, &traffic), 0);
     for (int i = 0; i < FORKS; i++)
@@ -197,7 +206,8 @@ static void forks_in_the_middle_of_traffic_harm_neither_side(void **state)
     for (int i = 0; i < CHECKERS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     opsgate_count(traffic.gate, &counters);
-    assert_int_equal(counters.fresh + counters.stale + counters.unknown + counters.blocked, atomic_load(&traffic.checks));
+    assert_int_equal(counters.fresh + counters.stale + counters.unknown + counters.blocked,
+                     atomic_load(&traffic.checks) + 1);
     opsgate_close(traffic.gate);
 }
 
