@@ -463,6 +463,7 @@ WRONG = {
     "no time": ('opsgate_refresh often;', "", '"opsgate_refresh" directive invalid value'),
     "no service": ('opsgate_service "";', "", '"opsgate_service" directive must not be empty'),
     "a service in another tongue": ('opsgate_service Läden;', "", '"opsgate_service" directive must be printable ASCII'),
+    "a service with a quote": ("opsgate_service 'a\"b';", "", "must be printable ASCII, without quotes and backslashes"),
     "no path": ('opsgate_health_path healthz;', "", '"opsgate_health_path" directive must begin with a slash'),
     "neither on nor off": ("", "opsgate maybe;", 'invalid value "maybe" in "opsgate" directive'),
     "a source in a server": ("", 'opsgate_source "http://a";', '"opsgate_source" directive is not allowed here'),

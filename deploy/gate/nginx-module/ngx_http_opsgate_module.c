@@ -250,14 +250,14 @@ static char *check_refresh(ngx_conf_t *cf, void *post, void *data)
     return refresh_ms >= REFRESH_LEAST_MS && refresh_ms <= REFRESH_MOST_MS ? NGX_CONF_OK : "must be 1s to 15s";
 }
 
-/* It goes into the envelope, which is UTF-8. */
+/* What opsgate_open would refuse only when a worker starts, and the gate would then be open. */
 static char *check_service(ngx_conf_t *cf, void *post, void *data)
 {
     const ngx_str_t *service = data;
     (void)cf, (void)post;
     for (size_t i = 0; i < service->len; i++)
-        if (service->data[i] < ' ' || service->data[i] > '~')
-            return "must be printable ASCII";
+        if (service->data[i] < ' ' || service->data[i] > '~' || service->data[i] == '"' || service->data[i] == '\\')
+            return "must be printable ASCII, without quotes and backslashes";
     return service->len ? NGX_CONF_OK : "must not be empty";
 }
 
