@@ -9,7 +9,7 @@
 struct ops_metrics {
     struct ops_app *app;
     pthread_mutex_t lock;
-    bool known;            /* this and the rest under lock */
+    bool reading;          /* this and the rest under lock; somebody is at it */
     int64_t good_until_ms; /* monotonic */
     struct ops_measures measures;
 };
@@ -20,6 +20,8 @@ enum ops_status ops_metrics_new(struct ops_app *app, struct ops_metrics **ret_me
     if (!metrics)
         return OPS_NO_MEMORY;
     metrics->app = app;
+    metrics->good_until_ms = INT64_MIN;
+    metrics->measures.build = app->build;
     (void)pthread_mutex_init(&metrics->lock, NULL); /* a default mutex needs nothing that could fail */
     *ret_metrics = metrics;
     return OPS_OK;
@@ -128,9 +130,13 @@ void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_meas
 {
     struct ops_clock *clock = metrics->app->ports.clock;
     pthread_mutex_lock(&metrics->lock);
-    if (!metrics->known || ops_clock_monotonic_ms(clock) >= metrics->good_until_ms) {
-        metrics->measures = measure(metrics->app);
-        metrics->known = true;
+    if (!metrics->reading && ops_clock_monotonic_ms(clock) >= metrics->good_until_ms) {
+        metrics->reading = true;
+        pthread_mutex_unlock(&metrics->lock);
+        struct ops_measures fresh = measure(metrics->app);
+        pthread_mutex_lock(&metrics->lock);
+        metrics->measures = fresh;
+        metrics->reading = false;
         /* From the end of the reading, which takes long where a store does not answer. */
         metrics->good_until_ms = ops_clock_monotonic_ms(clock) + OPS_METRICS_GOOD_FOR_MS;
     }

@@ -167,6 +167,33 @@ static struct port_fault no_store(void *context, enum port_call call)
                                                               : NO_PORT_FAULT;
 }
 
+/* Somebody else asks while the store is being read. */
+static struct ops_measures seen_meanwhile;
+
+static struct port_fault look_meanwhile(void *context, enum port_call call)
+{
+    (void)context;
+    (void)call;
+    world.ports.on_call = NULL;
+    seen_meanwhile = look();
+    return NO_PORT_FAULT;
+}
+
+static void who_asks_while_another_reads_gets_what_was_there_at_once(void **state)
+{
+    char id[OPS_ULID_SIZE];
+    (void)state;
+    world.ports.on_call = look_meanwhile;
+    assert_true(look().store_up);
+    assert_false(seen_meanwhile.store_up);
+    assert_non_null(seen_meanwhile.build.id);
+    world_schedule(&world, 3600, id);
+    world.ports.on_call = look_meanwhile;
+    assert_int_equal(look_again().maintenance_scheduled, 1);
+    assert_true(seen_meanwhile.store_up);
+    assert_int_equal(seen_meanwhile.maintenance_scheduled, 0);
+}
+
 static void a_store_that_is_away_is_told_and_asked_no_more_often(void **state)
 {
     char id[OPS_ULID_SIZE];
@@ -198,6 +225,7 @@ int main(void)
         CASE(a_vacuum_is_told_of_while_it_is_open),
         CASE(a_dry_run_is_counted_for_itself),
         CASE(who_asks_again_within_five_seconds_reads_nothing),
+        CASE(who_asks_while_another_reads_gets_what_was_there_at_once),
         CASE(a_store_that_is_away_is_told_and_asked_no_more_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
