@@ -1,13 +1,8 @@
 #include "surfaces/gate/metrics.h"
 
+#include "surfaces/wire/prometheus.h"
+
 #include <inttypes.h>
-
-const char ops_gate_metrics_type[] = "text/plain; version=0.0.4; charset=utf-8";
-
-static void begin(struct ops_buf *buf, const char *name, const char *type, const char *help)
-{
-    ops_buf_append_format(buf, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
 
 static void append_checks(struct ops_buf *buf, const opsgate_counters *counters)
 {
@@ -15,10 +10,13 @@ static void append_checks(struct ops_buf *buf, const opsgate_counters *counters)
     const struct {
         const char *answer;
         uint64_t count;
-    } rows[] = {{"fresh", counters->fresh}, {"stale", counters->stale}, {"unknown", counters->unknown},
+    } rows[] = {{"fresh", counters->fresh},
+                {"stale", counters->stale},
+                {"unknown", counters->unknown},
                 {"blocked", counters->blocked}};
-    begin(buf, name, "counter",
-          "Checks by what they were answered with: open by fresh or stale knowledge, open for want of knowledge, blocked.");
+    ops_prometheus_begin(
+        buf, name, "counter",
+        "Checks by what they were answered with: open by fresh or stale knowledge, open for want of knowledge, blocked.");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         ops_buf_append_format(buf, "%s{answer=\"%s\"} %" PRIu64 "\n", name, rows[i].answer, rows[i].count);
 }
@@ -29,16 +27,19 @@ void ops_gate_metrics_append(opsgate *gate, struct ops_buf *buf)
     opsgate_count(gate, &counters);
     opsgate_window *window = opsgate_window_copy(gate);
     append_checks(buf, &counters);
-    begin(buf, "opsgate_refreshes_total", "counter", "Questions to the source, by whether they were answered.");
+    ops_prometheus_begin(buf, "opsgate_refreshes_total", "counter",
+                         "Questions to the source, by whether they were answered.");
     ops_buf_append_format(buf, "opsgate_refreshes_total{result=\"answered\"} %" PRIu64 "\n",
                           counters.asked - counters.failed);
     ops_buf_append_format(buf, "opsgate_refreshes_total{result=\"failed\"} %" PRIu64 "\n", counters.failed);
     if (counters.age_ms >= 0) {
-        begin(buf, "opsgate_knowledge_age_seconds", "gauge", "Age of what is known; above 20 the gate is open.");
+        ops_prometheus_begin(buf, "opsgate_knowledge_age_seconds", "gauge",
+                             "Age of what is known; above 20 the gate is open.");
         ops_buf_append_format(buf, "opsgate_knowledge_age_seconds %.3f\n", (double)counters.age_ms / 1000);
     }
     if (window) {
-        begin(buf, "opsgate_maintenance_active", "gauge", "1 while a maintenance window turns requests away.");
+        ops_prometheus_begin(buf, "opsgate_maintenance_active", "gauge",
+                             "1 while a maintenance window turns requests away.");
         ops_buf_append_format(buf, "opsgate_maintenance_active %d\n", window->active);
     }
     opsgate_window_free(window);

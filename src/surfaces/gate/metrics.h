@@ -5,8 +5,6 @@
 #include "base/buf.h"
 #include "opsgate.h"
 
-extern const char ops_gate_metrics_type[]; /* of the content */
-
 void ops_gate_metrics_append(opsgate *gate, struct ops_buf *buf);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "surfaces/gate/metrics.h"
 #include "surfaces/wire/listen.h"
+#include "surfaces/wire/prometheus.h"
 #include "surfaces/wire/server.h"
 
 #include <microhttpd.h>
@@ -138,7 +139,7 @@ static void answer_metrics(struct ops_gate_server *server, const struct ops_wire
     (void)request;
     ops_gate_metrics_append(server->gate, &reply->scratch);
     reply->http_status = route->open_status;
-    reply->content_type = ops_gate_metrics_type;
+    reply->content_type = ops_prometheus_type;
     reply->body = ops_buf_view(&reply->scratch);
 }
 

@@ -1,16 +1,11 @@
 #include "surfaces/http/metrics.h"
 
-#include <inttypes.h>
+#include "surfaces/wire/prometheus.h"
 
-const char ops_http_metrics_type[] = "text/plain; version=0.0.4; charset=utf-8";
+#include <inttypes.h>
 
 #define REQUESTS "g3nops_http_requests_total"
 #define DURATION "g3nops_http_request_duration_seconds"
-
-static void begin(struct ops_buf *buf, const char *name, const char *type, const char *help)
-{
-    ops_buf_append_format(buf, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
 
 /* ---- records ---- */
 
@@ -40,7 +35,7 @@ static const struct gauge gauges[] = {
 static void append_gauge(struct ops_buf *buf, const struct gauge *gauge, const struct ops_measures *measures)
 {
     const int64_t *value = (const int64_t *)(const void *)((const char *)measures + gauge->offset);
-    begin(buf, gauge->name, "gauge", gauge->help);
+    ops_prometheus_begin(buf, gauge->name, "gauge", gauge->help);
     ops_buf_append_format(buf, "%s %" PRId64 "\n", gauge->name, *value);
 }
 
@@ -71,10 +66,10 @@ static void append_traffic(struct ops_buf *buf, struct ops_traffic *traffic)
     struct ops_traffic_sum sums[OPS_SURFACE_COUNT];
     for (int surface = 0; surface < OPS_SURFACE_COUNT; surface++)
         ops_traffic_sum(traffic, surface, &sums[surface]);
-    begin(buf, REQUESTS, "counter", "Requests answered, by surface and kind of HTTP status.");
+    ops_prometheus_begin(buf, REQUESTS, "counter", "Requests answered, by surface and kind of HTTP status.");
     for (int surface = 0; surface < OPS_SURFACE_COUNT; surface++)
         append_requests(buf, ops_surface_name(surface), &sums[surface]);
-    begin(buf, DURATION, "histogram", "Time from a whole request to its answer.");
+    ops_prometheus_begin(buf, DURATION, "histogram", "Time from a whole request to its answer.");
     for (int surface = 0; surface < OPS_SURFACE_COUNT; surface++)
         append_durations(buf, ops_surface_name(surface), &sums[surface]);
 }
@@ -83,9 +78,9 @@ static void append_traffic(struct ops_buf *buf, struct ops_traffic *traffic)
 
 void ops_http_metrics_append(const struct ops_measures *measures, struct ops_traffic *traffic, struct ops_buf *buf)
 {
-    begin(buf, "g3nops_build_info", "gauge", "Always 1; its label is what counts.");
+    ops_prometheus_begin(buf, "g3nops_build_info", "gauge", "Always 1; its label is what counts.");
     ops_buf_append_format(buf, "g3nops_build_info{version=\"%d.%d\"} 1\n", measures->build.major, measures->build.minor);
-    begin(buf, "g3nops_store_up", "gauge", "1 when the record store could be read, at most five seconds ago.");
+    ops_prometheus_begin(buf, "g3nops_store_up", "gauge", "1 when the record store could be read, at most five seconds ago.");
     ops_buf_append_format(buf, "g3nops_store_up %d\n", measures->store_up);
     for (size_t i = 0; measures->store_up && i < sizeof gauges / sizeof gauges[0]; i++)
         append_gauge(buf, &gauges[i], measures);

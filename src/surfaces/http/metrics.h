@@ -6,8 +6,6 @@
 #include "base/buf.h"
 #include "surfaces/wire/traffic.h"
 
-extern const char ops_http_metrics_type[]; /* of the content */
-
 /* While the store is away its families are left out, so that a graph has a gap there instead of a false zero. */
 void ops_http_metrics_append(const struct ops_measures *measures, struct ops_traffic *traffic, struct ops_buf *buf);
 

@@ -5,6 +5,7 @@
 #include "surfaces/http/metrics.h"
 #include "surfaces/http/query.h"
 #include "surfaces/wire/listen.h"
+#include "surfaces/wire/prometheus.h"
 #include "surfaces/wire/server.h"
 
 #include <microhttpd.h>
@@ -233,7 +234,7 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
 static enum ops_status add_metrics(struct ops_http_server *server, struct ops_traffic *traffic)
 {
     server->traffic = traffic;
-    server->pages[1] = (struct page){"/metrics", ops_http_metrics_type, ops_view(NULL, 0), write_metrics};
+    server->pages[1] = (struct page){"/metrics", ops_prometheus_type, ops_view(NULL, 0), write_metrics};
     return ops_metrics_new(server->app, &server->metrics);
 }
 
