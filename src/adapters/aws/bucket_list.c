@@ -133,7 +133,8 @@ static enum ops_status keep(struct reading *reading, struct ops_view text, struc
     if (text.length > listing->text_capacity - reading->text_length)
         return OPS_CORRUPT;
     char *kept = listing->text + reading->text_length;
-    memcpy(kept, text.data, text.length);
+    if (text.length > 0) /* an empty element has no text to look at */
+        memcpy(kept, text.data, text.length);
     reading->text_length += text.length;
     *ret_kept = ops_view(kept, text.length);
     return OPS_OK;
