@@ -5,6 +5,8 @@
 
 #include <stdarg.h>
 
+enum { SCANNER_BYTES_FACTOR = 4 }; /* its buffer doubles, with the old half still there, and the string is copied out */
+
 /* jansson's own limit of 2048 levels is compiled in; ours is checked before it sees the text. */
 static bool too_deep(struct ops_view text)
 {
@@ -29,19 +31,41 @@ static bool too_deep(struct ops_view text)
     return false;
 }
 
+/* jansson's scanner drops a character that it finds no memory for. Were that the quote at the end of a string, it would read
+ * and write on behind its buffers; so the next allocation, which it makes before it copies, must fail too. Where jansson has
+ * another allocator than ours, as in somebody's program that links libopsgate, its failures can't be seen; the memory that it
+ * will want is asked for first, and then they are as good as impossible. */
+static bool has_memory_for(struct ops_view text)
+{
+    void *reserve = ops_mem_alloc(SCANNER_BYTES_FACTOR * text.length);
+    ops_mem_free(reserve);
+    return reserve;
+}
+
+enum ops_status ops_json_load(struct ops_view text, size_t flags, json_t **ret_value, json_error_t *ret_reason)
+{
+    if (!has_memory_for(text))
+        return OPS_NO_MEMORY;
+    ops_mem_attempt_begin();
+    json_t *value = json_loadb(text.data ? text.data : "", text.length, flags, ret_reason);
+    if (!ops_mem_attempt_end()) {
+        json_decref(value);
+        return OPS_NO_MEMORY;
+    }
+    *ret_value = value;
+    return value ? OPS_OK : OPS_INVALID_JSON;
+}
+
 enum ops_status ops_json_parse_object(struct ops_view text, json_t **ret_object, struct ops_error *error)
 {
     if (too_deep(text))
         return ops_fail(error, OPS_INVALID_JSON, "The JSON is nested deeper than %d levels.", OPS_JSON_DEPTH_MAX);
     json_error_t reason;
-    size_t failures_before = ops_mem_failure_count();
-    json_t *value = json_loadb(text.data ? text.data : "", text.length, JSON_REJECT_DUPLICATES, &reason);
-    /* Without memory jansson may blame the text, and may even drop a byte from a string and go on. */
-    if (ops_mem_failure_count() != failures_before) {
-        json_decref(value);
-        return OPS_NO_MEMORY;
-    }
-    if (!value)
+    json_t *value = NULL;
+    enum ops_status status = ops_json_load(text, JSON_REJECT_DUPLICATES, &value, &reason);
+    if (status == OPS_NO_MEMORY)
+        return status;
+    if (status != OPS_OK)
         return ops_fail(error, OPS_INVALID_JSON, "The JSON can't be read at line %d, column %d: %s.", reason.line,
                         reason.column, reason.text);
     if (!json_is_object(value)) {

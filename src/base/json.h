@@ -12,6 +12,12 @@ enum {
     OPS_JSON_DEPTH_MAX = 32, /* nested arrays and objects */
 };
 
+/* jansson's json_loadb, with its flags, for texts of ours and of services that are trusted to be sane. OPS_INVALID_JSON is
+ * the text's fault, and ret_reason, which may be NULL, says where; OPS_NO_MEMORY is not: jansson itself blames the text
+ * then, or leaves a character out and goes on. */
+enum ops_status ops_json_load(struct ops_view text, size_t flags, json_t **ret_value,
+                              json_error_t *ret_reason) OPS_MUST_USE;
+
 /* Reads one JSON object. OPS_INVALID_JSON, with a sentence that names line and column, for anything that is not one:
  * truncated or trailing text, invalid UTF-8, a duplicate key, a NUL in a string, a number out of range, nesting deeper
  * than OPS_JSON_DEPTH_MAX. */

@@ -8,6 +8,10 @@
 static const struct ops_mem_functions libc_functions = {malloc, realloc, free};
 static const struct ops_mem_functions *current = &libc_functions;
 static _Thread_local size_t failure_count;
+static _Thread_local struct {
+    bool is_on;
+    size_t failures_before;
+} attempt;
 
 static void *counted(void *block)
 {
@@ -21,9 +25,14 @@ void ops_mem_use(const struct ops_mem_functions *functions)
     json_set_alloc_funcs(ops_mem_alloc, current->release);
 }
 
+static bool is_lost(void)
+{
+    return attempt.is_on && failure_count != attempt.failures_before;
+}
+
 void *ops_mem_alloc(size_t size_bytes)
 {
-    return counted(current->alloc(size_bytes ? size_bytes : 1));
+    return counted(is_lost() ? NULL : current->alloc(size_bytes ? size_bytes : 1));
 }
 
 void *ops_mem_zeroed(size_t count, size_t size_bytes)
@@ -38,7 +47,7 @@ void *ops_mem_zeroed(size_t count, size_t size_bytes)
 
 void *ops_mem_resize(void *block, size_t size_bytes)
 {
-    return counted(current->resize(block, size_bytes ? size_bytes : 1));
+    return counted(is_lost() ? NULL : current->resize(block, size_bytes ? size_bytes : 1));
 }
 
 char *ops_mem_strndup(const char *text, size_t length)
@@ -67,4 +76,17 @@ void ops_mem_free(void *block)
 size_t ops_mem_failure_count(void)
 {
     return failure_count;
+}
+
+void ops_mem_attempt_begin(void)
+{
+    attempt.failures_before = failure_count;
+    attempt.is_on = true;
+}
+
+bool ops_mem_attempt_end(void)
+{
+    bool is_won = !is_lost();
+    attempt.is_on = false;
+    return is_won;
 }

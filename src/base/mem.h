@@ -4,6 +4,7 @@
 #ifndef OPS_BASE_MEM_H
 #define OPS_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A replacement for the C library's allocator. Must be thread-safe if the program has threads. */
@@ -30,5 +31,10 @@ void ops_mem_free(void *block);
 /* How many allocations have failed in this thread, jansson's included once ops_mem_use was called. For code that must know
  * what a library does not tell: it compares before and after. */
 size_t ops_mem_failure_count(void);
+
+/* From begin to end, once an allocation of this thread has failed all of them fail: for a library that goes on after the
+ * first as though it had not been. Does not nest. end says whether none has failed. */
+void ops_mem_attempt_begin(void);
+bool ops_mem_attempt_end(void);
 
 #endif

@@ -14,15 +14,14 @@ static const char pk_name[] = "pk", sk_name[] = "sk";
 
 enum ops_status ops_aws_item_parse(struct ops_view text, json_t **ret_object)
 {
-    size_t failures_before = ops_mem_failure_count();
-    json_t *object = json_loadb(text.data ? text.data : "", text.length, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
-    bool no_memory = ops_mem_failure_count() != failures_before; /* without memory jansson may blame the text */
-    if (json_is_object(object) && !no_memory) {
+    json_t *object = NULL;
+    enum ops_status status = ops_json_load(text, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &object, NULL);
+    if (json_is_object(object)) {
         *ret_object = object;
         return OPS_OK;
     }
     json_decref(object);
-    return no_memory ? OPS_NO_MEMORY : OPS_CORRUPT;
+    return status == OPS_NO_MEMORY ? status : OPS_CORRUPT;
 }
 
 /* Writing. */

@@ -299,9 +299,8 @@ static enum ops_status recount_names(struct log_group *group, const json_t *name
 static enum ops_status read_receipt(const struct log_group *group, const char *receipt, json_t **ret_names,
                                     struct ops_error *error)
 {
-    size_t failures_before = ops_mem_failure_count();
-    json_t *names = json_loads(receipt, JSON_REJECT_DUPLICATES, NULL);
-    if (!names && ops_mem_failure_count() != failures_before)
+    json_t *names = NULL;
+    if (ops_json_load(ops_view_of(receipt), JSON_REJECT_DUPLICATES, &names, NULL) == OPS_NO_MEMORY)
         return OPS_NO_MEMORY;
     bool good = json_is_array(names) && json_array_size(names) <= LOG_PAGE_MAX;
     for (size_t i = 0; good && i < json_array_size(names); i++)

@@ -18,16 +18,13 @@ static json_t *decode_string(struct ops_view value, enum ops_status *ret_status)
     ops_buf_append_char(&quoted, '"');
     ops_buf_append_view(&quoted, value);
     ops_buf_append_char(&quoted, '"');
-    size_t failures_before = ops_mem_failure_count();
-    if (ops_buf_status(&quoted) == OPS_OK)
-        string = json_loadb(quoted.data, quoted.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    bool memory = ops_buf_status(&quoted) == OPS_OK && ops_mem_failure_count() == failures_before;
+    enum ops_status status = ops_buf_status(&quoted);
+    if (status == OPS_OK)
+        status = ops_json_load(ops_buf_view(&quoted), JSON_DECODE_ANY | JSON_ALLOW_NUL, &string, NULL);
     ops_buf_release(&quoted);
-    if (string && memory)
-        return string;
-    json_decref(string);
-    *ret_status = memory ? OPS_CORRUPT : OPS_NO_MEMORY;
-    return NULL;
+    if (status != OPS_OK)
+        *ret_status = status == OPS_INVALID_JSON ? OPS_CORRUPT : OPS_NO_MEMORY;
+    return string;
 }
 
 static bool has(struct ops_view value, char c)

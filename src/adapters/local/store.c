@@ -94,12 +94,10 @@ static enum ops_status read_doc(const struct local_connection *connection, sqlit
     const char *text = (const char *)sqlite3_column_text(statement, column);
     if (!text)
         return OPS_NO_MEMORY;
-    size_t failures_before = ops_mem_failure_count();
-    json_t *doc = json_loadb(text, (size_t)sqlite3_column_bytes(statement, column), JSON_ALLOW_NUL, NULL);
-    if (ops_mem_failure_count() != failures_before) { /* without memory jansson may blame the text */
-        json_decref(doc);
+    json_t *doc = NULL;
+    struct ops_view view = ops_view(text, (size_t)sqlite3_column_bytes(statement, column));
+    if (ops_json_load(view, JSON_ALLOW_NUL, &doc, NULL) == OPS_NO_MEMORY)
         return OPS_NO_MEMORY;
-    }
     if (!json_is_object(doc)) {
         json_decref(doc);
         return ops_fail(error, OPS_CORRUPT, "A record in %s is not a JSON object.", connection->path);
