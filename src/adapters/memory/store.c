@@ -1,5 +1,6 @@
 #include "adapters/memory/store.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <pthread.h>
@@ -59,17 +60,6 @@ static json_t *find_locked(const struct memory_store *store, const char *pk, con
     return is_at_locked(store, index, pk, sk) ? store->synced.records[index]->doc : NULL;
 }
 
-/* Without memory jansson may leave members out of a copy and say nothing. */
-static json_t *copy_doc(json_t *doc)
-{
-    size_t failures_before = ops_mem_failure_count();
-    json_t *copy = json_deep_copy(doc);
-    if (ops_mem_failure_count() == failures_before)
-        return copy;
-    json_decref(copy);
-    return NULL;
-}
-
 static enum ops_status memory_get(struct ops_store *self, const char *pk, const char *sk, json_t **ret_doc,
                                   struct ops_error *error)
 {
@@ -77,7 +67,7 @@ static enum ops_status memory_get(struct ops_store *self, const char *pk, const 
     struct memory_store *store = memory_store(self);
     pthread_mutex_lock(&store->mutex);
     json_t *found = find_locked(store, pk, sk);
-    json_t *copy = found ? copy_doc(found) : NULL;
+    json_t *copy = found ? ops_json_copy(found) : NULL;
     pthread_mutex_unlock(&store->mutex);
     if (!found)
         return OPS_NOT_FOUND;
@@ -119,7 +109,7 @@ static enum ops_status query_locked(const struct memory_store *store, const stru
     size_t count = page->more ? query->limit : span.count;
     for (size_t i = 0; i < count; i++) {
         const struct record *record = store->synced.records[query->descending ? span.first - i : span.first + i];
-        if (json_array_append_new(page->docs, copy_doc(record->doc)) != 0)
+        if (json_array_append_new(page->docs, ops_json_copy(record->doc)) != 0)
             return OPS_NO_MEMORY;
         memcpy(page->last_sk, record->sk, sizeof page->last_sk);
     }
@@ -160,7 +150,7 @@ static struct record *record_new(const struct ops_op *op)
         return NULL;
     memcpy(record->pk, op->pk, sizeof record->pk);
     memcpy(record->sk, op->sk, sizeof record->sk);
-    record->doc = copy_doc(op->doc);
+    record->doc = ops_json_copy(op->doc);
     if (!record->doc) {
         record_free(record);
         return NULL;
