@@ -419,13 +419,6 @@ class AwsHome(Home):
         """The records that were delivered to CloudWatch Logs, in order."""
         return [json.loads(text) for text in self.account.events(AUDIT_GROUP, "g3nops")]
 
-    def audit_trail(self):
-        """The same without what came twice, as it may when a serve dies or an answer is lost: seq tells."""
-        first = {}
-        for record in self.audit_log():
-            first.setdefault(record["seq"], record)
-        return list(first.values())
-
 
 # ---- fixtures; a test module imports them ----
 

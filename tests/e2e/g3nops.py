@@ -293,6 +293,13 @@ class Home:
         streams = sorted(group.iterdir()) if group.is_dir() else []
         return [json.loads(line) for stream in streams for line in stream.read_text().splitlines()]
 
+    def audit_trail(self):
+        """The same without what came twice, as it may when a serve dies or an answer is lost: seq tells."""
+        first = {}
+        for record in self.audit_log():
+            assert first.setdefault(record["seq"], record) == record, "what comes twice is the same"
+        return list(first.values())
+
     def run(self, *arguments, stdin=subprocess.DEVNULL, env=None, text_in=None, timeout=DEADLINE_SECONDS, with_data=True):
         """One g3nops command."""
         command = [PROGRAM, *map(str, arguments), *(["--data", str(self.data)] if with_data else [])]

@@ -37,7 +37,7 @@ def check_all_gone(home, serve, vacuum_id, report):
     assert stack.files(home.bucket("pvm-data")) == ["g3nmhsadmin/keep"]
     verified = home.json("audit-verify")
     assert verified["verified"] is True
-    types = [record["type"] for record in home.audit_log() if record.get("vacuum_id") == vacuum_id]
+    types = [record["type"] for record in home.audit_trail() if record.get("vacuum_id") == vacuum_id]
     assert types.count("vacuum.requested") == types.count("vacuum.started") == 1
 
 
