@@ -82,7 +82,8 @@ typedef struct opsgate_config {
                                        known must not run out between two answers */
     unsigned first_wait_ms;         /* 0 to 10000: how long a check may wait for the very first answer; default 250 */
     const char *const *health_paths; /* paths that are never turned away, as "/healthz", NULL behind the last; default
-                                       none. One that ends in "*" is a prefix. Copied. */
+                                       none. Each begins with a slash and has no query; one that ends in "*" is a
+                                       prefix. Copied. */
     const char *service;            /* this service's code, for the envelope of a 503: printable ASCII; default "gate".
                                        Copied. */
 } opsgate_config;

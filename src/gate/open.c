@@ -63,6 +63,19 @@ static opsgate_status check_promise(const opsgate_config *config, char *why)
     return OPSGATE_BAD_CONFIG;
 }
 
+/* Another would never let a request pass. */
+static opsgate_status check_health_paths(const opsgate_config *config, char *why)
+{
+    for (const char *const *path = config->health_paths; path && *path; path++) {
+        if ((*path)[0] == '/' && !strpbrk(*path, "?#"))
+            continue;
+        (void)snprintf(why, OPSGATE_ERROR_SIZE, "health_paths: \"%.100s\" must begin with a slash and have no query.",
+                       *path);
+        return OPSGATE_BAD_CONFIG;
+    }
+    return OPSGATE_OK;
+}
+
 static opsgate_status check_config(const opsgate_config *config, char *why)
 {
     if (config->size != sizeof *config)
@@ -72,7 +85,9 @@ static opsgate_status check_config(const opsgate_config *config, char *why)
     if (config->service && !ops_json_is_plain(ops_view_of(config->service)))
         return refuse(why, OPSGATE_BAD_CONFIG, "service must be printable ASCII, without quotes and backslashes.");
     opsgate_status status = check_limits(config, why);
-    return status == OPSGATE_OK ? check_promise(config, why) : status;
+    if (status == OPSGATE_OK)
+        status = check_promise(config, why);
+    return status == OPSGATE_OK ? check_health_paths(config, why) : status;
 }
 
 /* ---- Making ---- */

@@ -87,9 +87,9 @@ static void options_and_health_paths_pass_uncounted(void **state)
     opsgate_close(gate);
 }
 
-static void a_lone_star_lets_everything_pass(void **state)
+static void a_star_behind_the_slash_lets_every_path_pass(void **state)
 {
-    static const char *const paths[] = {"*", NULL};
+    static const char *const paths[] = {"/*", NULL};
     struct script script = {.answer = 1};
     opsgate_config config = quick_config();
     (void)state;
@@ -375,7 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_and_health_paths_pass_uncounted),
-        cmocka_unit_test(a_lone_star_lets_everything_pass),
+        cmocka_unit_test(a_star_behind_the_slash_lets_every_path_pass),
         cmocka_unit_test(an_empty_list_of_health_paths_is_none),
         cmocka_unit_test(a_window_is_seen_from_its_start_to_its_end),
         cmocka_unit_test(the_first_check_waits_for_the_first_answer_and_one_question_is_enough),

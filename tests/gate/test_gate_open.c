@@ -16,6 +16,11 @@ struct wrong_row {
 
 #define SIZE sizeof(opsgate_config)
 
+static const char *const relative_paths[] = {"/healthz", "ready", NULL};
+static const char *const query_paths[] = {"/healthz?verbose", NULL};
+static const char *const empty_paths[] = {"", NULL};
+static const char *const star_paths[] = {"*", NULL};
+
 static const struct wrong_row wrong_rows[] = {
     {"size", {0, NULL, script_ask, NULL, 5000, 2000, 250, NULL, NULL}},
     {"size", {SIZE - 1, NULL, script_ask, NULL, 5000, 2000, 250, NULL, NULL}},
@@ -33,6 +38,10 @@ static const struct wrong_row wrong_rows[] = {
     {"refresh_ms and timeout_ms are 10001 and 9000", {SIZE, NULL, script_ask, NULL, 10001, 9000, 250, NULL, NULL}},
     {"service must", {SIZE, NULL, script_ask, NULL, 5000, 2000, 250, NULL, "caf\xe9"}},
     {"service must", {SIZE, NULL, script_ask, NULL, 5000, 2000, 250, NULL, "a\"b"}},
+    {"health_paths: \"ready\" must", {SIZE, NULL, script_ask, NULL, 5000, 2000, 250, relative_paths, NULL}},
+    {"health_paths: \"/healthz?verbose\" must", {SIZE, NULL, script_ask, NULL, 5000, 2000, 250, query_paths, NULL}},
+    {"health_paths: \"\" must", {SIZE, NULL, script_ask, NULL, 5000, 2000, 250, empty_paths, NULL}},
+    {"health_paths: \"*\" must", {SIZE, NULL, script_ask, NULL, 5000, 2000, 250, star_paths, NULL}},
     {"source ", {SIZE, "", NULL, NULL, 5000, 2000, 250, NULL, NULL}},
     {"source ftp://ops", {SIZE, "ftp://ops", NULL, NULL, 5000, 2000, 250, NULL, NULL}},
     {"source HTTP", {SIZE, "HTTP", NULL, NULL, 5000, 2000, 250, NULL, NULL}},
