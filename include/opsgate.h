@@ -106,6 +106,11 @@ typedef struct opsgate opsgate;
 /* why: what is wrong, in a sentence; "" after OPSGATE_OK. May be NULL. */
 OPSGATE_API opsgate_status opsgate_open(const opsgate_config *config, opsgate **ret_gate, char why[OPSGATE_ERROR_SIZE]);
 
+/* Whether opsgate_open would take it: OPSGATE_OK, or OPSGATE_BAD_CONFIG and why, as opsgate_open says it. Starts, opens and
+   asks nothing, so that a configuration can be checked where no gate is wanted: by a program's --check, or in the parent of
+   the processes that serve. */
+OPSGATE_API opsgate_status opsgate_config_check(const opsgate_config *config, char why[OPSGATE_ERROR_SIZE]);
+
 /* Waits for a question that is under way: up to timeout_ms. NULL is fine. */
 OPSGATE_API void opsgate_close(opsgate *gate);
 

@@ -71,8 +71,10 @@ void ops_gate_conditions_init(struct opsgate *gate);
 void ops_gate_fork_watch(struct opsgate *gate);
 void ops_gate_fork_forget(struct opsgate *gate);
 
-/* ---- open.c: opsgate_open, with the sources that there are ---- */
+/* ---- open.c: opsgate_open and opsgate_config_check, with the sources that there are ---- */
 
+opsgate_status ops_gate_config_check(const opsgate_config *config, ops_gate_source_open_fn open_source,
+                                     char why[OPSGATE_ERROR_SIZE]);
 opsgate_status ops_gate_open(const opsgate_config *config, ops_gate_source_open_fn open_source, opsgate **ret_gate,
                              char why[OPSGATE_ERROR_SIZE]);
 

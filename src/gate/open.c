@@ -76,7 +76,7 @@ static opsgate_status check_health_paths(const opsgate_config *config, char *why
     return OPSGATE_OK;
 }
 
-static opsgate_status check_config(const opsgate_config *config, char *why)
+static opsgate_status check_members(const opsgate_config *config, char *why)
 {
     if (config->size != sizeof *config)
         return refuse(why, OPSGATE_BAD_CONFIG, "size is not this version's; begin with OPSGATE_CONFIG_INIT.");
@@ -84,10 +84,32 @@ static opsgate_status check_config(const opsgate_config *config, char *why)
         return refuse(why, OPSGATE_BAD_CONFIG, "One of source and ask must be given, and not both.");
     if (config->service && !ops_json_is_plain(ops_view_of(config->service)))
         return refuse(why, OPSGATE_BAD_CONFIG, "service must be printable ASCII, without quotes and backslashes.");
-    opsgate_status status = check_limits(config, why);
+    return check_health_paths(config, why);
+}
+
+/* A source that is named wrongly is told now. Opening it may take time, or may work only later: that is the thread's. */
+static opsgate_status check_source(const opsgate_config *config, ops_gate_source_open_fn open_source, char *why)
+{
+    struct ops_error error = OPS_ERROR_INIT;
+    enum ops_status status = config->ask ? OPS_OK : open_source(config->source, NULL, &error);
+    if (status != OPS_OK)
+        (void)snprintf(why, OPSGATE_ERROR_SIZE, "%s", ops_error_text(&error, status));
+    ops_error_release(&error);
+    return status == OPS_OK ? OPSGATE_OK : OPSGATE_BAD_CONFIG;
+}
+
+opsgate_status ops_gate_config_check(const opsgate_config *config, ops_gate_source_open_fn open_source,
+                                     char why[OPSGATE_ERROR_SIZE])
+{
+    char unused[OPSGATE_ERROR_SIZE];
+    why = why ? why : unused;
+    why[0] = '\0';
+    opsgate_status status = check_members(config, why);
+    if (status == OPSGATE_OK)
+        status = check_limits(config, why);
     if (status == OPSGATE_OK)
         status = check_promise(config, why);
-    return status == OPSGATE_OK ? check_health_paths(config, why) : status;
+    return status == OPSGATE_OK ? check_source(config, open_source, why) : status;
 }
 
 /* ---- Making ---- */
@@ -183,17 +205,6 @@ static opsgate_status make(const opsgate_config *config, ops_gate_source_open_fn
     return OPSGATE_OK;
 }
 
-/* A source that is named wrongly is told now. Opening it may take time, or may work only later: that is the thread's. */
-static opsgate_status check_source(const struct opsgate *gate, char *why)
-{
-    struct ops_error error = OPS_ERROR_INIT;
-    enum ops_status status = gate->ask ? OPS_OK : gate->open_source(gate->source_name, NULL, &error);
-    if (status != OPS_OK)
-        (void)snprintf(why, OPSGATE_ERROR_SIZE, "%s", ops_error_text(&error, status));
-    ops_error_release(&error);
-    return status == OPS_OK ? OPSGATE_OK : OPSGATE_BAD_CONFIG;
-}
-
 static opsgate_status start(struct opsgate *gate, char *why)
 {
     pthread_mutex_lock(&gate->mutex);
@@ -208,14 +219,11 @@ opsgate_status ops_gate_open(const opsgate_config *config, ops_gate_source_open_
     char unused[OPSGATE_ERROR_SIZE];
     struct opsgate *gate = NULL;
     why = why ? why : unused;
-    why[0] = '\0';
-    opsgate_status status = check_config(config, why);
+    opsgate_status status = ops_gate_config_check(config, open_source, why);
     if (status == OPSGATE_OK)
         status = make(config, open_source, &gate);
     if (status == OPSGATE_NO_MEMORY)
         return refuse(why, status, "There is no memory for a gate.");
-    if (status == OPSGATE_OK)
-        status = check_source(gate, why);
     if (status == OPSGATE_OK)
         status = start(gate, why);
     if (status == OPSGATE_OK) {

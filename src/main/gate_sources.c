@@ -113,6 +113,11 @@ enum ops_status ops_gate_source_open(const char *name, struct ops_gate_source **
     return ops_fail(error, OPS_USAGE, "source %.100s is none of http://, https://, dynamodb: and store:.", name);
 }
 
+opsgate_status opsgate_config_check(const opsgate_config *config, char why[OPSGATE_ERROR_SIZE])
+{
+    return ops_gate_config_check(config, ops_gate_source_open, why);
+}
+
 opsgate_status opsgate_open(const opsgate_config *config, opsgate **ret_gate, char why[OPSGATE_ERROR_SIZE])
 {
     return ops_gate_open(config, ops_gate_source_open, ret_gate, why);

@@ -69,7 +69,7 @@ def installed(tmp_path_factory):
 # ---- what is installed ----
 
 def test_the_header_has_functions():
-    assert {"opsgate_open", "opsgate_check", "opsgate_respond", "opsgate_close"} < FUNCTIONS and len(FUNCTIONS) == 9
+    assert {"opsgate_open", "opsgate_check", "opsgate_respond", "opsgate_close"} < FUNCTIONS and len(FUNCTIONS) == 10
 
 
 def test_everything_is_installed_where_it_belongs(installed):
@@ -342,6 +342,7 @@ class Counters(ctypes.Structure):
 def library(installed):
     loaded = ctypes.CDLL(str(installed.library))
     loaded.opsgate_open.argtypes = [ctypes.POINTER(Config), ctypes.POINTER(ctypes.c_void_p), ctypes.c_char_p]
+    loaded.opsgate_config_check.argtypes = [ctypes.POINTER(Config), ctypes.c_char_p]
     loaded.opsgate_check.argtypes = [ctypes.c_void_p]
     loaded.opsgate_respond.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     loaded.opsgate_respond.restype = ctypes.POINTER(Response)
@@ -442,3 +443,5 @@ def test_a_configuration_that_is_wrong_is_refused_by_its_member(library):
         gate, why = ctypes.c_void_p(), ctypes.create_string_buffer(256)
         assert library.opsgate_open(ctypes.byref(config), ctypes.byref(gate), why) == 1, fields
         assert member in why.value.decode() and not gate, why.value
+        checked = ctypes.create_string_buffer(256)
+        assert library.opsgate_config_check(ctypes.byref(config), checked) == 1 and checked.value == why.value

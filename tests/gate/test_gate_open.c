@@ -56,13 +56,35 @@ static void every_wrong_member_is_refused_by_its_name(void **state)
     opsgate *const untouched = (opsgate *)(void *)state;
     for (size_t i = 0; i < COUNT_OF(wrong_rows); i++) {
         const struct wrong_row *row = &wrong_rows[i];
-        char why[OPSGATE_ERROR_SIZE] = "?";
+        char why[OPSGATE_ERROR_SIZE] = "?", checked[OPSGATE_ERROR_SIZE] = "?";
         opsgate *gate = untouched;
         assert_int_equal(opsgate_open(&row->config, &gate, why), OPSGATE_BAD_CONFIG);
         if (!strstr(why, row->name))
             fail_msg("%s: %s", row->name, why);
         assert_ptr_equal(gate, untouched);
         assert_int_equal(opsgate_open(&row->config, &gate, NULL), OPSGATE_BAD_CONFIG);
+        assert_int_equal(opsgate_config_check(&row->config, checked), OPSGATE_BAD_CONFIG);
+        assert_string_equal(checked, why);
+        assert_int_equal(opsgate_config_check(&row->config, NULL), OPSGATE_BAD_CONFIG);
+    }
+}
+
+static void a_right_one_is_checked_without_asking_or_allocating_anything(void **state)
+{
+    static const char *const sources[] = {NULL, "http://ops.internal:8080", "dynamodb:ops_main", "store:/nowhere"};
+    static const char *const paths[] = {"/healthz", "/ready*", NULL};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(sources); i++) {
+        struct script script = {0};
+        opsgate_config config = {SIZE, sources[i], sources[i] ? NULL : script_ask, &script, 5000, 2000, 250, paths, "shop"};
+        char why[OPSGATE_ERROR_SIZE] = "?";
+        alloc_fault_install(1);
+        assert_int_equal(opsgate_config_check(&config, why), OPSGATE_OK);
+        assert_false(alloc_fault_hit());
+        alloc_fault_remove();
+        assert_string_equal(why, "");
+        assert_int_equal(opsgate_config_check(&config, NULL), OPSGATE_OK);
+        assert_int_equal(atomic_load(&script.begun_count), 0);
     }
 }
 
@@ -169,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_wrong_member_is_refused_by_its_name),
+        cmocka_unit_test(a_right_one_is_checked_without_asking_or_allocating_anything),
         cmocka_unit_test(a_reason_is_cut_where_it_does_not_fit),
         cmocka_unit_test(the_borders_are_allowed),
         cmocka_unit_test(names_and_paths_are_copied),
