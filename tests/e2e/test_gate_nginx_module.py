@@ -455,16 +455,20 @@ def test_a_source_that_is_not_there_lets_all_in_and_the_log_says_so(nginx):
 
 WRONG = {
     "no source": ("", "opsgate on;", '"opsgate" is on, but there is no "opsgate_source"'),
-    "a source of no kind": ('opsgate_source "ops:8080";', "", '"opsgate_source" directive must be http://HOST'),
-    "a source without host": ('opsgate_source "http://";', "", '"opsgate_source" directive names no host'),
+    "a source of no kind": ('opsgate_source "ops:8080";', "", '"opsgate_source": source ops:8080 is none of http://, '),
+    "a source without host": ('opsgate_source "http://";', "", '"opsgate_source": source http:// names no host'),
+    "an empty source": ('opsgate_source "";', "", '"opsgate_source": source '),
+    "a source with a query": ('opsgate_source "http://ops/?x";', "", '"opsgate_source": source http://ops/?x names no host'),
+    "a table that can't be": ('opsgate_source "dynamodb:a b";', "", '"opsgate_source": source dynamodb:a b names no table'),
     "two sources": ('opsgate_source "http://a"; opsgate_source "http://b";', "", '"opsgate_source" directive is duplicate'),
-    "too often": ('opsgate_refresh 10ms;', "", '"opsgate_refresh" directive must be 1s to 15s'),
-    "too rarely": ('opsgate_refresh 16s;', "", '"opsgate_refresh" directive must be 1s to 15s'),
+    "too often": ('opsgate_refresh 10ms;', "", '"opsgate_refresh": refresh_ms is 10; it must be 1000 to 15000'),
+    "too rarely": ('opsgate_refresh 16s;', "", '"opsgate_refresh": refresh_ms is 16000; it must be 1000 to 15000'),
+    "more than a number": ('opsgate_refresh 4294968296ms;', "", '"opsgate_refresh": refresh_ms is 4294967295; it must be'),
     "no time": ('opsgate_refresh often;', "", '"opsgate_refresh" directive invalid value'),
-    "no service": ('opsgate_service "";', "", '"opsgate_service" directive must not be empty'),
-    "a service in another tongue": ('opsgate_service Läden;', "", '"opsgate_service" directive must be printable ASCII'),
+    "a service in another tongue": ('opsgate_service Läden;', "", '"opsgate_service": service must be printable ASCII'),
     "a service with a quote": ("opsgate_service 'a\"b';", "", "must be printable ASCII, without quotes and backslashes"),
-    "no path": ('opsgate_health_path healthz;', "", '"opsgate_health_path" directive must begin with a slash'),
+    "no path": ('opsgate_health_path healthz;', "", '"opsgate_health_path": health_paths: "healthz" must begin'),
+    "a path with a query": ('opsgate_health_path /up?x;', "", '"/up?x" must begin with a slash and have no query'),
     "neither on nor off": ("", "opsgate maybe;", 'invalid value "maybe" in "opsgate" directive'),
     "a source in a server": ("", 'opsgate_source "http://a";', '"opsgate_source" directive is not allowed here'),
 }
@@ -476,6 +480,10 @@ def test_a_wrong_directive_is_named(nginx, name):
     nginx.configure(in_http, in_server)
     said = nginx.complaint()
     assert said and complaint in said and said.count("[emerg]") == 1, said
+    # Its place: the directive's, or where http {} ends, which lacks one.
+    lines = (nginx.directory / "nginx.conf").read_text().splitlines()
+    number = len(lines) if name == "no source" else 1 + lines.index("    " * (1 if in_http else 2) + (in_http or in_server))
+    assert re.search(rf" in {re.escape(str(nginx.directory))}/nginx\.conf:{number}$", said, re.MULTILINE), said
 
 
 @pytest.mark.parametrize("source", ["http://ops.internal:8080", "https://api.example.com/prod", "dynamodb:ops_main",

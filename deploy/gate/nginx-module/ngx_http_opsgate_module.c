@@ -20,8 +20,6 @@
 #error "nginx must be configured --with-compat, as Debian's is: the Accept header is read from what it parsed."
 #endif
 
-#define REFRESH_LEAST_MS 1000
-#define REFRESH_MOST_MS 15000
 #define WATCH_MS 10000
 
 extern ngx_module_t ngx_http_opsgate_module;
@@ -230,48 +228,70 @@ static void close_gate(ngx_cycle_t *cycle)
     gate = NULL;
 }
 
-/* ---- Directives: nginx puts the directive's name before what is returned ---- */
+/* ---- Directives ---- */
+
+/* Asks the library, whose refusal would come only when a worker starts, and the gate would then be open. */
+static char *check_config(ngx_conf_t *cf, const opsgate_config *config)
+{
+    const ngx_str_t *directive = cf->args->elts;
+    char why[OPSGATE_ERROR_SIZE];
+    if (opsgate_config_check(config, why) == OPSGATE_OK)
+        return NGX_CONF_OK;
+    /* nginx puts the place behind it, so its full stop goes. */
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %*s", directive, strlen(why) - 1, why);
+    return NGX_CONF_ERROR;
+}
+
+/* All as it comes, and a source that there could be. */
+static opsgate_config sound_config(void)
+{
+    opsgate_config config = OPSGATE_CONFIG_INIT;
+    config.source = "http://localhost";
+    return config;
+}
 
 static char *check_source(ngx_conf_t *cf, void *post, void *data)
 {
-    static const char *const begins[] = {"http://", "https://", "dynamodb:", "store:"};
-    const char *source = (const char *)((ngx_str_t *)data)->data;
-    (void)cf, (void)post;
-    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
-        if (strncmp(source, begins[i], strlen(begins[i])) == 0)
-            return source[strlen(begins[i])] ? NGX_CONF_OK : "names no host, table or directory";
-    return "must be http://HOST, https://HOST, dynamodb:TABLE or store:DIRECTORY";
+    opsgate_config config = sound_config();
+    (void)post;
+    config.source = (const char *)((ngx_str_t *)data)->data;
+    return check_config(cf, &config);
+}
+
+static unsigned clip(ngx_msec_t ms)
+{
+    return ms < UINT_MAX ? (unsigned)ms : UINT_MAX;
 }
 
 static char *check_refresh(ngx_conf_t *cf, void *post, void *data)
 {
-    ngx_msec_t refresh_ms = *(ngx_msec_t *)data;
-    (void)cf, (void)post;
-    return refresh_ms >= REFRESH_LEAST_MS && refresh_ms <= REFRESH_MOST_MS ? NGX_CONF_OK : "must be 1s to 15s";
+    opsgate_config config = sound_config();
+    (void)post;
+    config.refresh_ms = clip(*(ngx_msec_t *)data);
+    return check_config(cf, &config);
 }
 
-/* What opsgate_open would refuse only when a worker starts, and the gate would then be open. */
 static char *check_service(ngx_conf_t *cf, void *post, void *data)
 {
-    const ngx_str_t *service = data;
-    (void)cf, (void)post;
-    for (size_t i = 0; i < service->len; i++)
-        if (service->data[i] < ' ' || service->data[i] > '~' || service->data[i] == '"' || service->data[i] == '\\')
-            return "must be printable ASCII, without quotes and backslashes";
-    return service->len ? NGX_CONF_OK : "must not be empty";
+    opsgate_config config = sound_config();
+    (void)post;
+    config.service = (const char *)((ngx_str_t *)data)->data;
+    return check_config(cf, &config);
 }
 
 static char *add_health_path(ngx_conf_t *cf, ngx_command_t *command, void *data)
 {
     struct main_conf *conf = data;
-    const ngx_str_t *path = (ngx_str_t *)cf->args->elts + 1;
+    const char *const path[] = {(const char *)((ngx_str_t *)cf->args->elts)[1].data, NULL};
+    opsgate_config config = sound_config();
     (void)command;
-    if (path->data[0] != '/')
-        return "must begin with a slash";
+    config.health_paths = path;
+    if (check_config(cf, &config) != NGX_CONF_OK)
+        return NGX_CONF_ERROR;
     const char **added = ngx_array_push(&conf->health_paths);
     if (!added)
         return NGX_CONF_ERROR;
-    *added = (const char *)path->data;
+    *added = path[0];
     return NGX_CONF_OK;
 }
 
