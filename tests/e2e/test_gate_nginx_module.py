@@ -66,6 +66,7 @@ GATE = """
     opsgate_service shop;
     opsgate_health_path /healthz;
     opsgate_health_path /probe/*;
+    opsgate_health_path "/alive and/*";
 """
 
 LOCATIONS = """
@@ -82,6 +83,11 @@ LOCATIONS = """
         location @app {{ opsgate on; proxy_pass http://127.0.0.1:{app_port}; }}
         location /lost/ {{ opsgate off; error_page 404 /page.txt; }}
         location /passed-on/ {{ opsgate off; proxy_pass http://127.0.0.1:{app_port}; }}
+        location /slow/ {{ proxy_pass http://unix:{directory}/slow.sock; }}
+        rewrite "^/alive and/early$" /page.txt;
+        location "/alive and/" {{ rewrite late$ /page.txt last; try_files /nothing /page.txt; }}
+        location "/alive and/index/" {{ index /page.txt; }}
+        location "/alive and/lost/" {{ error_page 404 =200 /page.txt; }}
 """
 
 COUNTING = """
@@ -158,7 +164,7 @@ class Nginx:
     def configure(self, http, server):
         user = "user root;" if os.geteuid() == 0 else ""
         text = CONFIGURATION.format(module=self.module, directory=self.directory, user=user, http=http,
-                                    server=server.format(app_port=self.app_port), port=self.port,
+                                    server=server.format(app_port=self.app_port, directory=self.directory), port=self.port,
                                     http2_port=self.http2_port, app_port=self.app_port)
         (self.directory / "nginx.conf").write_text(text)
 
@@ -330,6 +336,31 @@ def test_what_passes(blocked, method, path):
                                   "/probe/../page.txt", "/probe/%2E%2E/page.txt", "/page.txt?x=/healthz"])
 def test_what_only_looks_like_a_health_path_does_not(blocked, path):
     assert blocked.status(path) == 503
+
+
+@pytest.mark.parametrize("path", ["/alive%20and/early", "/alive%20and/late", "/alive%20and/tried", "/alive%20and/index/",
+                                  "/alive%20and/lost/x"])
+def test_a_health_path_is_what_was_asked_for_whatever_nginx_makes_of_it(blocked, path):
+    answer = blocked.http("GET", path)
+    assert (answer.status, answer.body.decode()) == (200, PAGE), answer
+    assert blocked.seen(path) == [f"200 open GET {path}"]
+
+
+def test_a_request_that_was_let_in_is_not_turned_away_on_its_way(gated, serve):
+    gated.settles(200)
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.closing(gated.connection()) as connection:
+        listener.bind(str(gated.directory / "slow.sock"))
+        listener.listen()
+        listener.settimeout(g3nops.DEADLINE_SECONDS)
+        connection.request("POST", "/slow/order", b"x")
+        service, _ = listener.accept()
+        start_window(serve)
+        gated.settles(503)
+        service.sendall(b"HTTP/1.0 200 OK\r\nX-Accel-Redirect: /page.txt\r\n\r\n")
+        service.close()
+        answer = Answer(connection.getresponse())
+    assert (answer.status, answer.body.decode()) == (200, PAGE), answer
+    assert gated.seen("/slow/order") == ["200 open GET /slow/order"]  # as nginx has it behind X-Accel-Redirect
 
 
 def test_where_it_is_off_nothing_is_turned_away(blocked):

@@ -40,41 +40,68 @@ struct location_conf {
 static opsgate *gate; /* NULL: not used, or it can't be opened */
 static ngx_event_t watch_event;
 
-/* ---- One request ---- */
+/* ---- What is kept of a request ---- */
 
-/* What $opsgate says; where a request was asked about, its module context is one of these. */
 static ngx_str_t verdict_off = ngx_string("off"), verdict_open = ngx_string("open"), verdict_blocked = ngx_string("blocked");
+
+/* From its arrival to its end. A redirect inside nginx clears the contexts of modules, but not the request's pool. */
+struct note {
+    ngx_str_t path;             /* what was asked for, before any rewrite or redirect inside nginx */
+    ngx_str_t *verdict;         /* NULL: the request has not been asked about */
+    opsgate_response *response; /* which its header lines and its body are sent from */
+};
+
+static void release_note(void *data)
+{
+    struct note *note = data;
+    opsgate_response_free(note->response); /* NULL is fine */
+}
+
+static struct note *find_note(ngx_http_request_t *r)
+{
+    struct note *note = ngx_http_get_module_ctx(r, ngx_http_opsgate_module);
+    for (ngx_pool_cleanup_t *cleanup = r->pool->cleanup; !note && cleanup; cleanup = cleanup->next)
+        if (cleanup->handler == release_note)
+            note = cleanup->data;
+    return note;
+}
+
+static struct note *add_note(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, sizeof(struct note));
+    if (!cleanup)
+        return NULL;
+    struct note *note = cleanup->data;
+    *note = (struct note){.path = r->uri};
+    cleanup->handler = release_note;
+    ngx_http_set_ctx(r, note, ngx_http_opsgate_module);
+    return note;
+}
+
+/* At the request's arrival: a balancer asks for /healthz, and knows nothing of the index.php that answers. */
+static ngx_int_t note_path(ngx_http_request_t *r)
+{
+    struct main_conf *conf = ngx_http_get_module_main_conf(r, ngx_http_opsgate_module);
+    if (gate && conf->health_paths.nelts > 0)
+        (void)add_note(r); /* without memory for it the check tries again */
+    return NGX_DECLINED;
+}
+
+/* ---- One request ---- */
 
 /* The library takes what stands behind a '?' for a query. nginx has taken that away already and has decoded what is left: a
  * '?' is a part of the name now, and no health path has one. NULL: this can't be a health path. */
-static const char *health_candidate(ngx_http_request_t *r)
+static const char *health_candidate(ngx_http_request_t *r, const ngx_str_t *path)
 {
     struct main_conf *conf = ngx_http_get_module_main_conf(r, ngx_http_opsgate_module);
-    u_char *end = r->uri.data + r->uri.len;
-    if (conf->health_paths.nelts == 0 || ngx_strlchr(r->uri.data, end, '?') || ngx_strlchr(r->uri.data, end, '#'))
+    u_char *end = path->data + path->len;
+    if (conf->health_paths.nelts == 0 || ngx_strlchr(path->data, end, '?') || ngx_strlchr(path->data, end, '#'))
         return NULL;
-    u_char *path = ngx_pnalloc(r->pool, r->uri.len + 1);
-    if (!path)
+    u_char *text = ngx_pnalloc(r->pool, path->len + 1);
+    if (!text)
         return NULL;
-    *ngx_cpymem(path, r->uri.data, r->uri.len) = '\0';
-    return (const char *)path;
-}
-
-static void release_response(void *response)
-{
-    opsgate_response_free(response);
-}
-
-/* It lives as long as the request, which its header lines and its body are sent from. */
-static opsgate_response *respond(ngx_http_request_t *r)
-{
-    const char *accept = r->headers_in.accept ? (const char *)r->headers_in.accept->value.data : NULL;
-    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, 0);
-    if (!cleanup)
-        return NULL;
-    cleanup->data = opsgate_respond(gate, accept);
-    cleanup->handler = release_response; /* of NULL is fine */
-    return cleanup->data;
+    *ngx_cpymem(text, path->data, path->len) = '\0';
+    return (const char *)text;
 }
 
 static ngx_str_t borrow(const char *text)
@@ -114,13 +141,21 @@ static ngx_int_t set_headers(ngx_http_request_t *r, const opsgate_response *resp
     return NGX_OK;
 }
 
+static opsgate_response *respond(ngx_http_request_t *r, struct note *note)
+{
+    const char *accept = r->headers_in.accept ? (const char *)r->headers_in.accept->value.data : NULL;
+    if (!note->response)
+        note->response = opsgate_respond(gate, accept);
+    return note->response;
+}
+
 /* The status that is returned ends the request. A body that the caller sends is read and thrown away, so that the connection
  * can be used again; to HEAD nginx sends the headers alone. */
-static ngx_int_t turn_away(ngx_http_request_t *r)
+static ngx_int_t turn_away(ngx_http_request_t *r, struct note *note)
 {
     ngx_str_t type = ngx_string("application/json");
     ngx_http_complex_value_t body;
-    opsgate_response *response = respond(r);
+    opsgate_response *response = respond(r, note);
     if (!response)
         return NGX_HTTP_SERVICE_UNAVAILABLE; /* no memory: nginx's own */
     /* What another location meant to send before it handed the request over, or the error whose page was to be here. */
@@ -133,20 +168,28 @@ static ngx_int_t turn_away(ngx_http_request_t *r)
     return ngx_http_send_response(r, (ngx_uint_t)response->status, &type, &body);
 }
 
-/* Subrequests belong to a request that was asked about. */
+static ngx_str_t *judge(ngx_http_request_t *r, const struct note *note)
+{
+    const char *method = r->method == NGX_HTTP_OPTIONS ? "OPTIONS" : NULL; /* the only one that makes a difference */
+    return opsgate_check_request(gate, method, health_candidate(r, &note->path)) ? &verdict_blocked : &verdict_open;
+}
+
+/* A request is asked about once: what has been let in may have done its work already when it comes to its next location.
+ * Subrequests belong to a request that was asked about. */
 static ngx_int_t check(ngx_http_request_t *r)
 {
     struct location_conf *conf = ngx_http_get_module_loc_conf(r, ngx_http_opsgate_module);
     if (!conf->is_on || !gate || r != r->main)
         return NGX_DECLINED;
-    const char *method = r->method == NGX_HTTP_OPTIONS ? "OPTIONS" : NULL; /* the only one that makes a difference */
-    if (!opsgate_check_request(gate, method, health_candidate(r))) {
-        ngx_http_set_ctx(r, &verdict_open, ngx_http_opsgate_module);
+    struct note *note = find_note(r);
+    if (!note && !(note = add_note(r)))
+        return NGX_HTTP_INTERNAL_SERVER_ERROR; /* no memory, as any module of nginx says it */
+    if (!note->verdict)
+        note->verdict = judge(r, note);
+    if (note->verdict == &verdict_open)
         return NGX_DECLINED;
-    }
-    ngx_http_set_ctx(r, &verdict_blocked, ngx_http_opsgate_module);
     /* From this phase nginx would take NGX_OK for "go on", so the request is ended here. */
-    ngx_http_finalize_request(r, turn_away(r));
+    ngx_http_finalize_request(r, turn_away(r, note));
     return NGX_DONE;
 }
 
@@ -154,9 +197,9 @@ static ngx_int_t check(ngx_http_request_t *r)
 
 static ngx_int_t get_verdict(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
 {
-    const ngx_str_t *verdict = ngx_http_get_module_ctx(r->main, ngx_http_opsgate_module);
+    const struct note *note = find_note(r->main);
+    const ngx_str_t *verdict = note && note->verdict ? note->verdict : &verdict_off;
     (void)data;
-    verdict = verdict ? verdict : &verdict_off;
     value->data = verdict->data;
     value->len = (unsigned)verdict->len;
     value->valid = 1;
@@ -358,19 +401,26 @@ static char *merge_location(ngx_conf_t *cf, void *parent, void *child)
     return NGX_CONF_ERROR;
 }
 
-static ngx_int_t add_check(ngx_conf_t *cf)
+static ngx_int_t add_handler(ngx_conf_t *cf, ngx_http_phases phase, ngx_http_handler_pt handler)
 {
     ngx_http_core_main_conf_t *core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-    ngx_http_handler_pt *handler = ngx_array_push(&core->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
-    if (!handler)
+    ngx_http_handler_pt *added = ngx_array_push(&core->phases[phase].handlers);
+    if (!added)
         return NGX_ERROR;
-    *handler = check;
+    *added = handler;
     return NGX_OK;
+}
+
+static ngx_int_t add_handlers(ngx_conf_t *cf)
+{
+    if (add_handler(cf, NGX_HTTP_POST_READ_PHASE, note_path) != NGX_OK)
+        return NGX_ERROR;
+    return add_handler(cf, NGX_HTTP_PREACCESS_PHASE, check);
 }
 
 static ngx_http_module_t context = {
     .preconfiguration = add_variable,
-    .postconfiguration = add_check,
+    .postconfiguration = add_handlers,
     .create_main_conf = create_main,
     .init_main_conf = init_main,
     .create_loc_conf = create_location,
