@@ -18,13 +18,14 @@ from g3nops import PROGRAM, ROOT, Answer, until
 
 BUILD = Path(PROGRAM).parent
 SOURCES = ROOT / "deploy/gate/nginx-module"
+OTHER_MODULE = Path("/usr/lib/nginx/modules/ngx_http_echo_module.so")
 NGINX_SRC = Path(os.environ.get("NGINX_SRC", "/usr/share/nginx/src"))
 PROMISE_SECONDS = 20
 PAGE = "the page\n"
 HTML = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
 
 CONFIGURATION = """
-load_module {module};
+{modules}
 daemon off;
 {user}
 worker_processes 2;
@@ -32,7 +33,7 @@ pid {directory}/nginx.pid;
 error_log {directory}/error.log notice;
 events {{ worker_connections 256; }}
 http {{
-    log_format seen '$status $opsgate $request_method $request_uri';
+    log_format seen '$status {verdict} $request_method $request_uri';
     access_log {directory}/access.log seen;
     client_body_temp_path {directory}/body;
     proxy_temp_path {directory}/proxy;
@@ -161,9 +162,12 @@ class Nginx:
         here = self.directory
         return ["/usr/sbin/nginx", "-p", here, "-c", here / "nginx.conf", "-e", here / "error.log"]
 
-    def configure(self, http, server):
+    def configure(self, http, server, modules=None):
+        modules = [self.module] if modules is None else modules
+        loaded = " ".join(f"load_module {module};" for module in modules)
+        verdict = "$opsgate" if self.module in modules else "-"
         user = "user root;" if os.geteuid() == 0 else ""
-        text = CONFIGURATION.format(module=self.module, directory=self.directory, user=user, http=http,
+        text = CONFIGURATION.format(modules=loaded, verdict=verdict, directory=self.directory, user=user, http=http,
                                     server=server.format(app_port=self.app_port, directory=self.directory), port=self.port,
                                     http2_port=self.http2_port, app_port=self.app_port)
         (self.directory / "nginx.conf").write_text(text)
@@ -185,6 +189,12 @@ class Nginx:
 
     def reload(self):
         subprocess.run([*self.command, "-s", "reload"], check=True, timeout=30)
+
+    def renew(self):
+        """Reloads, until the workers of before have ended."""
+        before = self.processes("worker process")
+        self.reload()
+        until(lambda: not before & self.processes("worker process"), "the old workers end")
 
     def log(self):
         path = self.directory / "error.log"
@@ -466,11 +476,24 @@ def test_after_a_reload_new_workers_turn_requests_away_from_their_first(blocked,
 
 def test_a_reload_may_switch_it_off(blocked):
     blocked.configure("", "")
-    before = blocked.processes("worker process")
-    blocked.reload()
-    until(lambda: not before & blocked.processes("worker process"), "the old workers end")
+    blocked.renew()
     assert {blocked.status() for _ in range(20)} == {200}
     assert all(tasks(pid) == 1 for pid in blocked.processes("worker process"))
+
+
+def test_the_module_may_go_and_come_back_while_another_comes(blocked, serve):
+    """nginx gives a module its place in a configuration when it loads it, and forgets that only with the module."""
+    if not OTHER_MODULE.exists():
+        pytest.skip(f"there is no {OTHER_MODULE}: libnginx-mod-http-echo is not installed")
+    for modules in ([], [OTHER_MODULE]):
+        blocked.configure("", "", modules)
+        blocked.renew()
+        assert {blocked.status() for _ in range(20)} == {200}
+    blocked.configure(GATE.format(source=serve.http_url), LOCATIONS + 'location /echo {{ opsgate off; echo hello; }}',
+                      [OTHER_MODULE, blocked.module])
+    blocked.renew()
+    blocked.settles(503)
+    assert blocked.http("GET", "/echo").body == b"hello\n"
 
 
 def test_a_source_that_is_not_there_lets_all_in_and_the_log_says_so(nginx):

@@ -14,6 +14,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <dlfcn.h>
 #include <opsgate.h>
 
 #if !(NGX_HTTP_HEADERS)
@@ -244,6 +245,15 @@ static void start_watch(ngx_cycle_t *cycle)
     ngx_add_timer(&watch_event, WATCH_MS);
 }
 
+/* Threads that the library has seen call it when they end: where there is a gate, the code must not go. Elsewhere, as in the
+ * master, it may: nginx counts on it that a module which is loaded again has forgotten its places in the configuration. */
+static void stay_loaded(void)
+{
+    Dl_info here;
+    if (dladdr(&gate, &here) != 0)
+        (void)dlopen(here.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 static ngx_int_t open_gate(ngx_cycle_t *cycle)
 {
     struct main_conf *conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_opsgate_module);
@@ -252,6 +262,7 @@ static ngx_int_t open_gate(ngx_cycle_t *cycle)
     ngx_uint_t serves = ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE; /* not a cache's helper */
     if (!conf || !conf->is_used || !serves)
         return NGX_OK;
+    stay_loaded();
     config.source = (const char *)conf->source.data;
     config.refresh_ms = (unsigned)conf->refresh_ms;
     config.service = (const char *)conf->service.data;
