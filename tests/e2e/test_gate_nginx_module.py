@@ -117,6 +117,22 @@ end
 """
 
 
+NO_FIRST_THREAD = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context)
+{
+    static int refused;
+    int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    *(void **)&create = dlsym(RTLD_NEXT, "pthread_create");
+    return refused++ == 0 ? EAGAIN : create(thread, attributes, run, context);
+}
+"""
+
+
 def free_ports(count):
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -177,9 +193,10 @@ class Nginx:
         result = subprocess.run([*self.command, "-t"], capture_output=True, text=True, timeout=30)
         return result.stderr if result.returncode else None
 
-    def start(self):
+    def start(self, preload=None):
+        environment = os.environ | ({"LD_PRELOAD": str(preload)} if preload else {})
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                        start_new_session=True)
+                                        start_new_session=True, env=environment)
         until(self.listens, "nginx listens", 30)
 
     def listens(self):
@@ -503,6 +520,19 @@ def test_a_source_that_is_not_there_lets_all_in_and_the_log_says_so(nginx):
     assert {nginx.status() for _ in range(20)} == {200}
     complaint = f"opsgate: nothing is turned away, since OPS can't be asked: .*127.0.0.1:{port}"
     until(lambda: re.search(complaint, nginx.log()), "the log says that OPS can't be asked")
+
+
+def test_a_worker_that_gets_no_thread_lets_all_in_until_it_gets_one(nginx, serve, tmp_path):
+    (tmp_path / "refuse.c").write_text(NO_FIRST_THREAD)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "refuse.so", tmp_path / "refuse.c"], check=True)
+    start_window(serve)
+    nginx.configure(GATE.format(source=serve.http_url), LOCATIONS)
+    nginx.start(tmp_path / "refuse.so")
+    assert {nginx.status() for _ in range(20)} == {200}
+    complaint = "nothing is turned away, since the gate can't be opened: The system refuses another thread."
+    until(lambda: nginx.log().count(complaint) == 2, "both workers say that they have no gate")
+    nginx.settles(503)
+    assert nginx.log().count("the gate could be opened") == 2 and nginx.log().count(complaint) == 2
 
 
 # ---- Configurations ----

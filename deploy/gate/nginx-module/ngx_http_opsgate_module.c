@@ -4,7 +4,7 @@
  *
  * Each worker has a gate of its own, opened when the worker starts, after the fork and with the worker's rights, since the
  * thread that asks would not survive a fork. The master and nginx's helpers have none. A gate that can't be opened, like one
- * that can't reach its source, is open: nginx serves as if the module were not there, and its log says so.
+ * that can't reach its source, is open: nginx serves as if the module were not there, its log says so, and it tries again.
  *
  * The check comes before access control, so that a window's answer does not depend on who asks, and behind the choice of the
  * location, since that is where `opsgate on;` stands. The answer is sent from here: nginx knows nothing of an error that
@@ -39,6 +39,7 @@ struct location_conf {
 
 /* This worker's. */
 static opsgate *gate; /* NULL: not used, or it can't be opened */
+static const struct main_conf *gate_conf;
 static ngx_event_t watch_event;
 
 /* ---- What is kept of a request ---- */
@@ -221,20 +222,56 @@ static ngx_int_t add_variable(ngx_conf_t *cf)
 
 /* ---- A worker's gate ---- */
 
+/* Threads that the library has seen call it when they end: where there is a gate, the code must not go. Elsewhere, as in the
+ * master, it may: nginx counts on it that a module which is loaded again has forgotten its places in the configuration. */
+static void stay_loaded(void)
+{
+    Dl_info here;
+    if (dladdr(&gate, &here) != 0)
+        (void)dlopen(here.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+/* What is wrong with the configuration was told when it was read; here it is memory or a thread that the system lacks, and
+ * may have later. */
+static void open_gate(const struct main_conf *conf, ngx_log_t *log)
+{
+    static ngx_uint_t has_failed;
+    opsgate_config config = OPSGATE_CONFIG_INIT;
+    char why[OPSGATE_ERROR_SIZE];
+    config.source = (const char *)conf->source.data;
+    config.refresh_ms = (unsigned)conf->refresh_ms;
+    config.service = (const char *)conf->service.data;
+    config.health_paths = conf->health_paths.nelts ? conf->health_paths.elts : NULL;
+    opsgate_status status = opsgate_open(&config, &gate, why);
+    if (status != OPSGATE_OK && !has_failed)
+        ngx_log_error(NGX_LOG_ERR, log, 0, "opsgate: nothing is turned away, since the gate can't be opened: %s", why);
+    if (status == OPSGATE_OK && has_failed)
+        ngx_log_error(NGX_LOG_NOTICE, log, 0, "opsgate: the gate could be opened");
+    has_failed = status != OPSGATE_OK;
+}
+
 /* The log tells when the gate begins to be open for want of knowledge, and when that is over. */
-static void watch(ngx_event_t *event)
+static void tell_news(ngx_log_t *log)
 {
     static ngx_uint_t is_unheard;
     opsgate_counters counters;
     opsgate_count(gate, &counters);
-    event->log = ngx_cycle->log;
     ngx_uint_t was_unheard = is_unheard;
     is_unheard = counters.failed > 0 && (counters.age_ms < 0 || counters.age_ms > 20000);
     if (is_unheard && !was_unheard)
-        ngx_log_error(NGX_LOG_WARN, event->log, 0, "opsgate: nothing is turned away, since OPS can't be asked: %s",
+        ngx_log_error(NGX_LOG_WARN, log, 0, "opsgate: nothing is turned away, since OPS can't be asked: %s",
                       counters.last_failure);
     if (!is_unheard && was_unheard)
-        ngx_log_error(NGX_LOG_NOTICE, event->log, 0, "opsgate: OPS can be asked again");
+        ngx_log_error(NGX_LOG_NOTICE, log, 0, "opsgate: OPS can be asked again");
+}
+
+static void watch(ngx_event_t *event)
+{
+    event->log = ngx_cycle->log;
+    if (gate)
+        tell_news(event->log);
+    else if (ngx_process == NGX_PROCESS_WORKER) /* without a master the process outlives its configuration */
+        open_gate(gate_conf, event->log);
     ngx_add_timer(event, WATCH_MS);
 }
 
@@ -245,37 +282,20 @@ static void start_watch(ngx_cycle_t *cycle)
     ngx_add_timer(&watch_event, WATCH_MS);
 }
 
-/* Threads that the library has seen call it when they end: where there is a gate, the code must not go. Elsewhere, as in the
- * master, it may: nginx counts on it that a module which is loaded again has forgotten its places in the configuration. */
-static void stay_loaded(void)
-{
-    Dl_info here;
-    if (dladdr(&gate, &here) != 0)
-        (void)dlopen(here.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-}
-
-static ngx_int_t open_gate(ngx_cycle_t *cycle)
+static ngx_int_t start(ngx_cycle_t *cycle)
 {
     struct main_conf *conf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_opsgate_module);
-    opsgate_config config = OPSGATE_CONFIG_INIT;
-    char why[OPSGATE_ERROR_SIZE];
     ngx_uint_t serves = ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE; /* not a cache's helper */
     if (!conf || !conf->is_used || !serves)
         return NGX_OK;
     stay_loaded();
-    config.source = (const char *)conf->source.data;
-    config.refresh_ms = (unsigned)conf->refresh_ms;
-    config.service = (const char *)conf->service.data;
-    config.health_paths = conf->health_paths.nelts ? conf->health_paths.elts : NULL;
-    if (opsgate_open(&config, &gate, why) == OPSGATE_OK)
-        start_watch(cycle);
-    else
-        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0, "opsgate: nothing is turned away, since the gate can't be opened: %s",
-                      why);
+    gate_conf = conf;
+    open_gate(conf, cycle->log);
+    start_watch(cycle);
     return NGX_OK;
 }
 
-static void close_gate(ngx_cycle_t *cycle)
+static void stop(ngx_cycle_t *cycle)
 {
     (void)cycle;
     opsgate_close(gate); /* NULL is fine */
@@ -440,5 +460,5 @@ static ngx_http_module_t context = {
 
 ngx_module_t ngx_http_opsgate_module = {
     NGX_MODULE_V1,           .ctx = &context,           .commands = commands,
-    .type = NGX_HTTP_MODULE, .init_process = open_gate, .exit_process = close_gate,
+    .type = NGX_HTTP_MODULE, .init_process = start, .exit_process = stop,
 };
