@@ -21,6 +21,7 @@ SOURCES = ROOT / "deploy/gate/nginx-module"
 OTHER_MODULE = Path("/usr/lib/nginx/modules/ngx_http_echo_module.so")
 NGINX_SRC = Path(os.environ.get("NGINX_SRC", "/usr/share/nginx/src"))
 PROMISE_SECONDS = 20
+WORKERS = 2
 PAGE = "the page\n"
 HTML = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
 
@@ -28,7 +29,7 @@ CONFIGURATION = """
 {modules}
 daemon off;
 {user}
-worker_processes 2;
+worker_processes {workers};
 pid {directory}/nginx.pid;
 error_log {directory}/error.log notice;
 events {{ worker_connections 256; }}
@@ -183,9 +184,9 @@ class Nginx:
         loaded = " ".join(f"load_module {module};" for module in modules)
         verdict = "$opsgate" if self.module in modules else "-"
         user = "user root;" if os.geteuid() == 0 else ""
-        text = CONFIGURATION.format(modules=loaded, verdict=verdict, directory=self.directory, user=user, http=http,
-                                    server=server.format(app_port=self.app_port, directory=self.directory), port=self.port,
-                                    http2_port=self.http2_port, app_port=self.app_port)
+        text = CONFIGURATION.format(modules=loaded, workers=WORKERS, verdict=verdict, directory=self.directory, user=user,
+                                    http=http, server=server.format(app_port=self.app_port, directory=self.directory),
+                                    port=self.port, http2_port=self.http2_port, app_port=self.app_port)
         (self.directory / "nginx.conf").write_text(text)
 
     def complaint(self):
@@ -198,6 +199,7 @@ class Nginx:
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                         start_new_session=True, env=environment)
         until(self.listens, "nginx listens", 30)
+        until(lambda: len(self.processes("worker process")) == WORKERS, "all workers are there", 30)
 
     def listens(self):
         assert self.process.poll() is None, self.log()
@@ -474,7 +476,7 @@ def test_only_workers_have_a_gate(gated):
     gated.settles(200)
     workers = gated.processes("worker process")
     helpers = gated.processes("cache")
-    assert len(workers) == 2 and helpers
+    assert len(workers) == WORKERS and helpers
     assert all(tasks(pid) > 1 for pid in workers)
     assert [tasks(pid) for pid in {gated.process.pid, *helpers}] == [1] * (1 + len(helpers))
 
