@@ -158,8 +158,10 @@ static ngx_int_t turn_away(ngx_http_request_t *r, struct note *note)
     ngx_str_t type = ngx_string("application/json");
     ngx_http_complex_value_t body;
     opsgate_response *response = respond(r, note);
-    if (!response)
-        return NGX_HTTP_SERVICE_UNAVAILABLE; /* no memory: nginx's own */
+    if (!response) { /* no memory: nginx's own, and no error_page, which might let the request in after all */
+        r->error_page = 1;
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
     /* What another location meant to send before it handed the request over, or the error whose page was to be here. */
     ngx_http_clean_header(r);
     r->err_status = 0;
