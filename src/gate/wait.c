@@ -22,14 +22,15 @@ static bool had_its_chance(struct opsgate *gate, int64_t now_ns)
            ops_gate_clocks_agree(atomic_load(&gate->tried_ahead_ns), ahead_ns);
 }
 
-/* Until when. One that was set before a freeze is over, and no longer counts. */
-static int64_t patience(struct opsgate *gate, int64_t now_ns)
+/* Until when checks wait, and whether this one is the first of them. What was set before a freeze is over, and no longer
+ * counts. */
+static int64_t patience(struct opsgate *gate, int64_t now_ns, bool *ret_first)
 {
     int64_t until_ns = atomic_load(&gate->patience_until_ns), fresh_ns = now_ns + gate->first_wait_ns;
-    while (until_ns == 0 || now_ns - until_ns > OPS_GATE_KNOWLEDGE_MAX_NS)
-        if (atomic_compare_exchange_weak(&gate->patience_until_ns, &until_ns, fresh_ns))
-            return fresh_ns;
-    return until_ns;
+    *ret_first = false;
+    while (!*ret_first && (until_ns == 0 || now_ns - until_ns > OPS_GATE_KNOWLEDGE_MAX_NS))
+        *ret_first = atomic_compare_exchange_weak(&gate->patience_until_ns, &until_ns, fresh_ns);
+    return *ret_first ? fresh_ns : until_ns;
 }
 
 static struct timespec timespec_of(int64_t ns)
@@ -37,21 +38,38 @@ static struct timespec timespec_of(int64_t ns)
     return (struct timespec){.tv_sec = ns / OPS_GATE_SECOND, .tv_nsec = ns % OPS_GATE_SECOND};
 }
 
-enum ops_gate_verdict ops_gate_wait(struct opsgate *gate)
+/* A child's parent's thread did not come along. Without one nothing will be known: the gate is open, nobody waits, and in 20
+ * seconds the next check tries again. */
+static bool has_thread_locked(struct opsgate *gate, int64_t now_ns)
 {
-    int64_t now_ns = ops_gate_monotonic_ns(NULL);
-    if (had_its_chance(gate, now_ns))
-        return judge(gate); /* what was learned in between is seen now, with the clocks' distance that belongs to it */
-    int64_t until_ns = patience(gate, now_ns);
+    if (!gate->synced.has_thread && ops_gate_thread_start(gate) != OPSGATE_OK)
+        atomic_store(&gate->patience_until_ns, now_ns);
+    return gate->synced.has_thread;
+}
+
+static void wait_until(struct opsgate *gate, int64_t now_ns, int64_t until_ns)
+{
     const struct timespec until = timespec_of(until_ns);
     pthread_mutex_lock(&gate->mutex);
-    if (!gate->synced.has_thread) /* this is a child whose parent's thread did not come along */
-        (void)ops_gate_thread_start(gate); /* without one nothing will be known, and the gate is open */
+    bool in_time = has_thread_locked(gate, now_ns) && now_ns < until_ns;
     gate->synced.poked = true;
     pthread_cond_signal(&gate->wake);
-    bool in_time = now_ns < until_ns;
     while (in_time && !had_its_chance(gate, ops_gate_monotonic_ns(NULL)))
         in_time = pthread_cond_timedwait(&gate->tried, &gate->mutex, &until) == 0;
     pthread_mutex_unlock(&gate->mutex);
+}
+
+/* What was learned in between is seen by the last look, with the clocks' distance that belongs to it. Once the time is up a
+ * check touches no lock any more, however long the question takes. */
+enum ops_gate_verdict ops_gate_wait(struct opsgate *gate)
+{
+    int64_t now_ns = ops_gate_monotonic_ns(NULL);
+    bool first;
+    if (had_its_chance(gate, now_ns))
+        return judge(gate);
+    int64_t until_ns = patience(gate, now_ns, &first);
+    if (!first && now_ns >= until_ns)
+        return judge(gate);
+    wait_until(gate, now_ns, until_ns);
     return judge(gate);
 }
