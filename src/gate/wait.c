@@ -60,16 +60,20 @@ static void wait_until(struct opsgate *gate, int64_t now_ns, int64_t until_ns)
 }
 
 /* What was learned in between is seen by the last look, with the clocks' distance that belongs to it. Once the time is up a
- * check touches no lock any more, however long the question takes. */
+ * check touches no lock any more, however long the question takes. A thread that is cancelled in here would take the mutex
+ * along. */
 enum ops_gate_verdict ops_gate_wait(struct opsgate *gate)
 {
     int64_t now_ns = ops_gate_monotonic_ns(NULL);
     bool first;
+    int cancel_state;
     if (had_its_chance(gate, now_ns))
         return judge(gate);
     int64_t until_ns = patience(gate, now_ns, &first);
     if (!first && now_ns >= until_ns)
         return judge(gate);
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     wait_until(gate, now_ns, until_ns);
+    (void)pthread_setcancelstate(cancel_state, NULL);
     return judge(gate);
 }

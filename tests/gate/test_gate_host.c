@@ -1,4 +1,4 @@
-/* What the process around a gate does to it: no thread or no memory for it. The linker
+/* What the process around a gate does to it: no thread or no memory for it, threads that are cancelled. The linker
  * puts what stands here in the place of pthread_create and aligned_alloc (--wrap). */
 #include "gate/gate.h"
 #include "gate/script.h"
@@ -165,6 +165,41 @@ static void once_the_first_checks_budget_is_spent_no_check_takes_a_lock(void **s
     }
 }
 
+struct waiter {
+    opsgate *gate;
+    atomic_int blocked;
+};
+
+static void *check_once(void *context)
+{
+    struct waiter *waiter = context;
+    atomic_store(&waiter->blocked, opsgate_check(waiter->gate));
+    pthread_testcancel();
+    return NULL;
+}
+
+static void a_thread_that_is_cancelled_while_it_waits_leaves_the_gate_whole(void **state)
+{
+    struct script script = {.answer = 1, .hangs = true};
+    opsgate_config config = patient_config();
+    opsgate_counters counters;
+    pthread_t thread;
+    void *result;
+    (void)state;
+    struct waiter waiter = {.gate = script_open(&script, &config), .blocked = -1};
+    assert_int_equal(pthread_create(&thread, NULL, check_once, &waiter), 0);
+    script_pause_ms(100);
+    assert_int_equal(pthread_cancel(thread), 0);
+    script_pause_ms(100);
+    atomic_store(&script.hangs, false);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+    opsgate_count(waiter.gate, &counters);
+    assert_int_equal(atomic_load(&waiter.blocked), 1);
+    assert_int_equal(counters.blocked, 1);
+    opsgate_close(waiter.gate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +207,7 @@ int main(void)
         cmocka_unit_test_setup(without_memory_for_the_gate_itself_there_is_none, set_up),
         cmocka_unit_test_setup(a_child_that_gets_no_thread_is_open_waits_for_nothing_and_does_not_try_in_each_check, set_up),
         cmocka_unit_test_setup(once_the_first_checks_budget_is_spent_no_check_takes_a_lock, set_up),
+        cmocka_unit_test_setup(a_thread_that_is_cancelled_while_it_waits_leaves_the_gate_whole, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
