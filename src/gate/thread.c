@@ -141,12 +141,21 @@ static void *ask_on(void *context)
     return NULL;
 }
 
-/* The service's signals are its own threads' business. */
+/* The service's signals are its own threads' business. What a thread's own fault raises is not sent to any other: blocked,
+ * it would end the process without the handler that a crash reporter or a sandbox has for it. */
+static void fill_others_signals(sigset_t *set)
+{
+    static const int own[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    (void)sigfillset(set); /* these fail only for what is no signal */
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        (void)sigdelset(set, own[i]);
+}
+
 opsgate_status ops_gate_thread_start(struct opsgate *gate)
 {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t others, before;
+    fill_others_signals(&others);
+    (void)pthread_sigmask(SIG_BLOCK, &others, &before);
     int result = pthread_create(&gate->thread, NULL, ask_on, gate);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     gate->synced.has_thread = result == 0;

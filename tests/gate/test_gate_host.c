@@ -1,4 +1,4 @@
-/* What the process around a gate does to it: no thread or no memory for it, threads that are cancelled. The linker
+/* What the process around a gate does to it: no thread or no memory for it, signals, threads that are cancelled. The linker
  * puts what stands here in the place of pthread_create and aligned_alloc (--wrap). */
 #include "gate/gate.h"
 #include "gate/script.h"
@@ -200,6 +200,36 @@ static void a_thread_that_is_cancelled_while_it_waits_leaves_the_gate_whole(void
     opsgate_close(waiter.gate);
 }
 
+/* ---- Signals ---- */
+
+static int note_mask(void *context, unsigned timeout_ms, char *window, size_t size)
+{
+    (void)timeout_ms, (void)window, (void)size;
+    return pthread_sigmask(SIG_SETMASK, NULL, context) == 0 ? 0 : -1;
+}
+
+static void only_what_a_fault_of_its_own_raises_is_delivered_to_the_thread_that_asks(void **state)
+{
+    static const int own[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    static const int others[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGPIPE,   SIGALRM, SIGCHLD,
+                                 SIGUSR1, SIGUSR2, SIGPROF, SIGIO,   SIGVTALRM, SIGTSTP, SIGWINCH};
+    opsgate_config config = patient_config();
+    opsgate *gate = NULL;
+    sigset_t mask;
+    (void)state;
+    config.ask = note_mask;
+    config.ask_context = &mask;
+    assert_int_equal(opsgate_open(&config, &gate, NULL), OPSGATE_OK);
+    assert_int_equal(opsgate_check(gate), 0);
+    opsgate_close(gate);
+    for (size_t i = 0; i < COUNT_OF(own); i++)
+        assert_int_equal(sigismember(&mask, own[i]), 0);
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        assert_int_equal(sigismember(&mask, others[i]), 1);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        assert_int_equal(sigismember(&mask, number), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup(a_child_that_gets_no_thread_is_open_waits_for_nothing_and_does_not_try_in_each_check, set_up),
         cmocka_unit_test_setup(once_the_first_checks_budget_is_spent_no_check_takes_a_lock, set_up),
         cmocka_unit_test_setup(a_thread_that_is_cancelled_while_it_waits_leaves_the_gate_whole, set_up),
+        cmocka_unit_test_setup(only_what_a_fault_of_its_own_raises_is_delivered_to_the_thread_that_asks, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
