@@ -4,7 +4,7 @@
  */
 #include "gate/gate.h"
 
-#include <string.h>
+#include <unistd.h>
 
 static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct opsgate *open_gates; /* under open_mutex */
@@ -24,6 +24,14 @@ static void in_parent(void)
     pthread_mutex_unlock(&open_mutex);
 }
 
+/* Another sequence than the parent's, and than those of the parent's other children: a server that forks its workers one
+ * after the other would have them ask in step. */
+static uint64_t other_dice(uint64_t dice)
+{
+    uint64_t other = dice ^ (uint64_t)getpid() * 0x9e3779b97f4a7c15;
+    return other ? other : dice;
+}
+
 /* The conditions may have waiters that are not there any more; the mutex is ours, since we locked it. */
 static void start_anew(struct opsgate *gate)
 {
@@ -33,7 +41,7 @@ static void start_anew(struct opsgate *gate)
     atomic_store(&gate->patience_until_ns, 0);
     gate->source = NULL;
     gate->synced.has_thread = gate->synced.poked = false;
-    gate->synced.dice += 0x9e3779b97f4a7c15; /* another sequence than the parent's */
+    gate->synced.dice = other_dice(gate->synced.dice);
     pthread_mutex_unlock(&gate->mutex);
 }
 

@@ -5,8 +5,10 @@
 #include "support/cmocka_all.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,6 +155,49 @@ static void a_childs_child_asks_for_itself_too(void **state)
     opsgate_close(gate);
 }
 
+/* ---- Children of one parent have each their own chance ---- */
+
+struct told {
+    char request_id[64];
+};
+
+static void tell_request_id(opsgate *gate, struct told *told)
+{
+    static const char name[] = "\"request_id\":\"";
+    opsgate_response *response = opsgate_respond(gate, NULL);
+    const char *found = response ? strstr(response->body, name) : NULL;
+    if (found)
+        (void)snprintf(told->request_id, sizeof told->request_id, "%.26s", found + sizeof name - 1);
+    opsgate_response_free(response);
+}
+
+static void siblings_do_not_roll_the_same_dice(void **state)
+{
+    enum { SIBLINGS = 3, TIME_LENGTH = 10 /* of a ULID */ };
+    struct script script = {.answer = 1};
+    struct told *told =
+        mmap(NULL, SIBLINGS * sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    (void)state;
+    assert_ptr_not_equal(told, MAP_FAILED);
+    opsgate *gate = open_patient(&script, 15000);
+    assert_int_equal(opsgate_check(gate), 1); /* no question comes between */
+    for (int i = 0; i < SIBLINGS; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            tell_request_id(gate, &told[i]);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        assert_int_equal(strlen(told[i].request_id), 26);
+    }
+    for (int i = 1; i < SIBLINGS; i++)
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(told[i].request_id + TIME_LENGTH, told[j].request_id + TIME_LENGTH);
+    assert_int_equal(munmap(told, SIBLINGS * sizeof *told), 0);
+    opsgate_close(gate);
+}
+
 /* ---- Forks while others check ---- */
 
 struct traffic {
@@ -272,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest quiet_tests[] = {
         cmocka_unit_test(a_child_may_close_what_it_never_used),
+        cmocka_unit_test(siblings_do_not_roll_the_same_dice),
     };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_child_asks_for_itself_and_does_not_disturb_its_parent),
