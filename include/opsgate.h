@@ -120,7 +120,8 @@ OPSGATE_API void opsgate_close(opsgate *gate);
 
    A check waits only when the gate has never had the chance to ask: before the first answer of the process, or after it was
    frozen for longer than 20 seconds (AWS Lambda, SIGSTOP, suspend). All such checks together wait until first_wait_ms after
-   the first of them began; then the gate is open. Checks that find the source down never wait. */
+   the first of them began; then the gate is open. Checks that find the source down never wait. Where the monotonic clock
+   stood still, as in a suspend, a gate that was open stays so until its thread has looked at both clocks: a second. */
 OPSGATE_API int opsgate_check(opsgate *gate);
 
 /* Likewise, but OPTIONS (browsers ask before they ask) and the health paths pass without being checked or counted. path may

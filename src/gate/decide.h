@@ -15,6 +15,11 @@
 #define OPS_GATE_SECOND (1000 * OPS_GATE_MS)
 #define OPS_GATE_KNOWLEDGE_MAX_NS (20 * OPS_GATE_SECOND)
 
+/* A coarse clock is late by a tick of the kernel, of which there are a hundred a second or more; and while it is being set
+ * right it may lose as much again in 20 seconds (500 ppm, adjtimex(2)). What is learned counts as older by both. */
+#define OPS_GATE_TICK_NS (10 * OPS_GATE_MS)
+#define OPS_GATE_CLOCK_ERROR_NS (2 * OPS_GATE_TICK_NS)
+
 /* Zeroed: nothing is known. */
 struct ops_gate_knowledge {
     int64_t learned_ns; /* monotonic; the truth is not older than this */

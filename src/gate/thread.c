@@ -54,7 +54,7 @@ static enum ops_status ask_source(struct opsgate *gate, struct ops_buf *window, 
 /* Takes notice. The details first: whoever finds the gate closed finds them there. */
 static void learn(struct opsgate *gate, int64_t asked_ns, int64_t ahead_ns, const struct ops_gate_notice *notice)
 {
-    int64_t age_ns = gate->source ? gate->source->answer_age_ns : 0;
+    int64_t age_ns = (gate->source ? gate->source->answer_age_ns : 0) + OPS_GATE_CLOCK_ERROR_NS;
     ops_gate_notice_release(&gate->synced.notice);
     gate->synced.notice = *notice;
     ops_gate_cell_set(&gate->cell, ops_gate_learn(asked_ns, age_ns, notice->window), ahead_ns);
@@ -97,13 +97,14 @@ void ops_gate_ask(struct opsgate *gate)
 
 /* ---- Again and again ---- */
 
-/* A refresh after the latest question began, since its answer is as old as that. After one in vain, soon. */
+/* A refresh after the latest question began, since its answer is as old as that. After one in vain, soon. Earlier by what
+ * knowledge counts as older. */
 static int64_t next_due_ns(struct opsgate *gate, int64_t asked_ns, uint64_t failed_before)
 {
     bool failed = gate->synced.failed != failed_before;
     int64_t wait_ns = failed && gate->refresh_ns > RETRY_NS ? RETRY_NS : gate->refresh_ns;
     int64_t from_ns = failed ? ops_gate_monotonic_ns(NULL) : asked_ns;
-    return from_ns + wait_ns - (int64_t)ops_gate_roll(gate, (uint64_t)wait_ns / 5);
+    return from_ns + wait_ns - OPS_GATE_CLOCK_ERROR_NS - (int64_t)ops_gate_roll(gate, (uint64_t)wait_ns / 5);
 }
 
 static bool was_frozen(struct opsgate *gate)
@@ -112,13 +113,14 @@ static bool was_frozen(struct opsgate *gate)
     return !ops_gate_clocks_agree(atomic_load(&gate->tried_ahead_ns), ahead_ns);
 }
 
-/* With the mutex held, as long as nothing is due. */
+/* With the mutex held, as long as nothing is due. A tick longer than it seems: else the wait would be over while the coarse
+ * clock says that it is not, and nothing would pass the time until it does. */
 static void wait_until_due(struct opsgate *gate, int64_t due_ns)
 {
     int64_t now_ns;
     while (!gate->synced.closing && !gate->synced.poked && !was_frozen(gate) &&
            (now_ns = ops_gate_monotonic_ns(NULL)) < due_ns) {
-        int64_t until_ns = due_ns - now_ns > LOOK_NS ? now_ns + LOOK_NS : due_ns;
+        int64_t until_ns = (due_ns - now_ns > LOOK_NS ? now_ns + LOOK_NS : due_ns) + OPS_GATE_TICK_NS;
         const struct timespec until = {.tv_sec = until_ns / OPS_GATE_SECOND, .tv_nsec = until_ns % OPS_GATE_SECOND};
         (void)pthread_cond_timedwait(&gate->wake, &gate->mutex, &until);
     }

@@ -20,6 +20,7 @@ static struct { /* under mutex */
     uint64_t moved;   /* counts what the test did to the world */
     uint64_t settled; /* the gate's thread waits, and has seen as many of those */
     int64_t waits_until_ns;
+    int64_t tick_ns; /* 0: the coarse clocks are not late */
     bool asking;
     bool hurry; /* the source takes no more time */
 } world;
@@ -57,7 +58,9 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *ret_now)
     if (id != CLOCK_MONOTONIC_COARSE && id != CLOCK_REALTIME_COARSE)
         return __real_clock_gettime(id, ret_now);
     pthread_mutex_lock(&mutex);
-    *ret_now = timespec_of(id == CLOCK_REALTIME_COARSE ? world.stage.clocks.wall_ns : world.stage.clocks.monotonic_ns);
+    const struct clockwork *clocks = &world.stage.clocks;
+    int64_t late_ns = world.tick_ns ? clocks->monotonic_ns % world.tick_ns : 0;
+    *ret_now = timespec_of((id == CLOCK_REALTIME_COARSE ? clocks->wall_ns : clocks->monotonic_ns) - late_ns);
     pthread_mutex_unlock(&mutex);
     return 0;
 }
@@ -213,6 +216,7 @@ void simulated_reset(uint64_t seed)
     world.manner = (struct simulated_manner){.least_ns = 0};
     world.answers[0] = world.answers[1] = (struct simulated_answer){.given = false};
     world.hurry = false;
+    world.tick_ns = 0;
     pthread_mutex_unlock(&mutex);
 }
 
@@ -220,6 +224,13 @@ void simulated_manner(struct simulated_manner manner)
 {
     pthread_mutex_lock(&mutex);
     world.manner = manner;
+    pthread_mutex_unlock(&mutex);
+}
+
+void simulated_tick(int64_t tick_ns)
+{
+    pthread_mutex_lock(&mutex);
+    world.tick_ns = tick_ns;
     pthread_mutex_unlock(&mutex);
 }
 

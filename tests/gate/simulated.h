@@ -28,6 +28,9 @@ void simulated_reset(uint64_t seed);
 
 void simulated_manner(struct simulated_manner manner);
 
+/* The coarse clocks move only so often; after a reset always. */
+void simulated_tick(int64_t tick_ns);
+
 /* A gate in it, whose thread has asked, or is about it. refresh_ms and so on as config says; its ask is the stage's. */
 opsgate *simulated_open(const opsgate_config *config);
 

@@ -24,11 +24,17 @@ static opsgate_counters count(opsgate *gate)
 }
 
 /* Of the latest answer, to the nanosecond. */
-static int64_t knowledge_age_ns(void)
+static int64_t answer_age_ns(void)
 {
     struct simulated_answer answers[2];
     simulated_answers(answers);
     return simulated_stage().clocks.monotonic_ns - answers[0].asked.monotonic_ns;
+}
+
+/* As old the gate takes it for. */
+static int64_t knowledge_age_ns(void)
+{
+    return answer_age_ns() + OPS_GATE_CLOCK_ERROR_NS;
 }
 
 /* A gate that was told that no window is active, or that one is. */
@@ -128,6 +134,28 @@ static void the_old_answer_holds_for_20_s_and_then_the_gate_opens(void **state)
     assert_int_equal(simulated_check(gate), 1);
     assert_int_equal(count(gate).unknown, 1);
     simulated_close(gate);
+}
+
+/* The answer came just before a tick, and the check does: the clock shows less than what has passed. */
+static void a_clock_that_is_late_makes_no_knowledge_younger(void **state)
+{
+    static const int64_t ticks_ns[] = {MS, 4 * MS, 10 * MS};
+    const opsgate_config config = OPSGATE_CONFIG_INIT;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ticks_ns) * 20; i++) {
+        simulated_reset(i);
+        simulated_tick(ticks_ns[i / 20]);
+        simulated_window(true);
+        simulated_pass((int64_t)i * 511 * MS / 1024);
+        opsgate *gate = simulated_open(&config);
+        simulated_pass(10 * SECOND);
+        simulated_down(true);
+        simulated_pass(20 * SECOND - answer_age_ns() - 40 * MS);
+        assert_int_equal(simulated_check(gate), 1);
+        simulated_pass(40 * MS + 1);
+        assert_int_equal(simulated_check(gate), 0);
+        simulated_close(gate);
+    }
 }
 
 static void an_overdue_answer_is_counted_stale(void **state)
@@ -308,7 +336,7 @@ static bool may_close(const struct simulated_answer *answer, int64_t now_ns)
 /* Whether a gate that had that answer knew enough: it is young by both clocks, and they agree. */
 static bool is_sure(const struct simulated_answer *answer, const struct clockwork *now)
 {
-    int64_t age_ns = now->monotonic_ns - answer->asked.monotonic_ns;
+    int64_t age_ns = now->monotonic_ns - answer->asked.monotonic_ns + OPS_GATE_CLOCK_ERROR_NS + OPS_GATE_TICK_NS;
     int64_t apart_ns = clockwork_ahead_ns(now) - clockwork_ahead_ns(&answer->asked);
     bool agree = llabs(apart_ns) <= SECOND && age_ns + apart_ns <= 20 * SECOND;
     return answer->given && age_ns <= 20 * SECOND && (agree || !answer->truth.active);
@@ -358,6 +386,7 @@ static void do_run(uint64_t seed)
     opsgate_config config = draw_config(&rng);
     simulated_reset(seed);
     simulated_manner((struct simulated_manner){.most_ns = config.timeout_ms * MS / 2});
+    simulated_tick(sim_between(&rng, 0, 10) * MS);
     opsgate *gate = simulated_open(&config);
     int64_t calm_since_ns = 0;
     unsigned trouble_count = 0;
@@ -406,6 +435,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_source_that_answers_leaves_no_check_without_knowledge),
         cmocka_unit_test(a_gate_asks_once_in_a_refresh_and_each_second_while_it_hears_nothing),
         cmocka_unit_test(the_old_answer_holds_for_20_s_and_then_the_gate_opens),
+        cmocka_unit_test(a_clock_that_is_late_makes_no_knowledge_younger),
         cmocka_unit_test(an_overdue_answer_is_counted_stale),
         cmocka_unit_test(after_a_freeze_the_first_check_waits_for_the_truth),
         cmocka_unit_test(after_a_freeze_in_the_middle_of_a_question_it_asks_again_at_once),
