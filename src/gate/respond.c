@@ -14,7 +14,8 @@
 enum {
     RETRY_LEAST_S = 20,
     RETRY_TEXT_SIZE = 24,
-    BODY_MAX_BYTES = 1024 * 1024,
+    RETRY_MOST_S = 7 * 24 * 3600,                                   /* no window is estimated to be longer */
+    BODY_MAX_BYTES = 5 * OPSGATE_WINDOW_MAX_BYTES + 64 * 1024, /* "&amp;" for each byte, and the page around them */
 };
 
 /* One caller's, with the memory that its parts are in. */
@@ -48,6 +49,7 @@ static int64_t roll_retry_s(struct opsgate *gate, const struct facts *facts)
 {
     int64_t left_s = (facts->end_ms - facts->now_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
     int64_t least_s = facts->end_ms && left_s > RETRY_LEAST_S ? left_s : RETRY_LEAST_S;
+    least_s = least_s < RETRY_MOST_S ? least_s : RETRY_MOST_S;
     return least_s + (int64_t)ops_gate_roll(gate, (uint64_t)least_s / 4 + 1);
 }
 

@@ -16,7 +16,7 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define BROWSER "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
-enum { ROLLS = 500, TEXT_SIZE = 1024, RETRY_LEAST_S = 20 };
+enum { ROLLS = 500, TEXT_SIZE = 1024, RETRY_LEAST_S = 20, WEEK_S = 7 * 24 * 3600 };
 
 static const char window[] = "{\"maintenance_id\": \"" SCRIPT_WINDOW_ID
                              "\", \"description\": \"new disks\", \"started_at\": \"2026-11-24T03:00:00Z\","
@@ -190,6 +190,22 @@ static void retry_after_is_at_least_20_s_whatever_the_end(void **state)
     }
 }
 
+/* Callers keep it in 32 bits, and one that is too large for that is none. */
+static void retry_after_is_no_longer_than_a_window_may_be(void **state)
+{
+    static const char *const texts[] = {"{\"estimated_end_utc\": \"9999-12-31T23:59:59Z\"}",
+                                        "{\"estimated_end_utc\": \"2100-01-01T00:00:00Z\"}"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct script script = {0};
+        opsgate *gate = open_with(&script, 1, texts[i]);
+        opsgate_response *response = opsgate_respond(gate, NULL);
+        assert_in_range(atoll(script_header(response, "Retry-After")), WEEK_S, WEEK_S + WEEK_S / 4);
+        opsgate_response_free(response);
+        opsgate_close(gate);
+    }
+}
+
 /* ---- HTML ---- */
 
 static void a_browser_gets_a_page_with_everything_escaped(void **state)
@@ -212,6 +228,26 @@ static void a_browser_gets_a_page_with_everything_escaped(void **state)
     assert_null(strstr(response->body, "<i>"));
     const char *newest = strstr(response->body, "second &amp;amp;"), *oldest = strstr(response->body, "first");
     assert_true(newest && oldest && newest < oldest);
+    opsgate_response_free(response);
+    opsgate_close(gate);
+}
+
+/* As much as a function may write, of what takes most room in a page. */
+static void the_largest_window_has_a_page_too(void **state)
+{
+    static char text[OPSGATE_WINDOW_MAX_BYTES];
+    static const char begin[] = "{\"description\": \"", end[] = "\"}";
+    struct script script = {0};
+    size_t count = sizeof text - sizeof begin - sizeof end;
+    (void)state;
+    memcpy(text, begin, sizeof begin);
+    memset(text + sizeof begin - 1, '&', count);
+    memcpy(text + sizeof begin - 1 + count, end, sizeof end);
+    opsgate *gate = open_with(&script, 1, text);
+    opsgate_response *response = opsgate_respond(gate, BROWSER);
+    assert_non_null(response);
+    assert_true(response->body_length > count * strlen("&amp;"));
+    assert_non_null(strstr(response->body, "</html>"));
     opsgate_response_free(response);
     opsgate_close(gate);
 }
@@ -368,7 +404,9 @@ int main(void)
         cmocka_unit_test(an_id_that_is_none_gets_into_no_header),
         cmocka_unit_test(retry_after_lies_between_the_end_and_a_quarter_more),
         cmocka_unit_test(retry_after_is_at_least_20_s_whatever_the_end),
+        cmocka_unit_test(retry_after_is_no_longer_than_a_window_may_be),
         cmocka_unit_test(a_browser_gets_a_page_with_everything_escaped),
+        cmocka_unit_test(the_largest_window_has_a_page_too),
         cmocka_unit_test(when_the_window_has_just_ended_there_still_is_a_503),
         cmocka_unit_test(what_was_handed_out_outlives_the_gate),
         cmocka_unit_test(the_copy_of_a_window_has_all_of_it),
