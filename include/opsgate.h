@@ -33,7 +33,9 @@
  * Threads: everything here may be called from any thread at any time, but opsgate_close, which must be the last.
  *
  * Processes: after fork() the child knows nothing; its first check starts a thread of its own and is then like the first
- * check of any process. What the parent had open is left alone. vfork() and exec need nothing.
+ * check of any process. What the parent had open is left alone. fork() and exit() wait until the thread that asks is in none
+ * of the libraries that it asks with: mostly not at all, milliseconds where it is, a second at most. vfork() and exec need
+ * nothing; _Fork() and a bare clone() give a child that may not use the gate.
  *
  * Memory: a gate takes about 100 KiB and one thread, which sleeps. Nothing here ever aborts the process, prints, changes a
  * signal's handling or reads anything but what its source needs.

@@ -1,27 +1,49 @@
 /*
  * After fork the child has the gate but not its thread, and a copy of connections that are still the parent's. It forgets
- * what it knew, lets the copies lie, and starts a thread of its own at its first check.
+ * what it knew, lets the copies lie, and starts a thread of its own at its first check. Before it, no gate's thread is in a
+ * library (base/foreign.h).
  */
 #include "gate/gate.h"
 
+#include "base/foreign.h"
+
 #include <unistd.h>
+
+enum { REST_WITHIN_MS = 1000 };
 
 static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct opsgate *open_gates; /* under open_mutex */
+static bool at_rest;               /* likewise: no gate's thread is in a library */
+static int cancel_state;           /* likewise: of the thread that forks */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/* The threads come to rest: each is waiting for a network, or runs for some milliseconds. Where one is stuck in a file
+ * system the fork does not wait for it. fork is where no thread is cancelled, and stays so. */
 static void before_fork(void)
 {
+    int before;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
     pthread_mutex_lock(&open_mutex);
+    cancel_state = before;
+    at_rest = ops_foreign_stop(REST_WITHIN_MS);
     for (struct opsgate *gate = open_gates; gate; gate = gate->next_open)
         pthread_mutex_lock(&gate->mutex);
 }
 
+static void after_fork(void)
+{
+    int after = cancel_state;
+    pthread_mutex_unlock(&open_mutex);
+    (void)pthread_setcancelstate(after, NULL);
+}
+
 static void in_parent(void)
 {
+    if (at_rest)
+        ops_foreign_go_on();
     for (struct opsgate *gate = open_gates; gate; gate = gate->next_open)
         pthread_mutex_unlock(&gate->mutex);
-    pthread_mutex_unlock(&open_mutex);
+    after_fork();
 }
 
 /* Another sequence than the parent's, and than those of the parent's other children: a server that forks its workers one
@@ -48,15 +70,18 @@ static void start_anew(struct opsgate *gate)
 static void in_child(void)
 {
     ops_gate_lines_forget();
+    ops_foreign_go_anew(at_rest);
     for (struct opsgate *gate = open_gates; gate; gate = gate->next_open)
         start_anew(gate);
-    pthread_mutex_unlock(&open_mutex);
+    after_fork();
 }
 
 static void watch(void)
 {
     /* Without memory for it a child has no thread, and its gate opens after 20 seconds. */
     (void)pthread_atfork(before_fork, in_parent, in_child);
+    ops_foreign_end_at_exit();
+    json_object_seed(0); /* else the first object is made under a lock of jansson's, by whichever thread */
 }
 
 void ops_gate_fork_watch(struct opsgate *gate)

@@ -52,7 +52,7 @@ int64_t ops_gate_wall_ns(void *unused);
 
 /* With the mutex held. OPSGATE_OK or OPSGATE_NO_THREAD. */
 opsgate_status ops_gate_thread_start(struct opsgate *gate);
-void ops_gate_thread_stop(struct opsgate *gate); /* without the mutex */
+bool ops_gate_thread_stop(struct opsgate *gate); /* without the mutex; false: it goes on, and needs the gate */
 
 /* One question. Only the thread calls it, and tests. */
 void ops_gate_ask(struct opsgate *gate);

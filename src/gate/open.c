@@ -1,5 +1,6 @@
 #include "gate/gate.h"
 
+#include "base/foreign.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -152,9 +153,18 @@ void ops_gate_conditions_init(struct opsgate *gate)
     (void)pthread_condattr_destroy(&attributes);
 }
 
+/* At exit the source is left, since what it needs to be closed may be gone. */
+static void close_source(struct opsgate *gate)
+{
+    if (!gate->source || !ops_foreign_enter())
+        return;
+    ops_gate_source_close(gate->source);
+    ops_foreign_leave();
+}
+
 static void gate_free(struct opsgate *gate)
 {
-    ops_gate_source_close(gate->source);
+    close_source(gate);
     ops_gate_notice_release(&gate->synced.notice);
     (void)pthread_cond_destroy(&gate->wake);
     (void)pthread_cond_destroy(&gate->tried);
@@ -205,12 +215,17 @@ static opsgate_status make(const opsgate_config *config, ops_gate_source_open_fn
     return OPSGATE_OK;
 }
 
+/* The watch first: a fork in the middle of the first question is like any other. */
 static opsgate_status start(struct opsgate *gate, char *why)
 {
+    ops_gate_fork_watch(gate);
     pthread_mutex_lock(&gate->mutex);
     opsgate_status status = ops_gate_thread_start(gate);
     pthread_mutex_unlock(&gate->mutex);
-    return status == OPSGATE_OK ? status : refuse(why, status, "The system refuses another thread.");
+    if (status == OPSGATE_OK)
+        return status;
+    ops_gate_fork_forget(gate);
+    return refuse(why, status, "The system refuses another thread.");
 }
 
 opsgate_status ops_gate_open(const opsgate_config *config, ops_gate_source_open_fn open_source, opsgate **ret_gate,
@@ -226,12 +241,10 @@ opsgate_status ops_gate_open(const opsgate_config *config, ops_gate_source_open_
         return refuse(why, status, "There is no memory for a gate.");
     if (status == OPSGATE_OK)
         status = start(gate, why);
-    if (status == OPSGATE_OK) {
-        ops_gate_fork_watch(gate);
+    if (status == OPSGATE_OK)
         *ret_gate = gate;
-    } else if (gate) {
+    else if (gate)
         gate_free(gate);
-    }
     return status;
 }
 
@@ -240,6 +253,6 @@ void opsgate_close(opsgate *gate)
     if (!gate)
         return;
     ops_gate_fork_forget(gate);
-    ops_gate_thread_stop(gate);
-    gate_free(gate);
+    if (ops_gate_thread_stop(gate))
+        gate_free(gate);
 }

@@ -3,6 +3,7 @@
  */
 #include "gate/gate.h"
 
+#include "base/foreign.h"
 #include "base/mem.h"
 
 #include <signal.h>
@@ -44,11 +45,24 @@ static enum ops_status ask_own(struct opsgate *gate, struct ops_buf *window, str
 static enum ops_status ask_source(struct opsgate *gate, struct ops_buf *window, struct ops_error *error)
 {
     enum ops_status status = OPS_OK;
-    if (gate->ask)
-        return ask_own(gate, window, error);
     if (!gate->source)
         status = gate->open_source(gate->source_name, &gate->source, error);
     return status == OPS_OK ? gate->source->ops->ask(gate->source, gate->timeout_ms, window, error) : status;
+}
+
+/* A function of the service's own may wait, and fork, as it likes. */
+static enum ops_status ask(struct opsgate *gate, struct ops_buf *window, struct ops_gate_notice *notice,
+                           struct ops_error *error)
+{
+    enum ops_status status = gate->ask ? ask_own(gate, window, error) : OPS_OK;
+    if (!ops_foreign_enter())
+        return ops_fail(error, OPS_UNREACHABLE, "The process is ending.");
+    if (!gate->ask)
+        status = ask_source(gate, window, error);
+    if (status == OPS_OK)
+        status = ops_gate_notice_read(ops_buf_view(window), notice);
+    ops_foreign_leave();
+    return status;
 }
 
 /* Takes notice. The details first: whoever finds the gate closed finds them there. */
@@ -73,9 +87,7 @@ void ops_gate_ask(struct opsgate *gate)
     struct ops_gate_notice notice = {.window = NULL};
     int64_t asked_ns = ops_gate_monotonic_ns(NULL), ahead_ns = ops_gate_wall_ns(NULL) - asked_ns;
     ops_buf_init(&window, OPSGATE_WINDOW_MAX_BYTES);
-    enum ops_status status = ask_source(gate, &window, &error);
-    if (status == OPS_OK)
-        status = ops_gate_notice_read(ops_buf_view(&window), &notice);
+    enum ops_status status = ask(gate, &window, &notice, &error);
     if (status == OPS_CORRUPT)
         status = ops_fail(&error, OPS_UNREACHABLE, "What the source gave is no maintenance window.");
     pthread_mutex_lock(&gate->mutex);
@@ -164,13 +176,18 @@ opsgate_status ops_gate_thread_start(struct opsgate *gate)
     return result == 0 ? OPSGATE_OK : OPSGATE_NO_THREAD;
 }
 
-void ops_gate_thread_stop(struct opsgate *gate)
+/* A thread that waited in a library when the process began to end does not come back, and its source is not closed either:
+ * what that needs may be gone. */
+bool ops_gate_thread_stop(struct opsgate *gate)
 {
     pthread_mutex_lock(&gate->mutex);
     gate->synced.closing = true;
     bool has_thread = gate->synced.has_thread;
     pthread_cond_signal(&gate->wake);
     pthread_mutex_unlock(&gate->mutex);
+    if (has_thread && !gate->ask && ops_foreign_is_over())
+        return false;
     if (has_thread)
         (void)pthread_join(gate->thread, NULL);
+    return true;
 }

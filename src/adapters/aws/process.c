@@ -1,6 +1,7 @@
 #include "adapters/aws/process.h"
 
 #include "adapters/aws/secret_text.h"
+#include "base/foreign.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,9 +146,11 @@ enum ops_status ops_process_read(const char *command, const char *source, int64_
         return ops_fail(error, OPS_STORE_UNAVAILABLE, "%s can't be run: %s.", source, strerror(errno));
     int failed = spawn(command, ends[1], &pid);
     (void)close(ends[1]);
+    ops_foreign_rest();
     enum ops_status status = failed
                                  ? ops_fail(error, OPS_STORE_UNAVAILABLE, "%s can't be run: %s.", source, strerror(failed))
                                  : collect(pid, ends[0], source, timeout_ms, clock, output, error);
+    ops_foreign_resume();
     (void)close(ends[0]);
     return status;
 }

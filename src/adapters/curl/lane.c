@@ -1,6 +1,7 @@
 #include "adapters/curl/lane.h"
 
 #include "adapters/curl/transfer.h"
+#include "base/foreign.h"
 #include "base/mem.h"
 
 #include <curl/curl.h>
@@ -105,7 +106,9 @@ static CURLMcode go_on(struct ops_curl_lane *lane)
     int still_running;
     int64_t left_ms = lane->timer_ms == INT64_MAX ? WAIT_MAX_MS : lane->timer_ms - monotonic_ms();
     if (left_ms > 0) {
+        ops_foreign_rest();
         int ready = poll(lane->polled, lane->polled_count, (int)(left_ms < WAIT_MAX_MS ? left_ms : WAIT_MAX_MS));
+        ops_foreign_resume();
         if (ready > 0)
             return tell_ready(lane);
     }
