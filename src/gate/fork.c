@@ -1,7 +1,7 @@
 /*
  * After fork the child has the gate but not its thread, and a copy of connections that are still the parent's. It forgets
  * what it knew, lets the copies lie, and starts a thread of its own at its first check. Before it, no gate's thread is in a
- * library (base/foreign.h).
+ * library (base/foreign.h), and what no child may find open is closed.
  */
 #include "gate/gate.h"
 
@@ -26,8 +26,11 @@ static void before_fork(void)
     pthread_mutex_lock(&open_mutex);
     cancel_state = before;
     at_rest = ops_foreign_stop(REST_WITHIN_MS);
-    for (struct opsgate *gate = open_gates; gate; gate = gate->next_open)
+    for (struct opsgate *gate = open_gates; gate; gate = gate->next_open) {
+        if (at_rest)
+            ops_gate_source_before_fork(gate->source);
         pthread_mutex_lock(&gate->mutex);
+    }
 }
 
 static void after_fork(void)

@@ -16,6 +16,9 @@ struct ops_gate_source_ops {
      * and updates. Anything else: it could not be found out, and error says why. One thread at a time. */
     enum ops_status (*ask)(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window, struct ops_error *error);
     void (*close)(struct ops_gate_source *self);
+    /* Lets go of what must not be open in two processes at once; the next question opens it again. No question is under way.
+     * NULL: there is nothing of the kind. */
+    void (*before_fork)(struct ops_gate_source *self);
 };
 
 /* Embed as the first member. */
@@ -28,6 +31,12 @@ static inline void ops_gate_source_close(struct ops_gate_source *source)
 {
     if (source)
         source->ops->close(source);
+}
+
+static inline void ops_gate_source_before_fork(struct ops_gate_source *source)
+{
+    if (source && source->ops->before_fork)
+        source->ops->before_fork(source);
 }
 
 /* Opens what a configuration names; with ret_source NULL it only looks whether that is something. OPS_USAGE: it names nothing

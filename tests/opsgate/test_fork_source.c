@@ -1,5 +1,6 @@
 /* Forks and exits while a gate's thread is in the libraries that it asks with. The linker puts what stands here in the place
  * of curl_global_init and curl_multi_socket_action (--wrap). */
+#include "adapters/local/store.h"
 #include "opsgate.h"
 #include "opsgate/answerer.h"
 #include "support/cmocka_all.h"
@@ -13,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOCKED_MS = 300, SHORT_MS = 1000, CALLED_TOO_LATE = 7, ALARM_S = 60 };
+enum { LOCKED_MS = 300, SHORT_MS = 1000, CALLED_TOO_LATE = 7, LOOK_MS = 5, LOOKS = 4000, ALARM_S = 60 };
 
 /* Of the library that curl stands for: held while it is being initialised. */
 static atomic_bool is_locked;
@@ -164,12 +165,86 @@ static void no_library_is_called_once_it_has_cleaned_up_at_exit(void **state)
     http_server_stop(&server);
 }
 
+/* ---- From a store ---- */
+
+static void change_window(const char *directory, bool active)
+{
+    struct ops_store *store = NULL;
+    struct ops_txn txn;
+    ops_txn_init(&txn, "01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    assert_int_equal(ops_local_store_open(scratch_path(directory, "ops.sqlite"), &store, NULL), OPS_OK);
+    if (active)
+        ops_txn_put(&txn, "SINGLETON", "ACTIVE_MAINTENANCE", json_pack("{s:s}", "description", "d"));
+    else
+        ops_txn_delete(&txn, "SINGLETON", "ACTIVE_MAINTENANCE");
+    assert_int_equal(ops_store_transact(store, &txn, NULL), OPS_OK);
+    ops_txn_release(&txn);
+    ops_store_release(store);
+}
+
+static bool comes_to(opsgate *gate, int wanted)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        if (opsgate_check(gate) == wanted)
+            return true;
+        pause_ms(LOOK_MS);
+    }
+    return false;
+}
+
+/* A service that becomes a daemon after it has opened its gate. 0, or the number of what was wrong. */
+static int follow_windows(opsgate *gate, int told_fd, int tell_fd)
+{
+    char byte = 0;
+    (void)alarm(ALARM_S);
+    for (int active = 0; active <= 2; active++) {
+        if (!comes_to(gate, active % 2))
+            return 10 + active;
+        if (write(tell_fd, &byte, 1) != 1 || read(told_fd, &byte, 1) != 1)
+            return 2;
+    }
+    opsgate_close(gate);
+    return 0;
+}
+
+/* OPS is started for each change and stopped after it; what SQLite does then depends on the locks that others have. */
+static void a_child_sees_what_becomes_of_a_store_when_its_parent_is_gone(void **state)
+{
+    char directory[SCRATCH_SIZE], source[SCRATCH_SIZE + 8], byte = 0;
+    int to_child[2], from_child[2];
+    (void)state;
+    scratch_make(directory);
+    (void)snprintf(source, sizeof source, "store:%s", directory);
+    change_window(directory, false);
+    opsgate *gate = open_gate(source);
+    assert_int_equal(opsgate_check(gate), 0);
+    assert_int_equal(pipe(to_child), 0);
+    assert_int_equal(pipe(from_child), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(follow_windows(gate, to_child[0], from_child[1]));
+    (void)close(from_child[1]); /* a child that ends is noticed */
+    opsgate_close(gate);
+    for (int active = 0; active <= 2; active++) {
+        if (read(from_child[0], &byte, 1) != 1)
+            break;
+        if (active < 2)
+            change_window(directory, active == 0);
+        assert_int_equal(write(to_child[1], &byte, 1), 1);
+    }
+    join_child(child);
+    (void)close(to_child[0]), (void)close(to_child[1]), (void)close(from_child[0]);
+    scratch_remove(directory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_library_is_called_once_it_has_cleaned_up_at_exit),
         cmocka_unit_test(a_child_finds_no_library_locked),
         cmocka_unit_test(no_fork_waits_for_a_network),
+        cmocka_unit_test(a_child_sees_what_becomes_of_a_store_when_its_parent_is_gone),
     };
     (void)alarm(ALARM_S);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,16 @@ static void file_close(struct ops_gate_source *self)
     ops_mem_free(source);
 }
 
-static const struct ops_gate_source_ops file_ops = {.ask = file_ask, .close = file_close};
+/* SQLite keeps in mind which locks its process has on which file, and a child that inherits this takes none itself: whoever
+ * is then alone by the locks throws away the log that the child goes on reading, which is told of no change any more
+ * (sqlite.org, "How To Corrupt An SQLite Database File", on fork). */
+static void file_before_fork(struct ops_gate_source *self)
+{
+    close_inner((struct file_source *)self);
+}
+
+static const struct ops_gate_source_ops file_ops = {
+    .ask = file_ask, .close = file_close, .before_fork = file_before_fork};
 
 enum ops_status ops_gate_file_source_new(const char *path, ops_gate_file_open_fn open, struct ops_gate_source **ret_source)
 {
