@@ -7,6 +7,7 @@
 
 #include "base/foreign.h"
 
+#include <dlfcn.h>
 #include <unistd.h>
 
 enum { REST_WITHIN_MS = 1000 };
@@ -79,8 +80,18 @@ static void in_child(void)
     after_fork();
 }
 
+/* Threads that have checked call back in here when they end, and so do fork and exit. The shared library is linked to stay;
+ * a plug-in that the archive is in stays like this. A program is no object that could be found so, and stays anyway. */
+static void stay_loaded(void)
+{
+    Dl_info found;
+    if (dladdr(&once, &found) != 0 && found.dli_fname)
+        (void)dlopen(found.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 static void watch(void)
 {
+    stay_loaded();
     /* Without memory for it a child has no thread, and its gate opens after 20 seconds. */
     (void)pthread_atfork(before_fork, in_parent, in_child);
     ops_foreign_end_at_exit();

@@ -315,6 +315,15 @@ def test_a_program_with_many_threads_can_load_and_unload_it(installed, tmp_path)
         assert run(program, installed.library) == f"{200 * 1000} {200 * 1000} 0\n"
 
 
+def test_a_plug_in_with_the_archive_stays_for_the_threads_that_have_checked(installed, tmp_path):
+    program, plug_in = tmp_path / "late", tmp_path / "plug-in.so"
+    flags = [flag for flag in installed.pkg_config("--libs", "--static") if flag != "-lopsgate"]
+    run("gcc", "-shared", "-o", plug_in, "-Wl,--whole-archive", installed.archive, "-Wl,--no-whole-archive", *flags)
+    run(*C99, "-D_POSIX_C_SOURCE=200809L", "-o", program, SOURCES / "late.c", *installed.pkg_config("--cflags"), "-pthread",
+        "-ldl")
+    assert run(program, plug_in) == f"{200 * 1000} {200 * 1000} 0\n"
+
+
 ASK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t)
 
 
