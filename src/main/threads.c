@@ -2,11 +2,11 @@
 
 #include "app/work.h"
 #include "base/mem.h"
+#include "base/wait.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { WAIT_MAX_MS = 1000, SWEEP_EVERY_MS = 500, TROUBLE_SIZE = 256 };
 
@@ -55,18 +55,11 @@ static bool wait_for(struct ops_threads *threads, int64_t wait_ms)
 {
     if (wait_ms > WAIT_MAX_MS)
         wait_ms = WAIT_MAX_MS;
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(wait_ms / 1000);
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    const struct timespec until = ops_wait_until(wait_ms);
+    bool in_time = wait_ms > 0;
     pthread_mutex_lock(&threads->lock);
-    int result = 0;
-    while (!threads->stopping && wait_ms > 0 && result == 0)
-        result = pthread_cond_timedwait(&threads->wake, &threads->lock, &until);
+    while (!threads->stopping && in_time)
+        in_time = ops_wait(&threads->wake, &threads->lock, &until);
     bool going = !threads->stopping;
     pthread_mutex_unlock(&threads->lock);
     return going;
@@ -141,11 +134,7 @@ enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, op
     threads->app = app;
     threads->report = report;
     threads->workers = workers;
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&threads->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    ops_wait_init(&threads->wake);
     (void)pthread_mutex_init(&threads->lock, NULL);
     enum ops_status status = start_all(threads, worker_count);
     if (status != OPS_OK) {
