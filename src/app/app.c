@@ -17,8 +17,8 @@ enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_
     app->inline_dry_run_ms = INLINE_DRY_RUN_MS;
     /* A default mutex needs nothing that could fail. */
     (void)pthread_mutex_init(&app->secret_lock, NULL);
-    (void)pthread_mutex_init(&app->notice.lock, NULL);
     (void)pthread_mutex_init(&app->pace_lock, NULL);
+    ops_notice_init(&app->notice);
     ops_pace_init(&app->pace, OPS_WORKERS_MAX, app->started_ms);
     *ret_app = app;
     return OPS_OK;
@@ -36,8 +36,7 @@ void ops_app_free(struct ops_app *app)
     if (!app)
         return;
     (void)pthread_mutex_destroy(&app->secret_lock);
-    (void)pthread_mutex_destroy(&app->notice.lock);
     (void)pthread_mutex_destroy(&app->pace_lock);
-    ops_mem_free(app->notice.text);
+    ops_notice_release(&app->notice);
     ops_mem_free(app);
 }

@@ -11,11 +11,20 @@
 
 enum { OPS_WORKERS_MAX = 64 };
 
-/* The ping answer's "maintenance" part, kept so that a ping costs no read. */
+/* The ping answer's "maintenance" part, kept so that a ping costs no read. See ping.c. */
 struct ops_notice_cache {
     pthread_mutex_t lock;
-    char *text;             /* JSON; NULL: none yet */
-    int64_t good_until_ms;  /* monotonic */
+    pthread_cond_t over; /* a reading is */
+    struct {
+        char *text;            /* JSON; NULL: none, or the window may have changed since */
+        int64_t good_until_ms; /* monotonic */
+        int64_t read_at_ms;    /* by the wall clock */
+        uint64_t change_count; /* how often the window may have changed */
+        bool reading;          /* somebody is at the store */
+        int64_t reading_since_ms;    /* monotonic */
+        uint64_t reading_count;      /* that are over */
+        enum ops_status last_status; /* of the last of them */
+    } synced;
 };
 
 struct ops_app {
@@ -52,6 +61,9 @@ const char *ops_input_text(const struct ops_call_context *context, const char *n
 json_int_t ops_input_integer(const struct ops_call_context *context, const char *name, json_int_t fallback);
 bool ops_input_flag(const struct ops_call_context *context, const char *name);
 int64_t ops_input_instant(const struct ops_call_context *context, const char *name); /* -1: absent */
+
+void ops_notice_init(struct ops_notice_cache *notice);
+void ops_notice_release(struct ops_notice_cache *notice);
 
 /* The notice cache forgets what it knows: the active window may have changed. */
 void ops_notice_forget(struct ops_app *app);

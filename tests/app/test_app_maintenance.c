@@ -1,6 +1,7 @@
 /* The life of maintenance windows, as callers see it. */
 #include "support/world.h"
 
+#include "adapters/memory/clock.h"
 #include "app/keys.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -121,6 +122,60 @@ static void a_ping_costs_no_read_within_a_second(void **state)
     world_pass(&world, 10);
     json_decref(world_read(&world, "/ops/ping", "{}", "ok"));
     assert_int_equal(world.ports.calls[CALL_STORE_GET], reads + 1);
+}
+
+/* Another asks while the store is being read, and has not answered for a second. */
+static struct port_fault ping_meanwhile(void *context, enum port_call call)
+{
+    (void)context, (void)call;
+    world.ports.on_call = NULL;
+    world_pass(&world, 1000);
+    json_decref(world_read(&world, "/ops/ping", "{}", "store-unavailable"));
+    return NO_PORT_FAULT;
+}
+
+static void a_store_that_does_not_answer_holds_up_one_ping_and_no_other(void **state)
+{
+    (void)state;
+    world.ports.on_call = ping_meanwhile;
+    json_decref(world_read(&world, "/ops/ping", "{}", "ok"));
+    assert_null(world.ports.on_call);
+    size_t reads = world.ports.calls[CALL_STORE_GET];
+    json_decref(world_read(&world, "/ops/ping", "{}", "ok"));
+    assert_int_equal(world.ports.calls[CALL_STORE_GET], reads + 1); /* what took a second to read is that old */
+}
+
+static void end_meanwhile(void *context, const char *pk, json_t *doc)
+{
+    (void)context, (void)pk, (void)doc;
+    world.ports.on_document = NULL;
+    json_decref(world_do(&world, "ops_maintenanceend", "{}", "ok"));
+}
+
+static void a_window_that_ends_while_ping_reads_it_has_ended(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    world_schedule(&world, 60, id);
+    json_decref(world_do(&world, "ops_maintenancestart", with_id(start_text, id), "ok"));
+    world.ports.on_document = end_meanwhile;
+    for (int i = 0; i < 2; i++) {
+        json_t *ping = world_read(&world, "/ops/ping", "{}", "ok");
+        assert_true(json_is_null(notice_of(ping)));
+        json_decref(ping);
+    }
+}
+
+static void a_clock_that_was_set_makes_ping_read_again(void **state)
+{
+    (void)state;
+    json_decref(world_read(&world, "/ops/ping", "{}", "ok"));
+    size_t reads = world.ports.calls[CALL_STORE_GET];
+    for (int i = 0; i < 2; i++) {
+        ops_memory_clock_set(world.real.clock, world_now_ms(&world) + (i ? -1 : 1) * 5000);
+        json_decref(world_read(&world, "/ops/ping", "{}", "ok"));
+        assert_int_equal(world.ports.calls[CALL_STORE_GET], ++reads);
+    }
 }
 
 static void only_one_window_is_active_and_the_refusal_names_it(void **state)
@@ -494,6 +549,9 @@ int main(void)
         CASE(a_window_is_scheduled_started_updated_and_ended),
         CASE(ping_shows_the_active_window_at_once_and_null_without_one),
         CASE(a_ping_costs_no_read_within_a_second),
+        CASE(a_store_that_does_not_answer_holds_up_one_ping_and_no_other),
+        CASE(a_window_that_ends_while_ping_reads_it_has_ended),
+        CASE(a_clock_that_was_set_makes_ping_read_again),
         CASE(only_one_window_is_active_and_the_refusal_names_it),
         CASE(what_a_state_does_not_allow_is_refused_with_id_and_status_and_changes_nothing),
         CASE(a_stale_revision_is_refused_by_every_change),
