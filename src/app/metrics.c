@@ -9,8 +9,9 @@
 struct ops_metrics {
     struct ops_app *app;
     pthread_mutex_t lock;
-    bool reading;          /* this and the rest under lock; somebody is at it */
-    int64_t good_until_ms; /* monotonic */
+    bool reading;             /* this and the rest under lock; somebody is at it */
+    int64_t reading_since_ms; /* monotonic, as the next */
+    int64_t good_until_ms;
     struct ops_measures measures;
 };
 
@@ -126,12 +127,21 @@ static struct ops_measures measure(struct ops_app *app)
     return status == OPS_OK ? measures : (struct ops_measures){.build = app->build};
 }
 
+/* Somebody is at the store and gets no answer: then what it said before is no news, and least of all that it is up. */
+static bool is_outdated_locked(const struct ops_metrics *metrics)
+{
+    return metrics->reading &&
+           ops_clock_monotonic_ms(metrics->app->ports.clock) >= metrics->reading_since_ms + OPS_METRICS_PATIENCE_MS;
+}
+
 void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_measures)
 {
     struct ops_clock *clock = metrics->app->ports.clock;
     pthread_mutex_lock(&metrics->lock);
-    if (!metrics->reading && ops_clock_monotonic_ms(clock) >= metrics->good_until_ms) {
+    int64_t now_ms = ops_clock_monotonic_ms(clock);
+    if (!metrics->reading && now_ms >= metrics->good_until_ms) {
         metrics->reading = true;
+        metrics->reading_since_ms = now_ms;
         pthread_mutex_unlock(&metrics->lock);
         struct ops_measures fresh = measure(metrics->app);
         pthread_mutex_lock(&metrics->lock);
@@ -140,6 +150,6 @@ void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_meas
         /* From the end of the reading, which takes long where a store does not answer. */
         metrics->good_until_ms = ops_clock_monotonic_ms(clock) + OPS_METRICS_GOOD_FOR_MS;
     }
-    *ret_measures = metrics->measures;
+    *ret_measures = is_outdated_locked(metrics) ? (struct ops_measures){.build = metrics->app->build} : metrics->measures;
     pthread_mutex_unlock(&metrics->lock);
 }

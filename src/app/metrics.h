@@ -8,7 +8,7 @@
 
 #include "app/app.h"
 
-enum { OPS_METRICS_GOOD_FOR_MS = 5000 };
+enum { OPS_METRICS_GOOD_FOR_MS = 5000, OPS_METRICS_PATIENCE_MS = 5000 };
 
 struct ops_measures {
     struct ops_build build;
@@ -30,8 +30,9 @@ struct ops_metrics;
 enum ops_status ops_metrics_new(struct ops_app *app, struct ops_metrics **ret_metrics) OPS_MUST_USE;
 void ops_metrics_free(struct ops_metrics *metrics); /* NULL is fine */
 
-/* Thread-safe: of those who ask at a time one reads, and the others get what was read before, or a store that is not up where
- * nothing was: however many ask while a store does not answer, they hold up one of a surface's threads. */
+/* Thread-safe: of those who ask at a time one reads, and the others get what was read before, or a store that is not up
+ * where nothing was, or where the reading takes longer than OPS_METRICS_PATIENCE_MS. So however many ask while a store does
+ * not answer, they hold up one of a surface's threads. */
 void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_measures);
 
 #endif

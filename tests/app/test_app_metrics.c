@@ -194,6 +194,27 @@ static void who_asks_while_another_reads_gets_what_was_there_at_once(void **stat
     assert_int_equal(seen_meanwhile.maintenance_scheduled, 0);
 }
 
+static struct port_fault look_meanwhile_for_long(void *context, enum port_call call)
+{
+    world_pass(&world, OPS_METRICS_PATIENCE_MS - 1);
+    struct port_fault fault = look_meanwhile(context, call);
+    assert_true(seen_meanwhile.store_up);
+    world_pass(&world, 1);
+    seen_meanwhile = look();
+    return fault;
+}
+
+static void a_store_that_does_not_answer_is_not_told_to_be_up(void **state)
+{
+    (void)state;
+    assert_true(look().store_up);
+    world.ports.on_call = look_meanwhile_for_long;
+    assert_true(look_again().store_up);
+    assert_null(world.ports.on_call);
+    assert_false(seen_meanwhile.store_up);
+    assert_non_null(seen_meanwhile.build.id);
+}
+
 static void a_store_that_is_away_is_told_and_asked_no_more_often(void **state)
 {
     char id[OPS_ULID_SIZE];
@@ -226,6 +247,7 @@ int main(void)
         CASE(a_dry_run_is_counted_for_itself),
         CASE(who_asks_again_within_five_seconds_reads_nothing),
         CASE(who_asks_while_another_reads_gets_what_was_there_at_once),
+        CASE(a_store_that_does_not_answer_is_not_told_to_be_up),
         CASE(a_store_that_is_away_is_told_and_asked_no_more_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

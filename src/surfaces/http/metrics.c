@@ -80,7 +80,7 @@ void ops_http_metrics_append(const struct ops_measures *measures, struct ops_tra
 {
     ops_prometheus_begin(buf, "g3nops_build_info", "gauge", "Always 1; its label is what counts.");
     ops_buf_append_format(buf, "g3nops_build_info{version=\"%d.%d\"} 1\n", measures->build.major, measures->build.minor);
-    ops_prometheus_begin(buf, "g3nops_store_up", "gauge", "1 when the record store could be read, at most five seconds ago.");
+    ops_prometheus_begin(buf, "g3nops_store_up", "gauge", "1 when the record store could be read, at most ten seconds ago.");
     ops_buf_append_format(buf, "g3nops_store_up %d\n", measures->store_up);
     for (size_t i = 0; measures->store_up && i < sizeof gauges / sizeof gauges[0]; i++)
         append_gauge(buf, &gauges[i], measures);
