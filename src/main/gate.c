@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "main/gate_extension.h"
+#include "main/open_files.h"
 #include "surfaces/gate/server.h"
 
 #include <pthread.h>
@@ -92,6 +93,7 @@ int ops_command_gate(struct ops_cli *cli, void *context)
      * and a signal ends it as it ends any program. */
     if (!is_extension)
         (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    ops_raise_open_files();
     enum ops_status status = start(cli, &sidecar, &error);
     if (status == OPS_OK) {
         (void)fprintf(stderr, "ready gate=%s\n", ops_gate_server_address(sidecar.server));

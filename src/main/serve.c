@@ -8,6 +8,7 @@
 #include "main/embedded.h"
 #include "main/engine.h"
 #include "main/lock.h"
+#include "main/open_files.h"
 #include "main/threads.h"
 #include "surfaces/http/server.h"
 #include "surfaces/invoke/server.h"
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -23,7 +23,6 @@ enum {
     /* A secret code takes a tenth of a second to check, and a session check may wait for USM; the threads of a surface are
      * few, so there are some more than cores. */
     SLOW_SURFACE_THREADS = 4,
-    OPEN_FILES_WANTED = 16384,
     ADDRESS_SIZE = 512,
     PATH_TEXT_MAX = 4096,
 };
@@ -49,16 +48,6 @@ struct serving {
 static void report(const char *line)
 {
     (void)fprintf(stderr, "g3nops: %s\n", line);
-}
-
-/* Every connection is an open file; what the system allows is taken, and no more is asked for. */
-static void raise_open_files(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= OPEN_FILES_WANTED)
-        return;
-    limit.rlim_cur = limit.rlim_max < OPEN_FILES_WANTED ? limit.rlim_max : OPEN_FILES_WANTED;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *place, struct serving *serving,
@@ -208,7 +197,7 @@ int ops_command_serve(struct ops_cli *cli, void *context)
     (void)sigaddset(&ends, SIGINT);
     /* Before any thread begins, so that all of them leave these signals to sigwait. */
     (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
-    raise_open_files();
+    ops_raise_open_files();
     enum ops_status status = start(cli, &serving, &error);
     int code = OPS_EXIT_DONE;
     if (status == OPS_OK) {

@@ -14,7 +14,7 @@ import pytest
 
 from aws_home import account, empty, make_aws, on  # noqa: F401 (fixtures)
 from g3nops import PROGRAM, ROOT, Answer, base_environment, until
-from gates import (BROWSER, KNOWLEDGE_SECONDS, ask, check_page, check_refusal, check_refusal_headers, end_window,
+from gates import (BROWSER, KNOWLEDGE_SECONDS, Process, ask, check_page, check_refusal, check_refusal_headers, end_window,
                    free_port, make_sidecar, module_world, needs, seconds_left, start_window)  # noqa: F401 (fixtures)
 from stub import stub, stub_process  # noqa: F401 (fixtures)
 
@@ -489,6 +489,19 @@ def test_a_signal_ends_it_with_0(make_sidecar, signal_number):
     assert sidecar.stop(signal_number) == 0
     assert sidecar.output().splitlines() == [sidecar.ready_line]
     idle.close()
+
+
+def test_many_idle_connections_are_no_trouble_where_the_system_allows_them(tmp_path):
+    """A login's soft limit is often 1024, and what a question needs is an open file too."""
+    command = ["sh", "-c", 'ulimit -S -n 64 && exec "$@"', "sh", PROGRAM, "gate", "--listen", "127.0.0.1:0", "--source",
+               "http://127.0.0.1:1"]
+    sidecar = Process(command, tmp_path / "gate.err", ready="ready ")
+    port = int(sidecar.ready_line.rsplit(":", 1)[1])
+    idle = [socket.create_connection(("127.0.0.1", port), 30) for _ in range(200)]
+    assert ask(port, "/healthz").status == 200
+    for connection in idle:
+        connection.close()
+    assert sidecar.stop() == 0
 
 
 def test_ipv6_is_an_address_too(make_sidecar):
