@@ -20,9 +20,6 @@
 
 enum {
     WORKERS_DEFAULT = 2,
-    /* A secret code takes a tenth of a second to check, and a session check may wait for USM; the threads of a surface are
-     * few, so there are some more than cores. */
-    SLOW_SURFACE_THREADS = 4,
     ADDRESS_SIZE = 512,
     PATH_TEXT_MAX = 4096,
 };
@@ -102,8 +99,6 @@ static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, 
     const char *cert = ops_cli_text(cli, "--tls-cert"), *key = ops_cli_text(cli, "--tls-key");
     char host[ADDRESS_SIZE];
     struct ops_http_config config = {.host = host, .openapi = ops_embedded_openapi(), .traffic = serving->traffic};
-    if (ops_cli_text(cli, "--usm-url"))
-        config.threads = SLOW_SURFACE_THREADS;
     enum ops_status status = split_address(listen ? listen : http_listen_default, host, &config.port, error);
     if (status == OPS_OK && cert)
         status = ops_http_read_pem(cert, &serving->tls_cert, error);
@@ -127,7 +122,7 @@ static enum ops_status start_invoke(struct ops_cli *cli, struct serving *serving
     (void)snprintf(socket, sizeof socket, "unix:%.4000s/invoke.sock", serving->engine.data_dir);
     const char *listen = ops_cli_text(cli, "--invoke-listen");
     const struct ops_invoke_config config = {
-        .listen = listen ? listen : socket, .threads = SLOW_SURFACE_THREADS, .traffic = serving->traffic};
+        .listen = listen ? listen : socket, .traffic = serving->traffic};
     enum ops_status status = ops_invoke_server_start(serving->engine.app, &config, &serving->invoke, error);
     if (status != OPS_OK)
         return status;

@@ -23,7 +23,7 @@
 /* All text is borrowed. */
 struct ops_gate_server_config {
     const char *listen; /* "HOST:PORT", "[IPV6]:PORT" (port 0: the kernel picks one), or "unix:PATH" */
-    unsigned threads;   /* 0: one for each core */
+    unsigned threads;   /* 0: as many as the wire thinks fit */
 };
 
 struct ops_gate_server;

@@ -20,7 +20,7 @@ struct ops_http_config {
     uint16_t port;            /* 0: the kernel picks one */
     const char *tls_cert_pem; /* the PEM text of the chain; NULL, as the key: no TLS */
     const char *tls_key_pem;
-    unsigned threads;              /* 0: one for each core */
+    unsigned threads;              /* 0: as many as the wire thinks fit */
     unsigned idle_timeout_seconds; /* 0: the wire's own; tests use a short one */
     struct ops_view openapi;       /* what GET /ops/openapi.yaml answers; empty: there is no such route */
     struct ops_traffic *traffic;   /* where answers are counted, and what GET /metrics tells of; NULL: no such route */

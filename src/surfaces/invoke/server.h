@@ -18,7 +18,7 @@ enum { OPS_INVOKE_BODY_MAX = 1024 * 1024 };
 
 struct ops_invoke_config {
     const char *listen;            /* "unix:PATH" or "HOST:PORT"; port 0: the kernel picks one */
-    unsigned threads;              /* 0: one for each core */
+    unsigned threads;              /* 0: as many as the wire thinks fit */
     unsigned idle_timeout_seconds; /* 0: the wire's own; tests use a short one */
     struct ops_traffic *traffic;   /* where answers are counted; outlives the server; NULL: nowhere */
 };

@@ -327,7 +327,8 @@ static void on_log(void *cls, const char *format, va_list args)
 static unsigned thread_count(unsigned wanted)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned count = wanted ? wanted : cores > 0 ? (unsigned)cores : 1;
+    unsigned usual = cores > OPS_WIRE_THREADS_LEAST ? (unsigned)cores : OPS_WIRE_THREADS_LEAST;
+    unsigned count = wanted ? wanted : usual;
     return count > OPS_WIRE_THREADS_MAX ? OPS_WIRE_THREADS_MAX : count;
 }
 

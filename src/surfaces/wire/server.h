@@ -19,6 +19,7 @@ enum {
     OPS_WIRE_DISCARD_MAX_BYTES = 64 * 1024 * 1024, /* a refused body is read and dropped up to here, to keep the answer */
     OPS_WIRE_DRAIN_MAX_MS = 3000,                  /* how long stop waits for requests under way */
     OPS_WIRE_HANDOVER_MIN_BYTES = 64 * 1024,       /* smaller answers are copied, larger ones handed over */
+    OPS_WIRE_THREADS_LEAST = 4, /* where the surface names no number: some of them may wait for a store, for USM or a hash */
     OPS_WIRE_THREADS_MAX = 64,
     OPS_WIRE_HEADERS_MAX = 4,
 };
@@ -59,7 +60,7 @@ struct ops_wire_config {
     ops_wire_answer_fn answer;
     void *context;
     size_t body_max_bytes;
-    unsigned threads;              /* 0: one for each core */
+    unsigned threads;              /* 0: one for each core, and OPS_WIRE_THREADS_LEAST at least */
     unsigned idle_timeout_seconds; /* 0: OPS_WIRE_IDLE_TIMEOUT_SECONDS; tests use a short one */
     const char *tls_cert_pem;      /* NULL: no TLS; else both, and they outlive the server */
     const char *tls_key_pem;
