@@ -60,7 +60,7 @@ def test_the_ready_503_is_one_also_when_the_window_has_just_ended(opened):
 
 @pytest.mark.parametrize("path, status", [
     ("/gate", 503), ("/gate/ok", 403), ("/gate/ok/orders/7?x=1", 403), ("/gate/deny", 403), ("/gate/answer", 503),
-    ("/gate/answer/orders/7?x=1", 503)])
+    ("/gate/answer/orders/7?x=1", 503), ("http://gate.internal:9180/gate", 503), ("http://x/gate/ok/orders?x=1", 403)])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PROPFIND"])
 def test_a_closed_gate_says_why_until_when_and_in_whose_name(closed, path, status, method):
     envelope = check_refusal(closed.sidecar.get(path, method), closed.window, status)

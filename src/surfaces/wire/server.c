@@ -264,6 +264,21 @@ static enum MHD_Result collect(struct body *body, const char *bytes, size_t leng
     return MHD_YES;
 }
 
+/* Of a target in absolute form, which every server must take (RFC 9112, section 3.2.2), what is behind the authority: here
+ * it makes no difference whom a client means. */
+static struct ops_view path_of(const char *target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t length = strlen(schemes[i]);
+        if (strncasecmp(target, schemes[i], length) != 0)
+            continue;
+        const char *slash = strchr(target + length, '/');
+        return ops_view_of(slash ? slash : "/");
+    }
+    return ops_view_of(target);
+}
+
 /* The library calls this once when the headers are there, then for each piece of the body, and once more at the end. Only a
  * reply in the last call keeps the connection open. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
@@ -271,7 +286,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 {
     (void)version; /* the library answers each version as it must */
     struct ops_wire_server *server = cls;
-    struct ops_wire_request request = {.connection = connection, .method = method, .path = ops_view_of(url)};
+    struct ops_wire_request request = {.connection = connection, .method = method, .path = path_of(url)};
     if (!*state)
         return begin_request(server, &request, state);
     struct body *body = *state;

@@ -28,7 +28,7 @@ enum {
 struct ops_wire_request {
     struct MHD_Connection *connection;
     const char *method;
-    struct ops_view path; /* as it was sent: not decoded, without the query */
+    struct ops_view path; /* as it was sent: not decoded, without scheme, authority and query */
     bool has_body;
     enum ops_status body_status; /* OPS_OK, OPS_PAYLOAD_TOO_LARGE or OPS_NO_MEMORY: body is what came, or empty */
     struct ops_view body;
