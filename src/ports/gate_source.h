@@ -24,7 +24,7 @@ struct ops_gate_source_ops {
 /* Embed as the first member. */
 struct ops_gate_source {
     const struct ops_gate_source_ops *ops;
-    int64_t answer_age_ns; /* so old an answer may be already when it is given */
+    int64_t answer_age_ns; /* so old the latest answer may have been already when it was given */
 };
 
 static inline void ops_gate_source_close(struct ops_gate_source *source)

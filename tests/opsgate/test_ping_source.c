@@ -65,6 +65,13 @@ static void ask(struct question *question, int port, const char *before, int64_t
     question->status = question->source->ops->ask(question->source, timeout_ms, &question->window, &question->error);
 }
 
+static void ask_again(struct question *question, const char *answer)
+{
+    atomic_store(&answerer.answer, answer);
+    ops_error_release(&question->error);
+    question->status = question->source->ops->ask(question->source, TIMEOUT_MS, &question->window, &question->error);
+}
+
 static void forget(struct question *question)
 {
     ops_gate_source_close(question->source);
@@ -232,11 +239,80 @@ static void the_next_question_is_answered_after_a_failure(void **state)
     atomic_store(&answerer.answer, "");
     ask(&question, answerer.port, "", TIMEOUT_MS);
     assert_int_not_equal(question.status, OPS_OK);
-    ops_error_release(&question.error);
-    atomic_store(&answerer.answer, PING(WINDOW));
-    question.status = question.source->ops->ask(question.source, TIMEOUT_MS, &question.window, &question.error);
+    ask_again(&question, PING(WINDOW));
     assert_int_equal(question.status, OPS_OK);
     assert_string_equal(ops_buf_text(&question.window), WINDOW);
+    forget(&question);
+}
+
+/* ---- caches in between ---- */
+
+static struct question ask_cached(const char *answer)
+{
+    struct question question;
+    atomic_store(&answerer.answer, answer);
+    ask(&question, answerer.port, "", TIMEOUT_MS);
+    return question;
+}
+
+#define CACHED(age)                                                                                                         \
+    "HTTP/1.1 200 OK\r\nConnection: close\r\nAge: " age "\r\n\r\n"                                                        \
+    "{\"success\":true,\"data\":{\"service\":\"ops\",\"maintenance\":null}}"
+
+static void a_cache_is_asked_not_to_answer_itself(void **state)
+{
+    (void)state;
+    struct question question = ask_cached(PING("null"));
+    assert_non_null(strstr(answerer.request, "\r\nCache-Control: no-cache\r\n"));
+    forget(&question);
+}
+
+static void an_answer_is_as_old_as_a_cache_says(void **state)
+{
+    (void)state;
+    struct question question = ask_cached(CACHED("7"));
+    assert_int_equal(question.status, OPS_OK);
+    assert_int_equal(question.source->answer_age_ns, OPS_GATE_ANSWER_AGE_MAX_NS + 7 * OPS_GATE_SECOND);
+    ask_again(&question, CACHED("0"));
+    assert_int_equal(question.source->answer_age_ns, OPS_GATE_ANSWER_AGE_MAX_NS);
+    ask_again(&question, CACHED("10"));
+    assert_int_equal(question.source->answer_age_ns, OPS_GATE_ANSWER_AGE_MAX_NS + 10 * OPS_GATE_SECOND);
+    ask_again(&question, PING("null"));
+    assert_int_equal(question.source->answer_age_ns, OPS_GATE_ANSWER_AGE_MAX_NS);
+    forget(&question);
+}
+
+static void an_answer_that_a_cache_has_kept_for_long_is_none(void **state)
+{
+    static const char *const answers[] = {CACHED("11"), CACHED("3600"), CACHED("99999999999999999999"), CACHED("-1"),
+                                          CACHED("soon"), CACHED("1.5")};
+    (void)state;
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        struct question question = ask_cached(answers[i]);
+        if (question.status != OPS_UNREACHABLE || !strstr(question.error.text, "out of a cache"))
+            fail_msg("%s: %s, \"%s\"", answers[i], ops_status_tag(question.status), question.error.text);
+        forget(&question);
+    }
+}
+
+#define SAID(id)                                                                                                            \
+    OK_HEAD "{\"success\":true,\"data\":{\"service\":\"ops\",\"maintenance\":{}},"                                          \
+            "\"stats\":{\"request_id\":\"" id "\"}}"
+
+static void an_answer_that_was_given_before_is_none(void **state)
+{
+    (void)state;
+    struct question question = ask_cached(SAID("01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+    assert_int_equal(question.status, OPS_OK);
+    ops_buf_clear(&question.window);
+    for (int i = 0; i < 2; i++) {
+        ask_again(&question, SAID("01ARZ3NDEKTSV4RRFFQ69G5FAV"));
+        assert_int_equal(question.status, OPS_UNREACHABLE);
+        assert_non_null(strstr(question.error.text, "out of a cache"));
+        assert_int_equal(question.window.length, 0);
+    }
+    ask_again(&question, SAID("01ARZ3NDEKTSV4RRFFQ69G5FAW"));
+    assert_int_equal(question.status, OPS_OK);
     forget(&question);
 }
 
@@ -314,6 +390,10 @@ int main(void)
         CASE(silence_ends_when_the_time_is_up),
         CASE(where_nobody_listens_is_unreachable),
         CASE(the_next_question_is_answered_after_a_failure),
+        CASE(a_cache_is_asked_not_to_answer_itself),
+        CASE(an_answer_is_as_old_as_a_cache_says),
+        CASE(an_answer_that_a_cache_has_kept_for_long_is_none),
+        CASE(an_answer_that_was_given_before_is_none),
         CASE(a_url_that_is_too_long_is_a_limit),
         CASE(without_memory_no_answer_pretends),
     };

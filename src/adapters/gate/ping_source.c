@@ -4,20 +4,54 @@
 #include "base/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define PING_PATH "/ops/ping"
+#define SECOND_NS INT64_C(1000000000)
 
-enum { URL_SIZE = 2048, ANSWER_MAX_BYTES = 1024 * 1024, HTTP_OK = 200 };
+enum {
+    URL_SIZE = 2048,
+    ANSWER_MAX_BYTES = 1024 * 1024,
+    HTTP_OK = 200,
+    CACHED_MAX_S = 10, /* what is older when it comes would run out before the next answer */
+    AGE_DIGITS_MAX = 9,
+    REQUEST_ID_SIZE = 64,
+};
 
 struct ping_source {
     struct ops_gate_source base;
     struct ops_http_client *client;
     char url[URL_SIZE];
+    char request_id[REQUEST_ID_SIZE]; /* of the answer before; "": none */
 };
 
 static enum ops_status no_ping(const struct ping_source *source, struct ops_error *error)
 {
     return ops_fail(error, OPS_UNREACHABLE, "What answers at %s is not OPS.", source->url);
+}
+
+/* OPS's answers say that nobody may keep them, and the question says so too. A cache in between that keeps them all the
+ * same mostly tells for how long it has (RFC 9111, section 5.1), and that counts as the answer's age. */
+static enum ops_status read_age(struct ping_source *source, const char *age, struct ops_error *error)
+{
+    size_t digits = strspn(age, "0123456789");
+    int64_t age_s = digits <= AGE_DIGITS_MAX && !age[digits] ? atoll(age) : INT64_MAX;
+    if (age_s > CACHED_MAX_S)
+        return ops_fail(error, OPS_UNREACHABLE, "%.150s answers out of a cache, with what is %.20s s old.", source->url,
+                        age);
+    source->base.answer_age_ns = OPS_GATE_ANSWER_AGE_MAX_NS + age_s * SECOND_NS;
+    return OPS_OK;
+}
+
+/* One that does not tell is found out when it repeats itself: every answer of OPS has an id of its own. */
+static enum ops_status check_new(struct ping_source *source, const json_t *answer, struct ops_error *error)
+{
+    const char *id = ops_json_text(json_object_get(answer, "stats"), "request_id", "");
+    if (id[0] && strcmp(id, source->request_id) == 0)
+        return ops_fail(error, OPS_UNREACHABLE, "%.150s answers out of a cache: what it says it has said before.",
+                        source->url);
+    (void)snprintf(source->request_id, sizeof source->request_id, "%s", id); /* a longer one is not OPS's, and never equal */
+    return OPS_OK;
 }
 
 /* data.maintenance must be there, null or an object: another server's answer must not open or close a gate. */
@@ -32,16 +66,21 @@ static enum ops_status read_answer(const struct ping_source *source, const json_
     return json_is_object(maintenance) ? ops_json_append(maintenance, window) : OPS_OK;
 }
 
-static enum ops_status read_response(const struct ping_source *source, const struct ops_http_response *response,
+static enum ops_status read_response(struct ping_source *source, const struct ops_http_response *response,
                                      struct ops_buf *window, struct ops_error *error)
 {
     json_t *answer = NULL;
     if (response->status != HTTP_OK)
         return ops_fail(error, OPS_UNREACHABLE, "%s answers with HTTP status %d.", source->url, response->status);
-    enum ops_status status = ops_json_parse_object(ops_buf_view(&response->body), &answer, NULL);
+    enum ops_status status = read_age(source, response->wanted[0].value, error);
+    if (status != OPS_OK)
+        return status;
+    status = ops_json_parse_object(ops_buf_view(&response->body), &answer, NULL);
     if (status != OPS_OK)
         return status == OPS_NO_MEMORY ? status : no_ping(source, error);
-    status = read_answer(source, answer, window, error);
+    status = check_new(source, answer, error);
+    if (status == OPS_OK)
+        status = read_answer(source, answer, window, error);
     json_decref(answer);
     return status;
 }
@@ -51,9 +90,16 @@ static enum ops_status ping_ask(struct ops_gate_source *self, int64_t timeout_ms
 {
     struct ping_source *source = (struct ping_source *)self;
     const struct ops_http_request request = {
-        .method = "GET", .url = source->url, .connect_timeout_ms = timeout_ms, .timeout_ms = timeout_ms};
+        .method = "GET",
+        .url = source->url,
+        .headers = {{"Cache-Control", "no-cache"}},
+        .header_count = 1,
+        .connect_timeout_ms = timeout_ms,
+        .timeout_ms = timeout_ms,
+    };
     struct ops_http_response response;
     ops_http_response_init(&response, ANSWER_MAX_BYTES);
+    response.wanted[0].name = "Age";
     enum ops_status status = ops_http_exchange(source->client, &request, &response, error);
     if (status == OPS_OK)
         status = read_response(source, &response, window, error);
