@@ -245,6 +245,28 @@ static void the_next_question_is_answered_after_a_failure(void **state)
     forget(&question);
 }
 
+/* ---- credentials ---- */
+
+static void a_password_in_the_url_is_for_the_server_and_not_for_errors(void **state)
+{
+    static const char *const answers[] = {"", OK_HEAD "hello", "HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n"};
+    char url[64];
+    struct question question = {.error = OPS_ERROR_INIT};
+    (void)state;
+    (void)snprintf(url, sizeof url, "http://user:word@127.0.0.1:%d", answerer.port);
+    question.source = source_at(url);
+    ops_buf_init(&question.window, WINDOW_MAX);
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        ask_again(&question, answers[i]);
+        assert_int_not_equal(question.status, OPS_OK);
+        assert_non_null(strstr(answerer.request, "\r\nAuthorization: Basic dXNlcjp3b3Jk\r\n"));
+        if (strstr(question.error.text, "user") || strstr(question.error.text, "word") ||
+            !strstr(question.error.text, "http://127.0.0.1:"))
+            fail_msg("\"%s\"", question.error.text);
+    }
+    forget(&question);
+}
+
 /* ---- caches in between ---- */
 
 static struct question ask_cached(const char *answer)
@@ -390,6 +412,7 @@ int main(void)
         CASE(silence_ends_when_the_time_is_up),
         CASE(where_nobody_listens_is_unreachable),
         CASE(the_next_question_is_answered_after_a_failure),
+        CASE(a_password_in_the_url_is_for_the_server_and_not_for_errors),
         CASE(a_cache_is_asked_not_to_answer_itself),
         CASE(an_answer_is_as_old_as_a_cache_says),
         CASE(an_answer_that_a_cache_has_kept_for_long_is_none),

@@ -85,10 +85,17 @@ static enum ops_status read_response(struct ping_source *source, const struct op
     return status;
 }
 
-static enum ops_status ping_ask(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window,
-                                struct ops_error *error)
+/* The URL may have a user and a password before its host. They are for the server alone, and an error is for logs. */
+static void hide_credentials(struct ops_error *error)
 {
-    struct ping_source *source = (struct ping_source *)self;
+    char *begin = error ? strstr(error->text, "://") : NULL;
+    char *host = begin ? memrchr(begin, '@', strcspn(begin + 3, "/ ") + 3) : NULL;
+    if (host)
+        memmove(begin + 3, host + 1, strlen(host + 1) + 1);
+}
+
+static enum ops_status ask(struct ping_source *source, int64_t timeout_ms, struct ops_buf *window, struct ops_error *error)
+{
     const struct ops_http_request request = {
         .method = "GET",
         .url = source->url,
@@ -104,6 +111,15 @@ static enum ops_status ping_ask(struct ops_gate_source *self, int64_t timeout_ms
     if (status == OPS_OK)
         status = read_response(source, &response, window, error);
     ops_buf_release(&response.body);
+    return status;
+}
+
+static enum ops_status ping_ask(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window,
+                                struct ops_error *error)
+{
+    enum ops_status status = ask((struct ping_source *)self, timeout_ms, window, error);
+    if (status != OPS_OK)
+        hide_credentials(error);
     return status;
 }
 
