@@ -3,12 +3,14 @@
 import http.client
 import http.server
 import json
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +78,30 @@ def test_a_head_request_gets_the_same_headers_and_no_body(closed):
 def test_a_request_with_a_body_is_answered_too(closed):
     for body in (b"x", b"x" * (2 << 20)):
         check_refusal(closed.sidecar.get(method="POST", body=body), closed.window)
+
+
+def test_bodies_that_nobody_reads_take_no_memory(opened):
+    """Callers' bodies come along with what some proxies ask."""
+    def resident_kib():
+        status = Path(f"/proc/{opened.sidecar.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
+
+    before = resident_kib()
+    body = b"x" * (900 << 10)
+    waiting = []
+    for number in range(64):
+        connection = socket.create_connection(("127.0.0.1", opened.sidecar.port), 30)
+        head = (f"Content-Length: {len(body) + 1}", "Transfer-Encoding: chunked")[number % 2]
+        begin = body if number % 2 == 0 else b"%x\r\n%s" % (len(body) + 1, body)
+        connection.sendall(f"POST /gate HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode() + begin)
+        waiting.append(connection)
+    assert opened.sidecar.get().status == 204
+    grown = resident_kib() - before
+    for number, connection in enumerate(waiting):
+        connection.sendall(b"x" if number % 2 == 0 else b"x\r\n0\r\n\r\n")
+        assert connection.recv(64).startswith(b"HTTP/1.1 204 ")
+        connection.close()
+    assert grown < 16 << 10, f"{grown} KiB"
 
 
 def test_one_connection_serves_many_requests(closed):
