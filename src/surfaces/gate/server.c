@@ -138,6 +138,10 @@ static void answer_metrics(struct ops_gate_server *server, const struct ops_wire
 {
     (void)request;
     ops_gate_metrics_append(server->gate, &reply->scratch);
+    if (ops_buf_status(&reply->scratch) != OPS_OK) {
+        reply_text(reply, MHD_HTTP_INTERNAL_SERVER_ERROR, "There is no memory for it.\n"); /* half of it would be a lie */
+        return;
+    }
     reply->http_status = route->open_status;
     reply->content_type = ops_prometheus_type;
     reply->body = ops_buf_view(&reply->scratch);
