@@ -596,6 +596,8 @@ def test_a_socket_that_a_killed_sidecar_left_is_taken_over(tmp_path, make_sideca
 def test_the_systemd_unit_is_one(tmp_path):
     text = (ROOT / "deploy" / "gate" / "g3nops-gate.service").read_text()
     assert "@PREFIX@/bin/g3nops gate $G3NOPS_GATE_ARGS" in text
+    # Five starts within ten seconds are systemd's limit, and a start that fails takes one second here.
+    assert "\nRestart=always\nRestartSec=1s\n" in text and "\nStartLimitIntervalSec=0\n" in text
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "g3nops").symlink_to(PROGRAM)
     unit = tmp_path / "g3nops-gate.service"
