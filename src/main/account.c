@@ -22,11 +22,7 @@ static enum ops_status open_credentials(struct ops_account *account, const struc
 {
     struct ops_aws_credentials *chain = NULL;
     enum ops_status status = ops_aws_chain_credentials_new(context, &chain);
-    if (status == OPS_OK)
-        status = ops_aws_cached_credentials_new(chain, ops_system_clock(), &account->credentials);
-    if (status != OPS_OK)
-        ops_aws_credentials_release(chain);
-    return status;
+    return status == OPS_OK ? ops_aws_cached_credentials_new(chain, context->clock, &account->credentials) : status;
 }
 
 /* What is configured, else what the instance that we run on says. */

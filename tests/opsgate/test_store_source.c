@@ -10,6 +10,7 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { TIMEOUT_MS = 2000, WINDOW_MAX = 256 * 1024, SWEEP_MAX = 1000 };
@@ -377,6 +378,27 @@ static void without_memory_no_file_pretends(void **state)
     assert_true(n > 4); /* there was something to fail */
 }
 
+static void without_memory_no_table_is_opened_and_nothing_is_left_of_it(void **state)
+{
+    size_t n = 0;
+    bool hit = true;
+    (void)state;
+    assert_int_equal(setenv("AWS_REGION", "eu-central-1", 1), 0);
+    while (hit) {
+        struct ops_gate_source *source = NULL;
+        assert_true(++n < SWEEP_MAX);
+        alloc_fault_install(n);
+        enum ops_status status = ops_gate_source_open("dynamodb:ops_main", &source, NULL);
+        ops_gate_source_close(source);
+        hit = alloc_fault_hit();
+        if (status != (hit ? OPS_NO_MEMORY : OPS_OK))
+            fail_msg("allocation %zu: %s", n, ops_status_tag(status));
+        assert_int_equal(alloc_fault_live_count(), 0);
+        alloc_fault_remove();
+    }
+    assert_true(n > 4); /* there was something to fail */
+}
+
 /* ---- names ---- */
 
 static char long_name[8192]; /* letters */
@@ -473,6 +495,7 @@ int main(void)
         CASE(a_store_that_comes_later_is_found),
         CASE(a_store_in_place_of_another_is_read_instead),
         CASE(without_memory_no_file_pretends),
+        CASE(without_memory_no_table_is_opened_and_nothing_is_left_of_it),
         CASE(a_bad_name_is_told_with_its_field_and_what_is_wrong),
         CASE(a_good_name_is_taken_without_asking_anybody),
     };
