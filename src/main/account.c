@@ -3,6 +3,7 @@
 #include "adapters/curl/http_client.h"
 #include "adapters/sys/clock.h"
 #include "adapters/sys/random.h"
+#include "main/hurried_keys.h"
 
 #include <stdlib.h>
 
@@ -18,11 +19,25 @@ static enum ops_status open_http(struct ops_account *account)
     return ops_curl_http_client_new_with(&options, &account->http);
 }
 
-static enum ops_status open_credentials(struct ops_account *account, const struct ops_aws_credentials_context *context)
+static enum ops_status open_hurried(struct ops_account *account, struct ops_aws_credentials_context context,
+                                    int64_t renew_max_ms, struct ops_aws_credentials **ret_keys)
 {
     struct ops_aws_credentials *chain = NULL;
-    enum ops_status status = ops_aws_chain_credentials_new(context, &chain);
-    return status == OPS_OK ? ops_aws_cached_credentials_new(chain, context->clock, &account->credentials) : status;
+    ops_gate_deadline_client_init(&account->key_http, account->http, context.clock);
+    context.http = &account->key_http.base;
+    enum ops_status status = ops_aws_chain_credentials_new(&context, &chain);
+    if (status != OPS_OK)
+        return status;
+    return ops_hurried_keys_new(chain, &account->key_http, context.clock, renew_max_ms, ret_keys);
+}
+
+static enum ops_status open_credentials(struct ops_account *account, const struct ops_aws_credentials_context *context,
+                                        int64_t renew_max_ms)
+{
+    struct ops_aws_credentials *keys = NULL;
+    enum ops_status status = renew_max_ms ? open_hurried(account, *context, renew_max_ms, &keys)
+                                          : ops_aws_chain_credentials_new(context, &keys);
+    return status == OPS_OK ? ops_aws_cached_credentials_new(keys, context->clock, &account->credentials) : status;
 }
 
 /* What is configured, else what the instance that we run on says. */
@@ -47,7 +62,7 @@ enum ops_status ops_account_open(const struct ops_place *place, struct ops_accou
     const struct ops_aws_credentials_context context = {
         .env = &account->env, .settings = account->settings, .http = account->http, .clock = ops_system_clock()};
     if (status == OPS_OK)
-        status = open_credentials(account, &context);
+        status = open_credentials(account, &context, place->renew_max_ms);
     if (status == OPS_OK) {
         const struct ops_aws_client_config config = {
             .settings = account->settings,

@@ -3,12 +3,14 @@
 #define OPS_MAIN_ACCOUNT_H
 
 #include "adapters/aws/client.h"
+#include "adapters/gate/deadline_client.h"
 #include "main/backend.h"
 
 struct ops_account {
     struct ops_env env;
     struct ops_aws_settings *settings;
     struct ops_http_client *http;
+    struct ops_gate_deadline_client key_http; /* over http */
     struct ops_aws_credentials *credentials;
     struct ops_aws_client *client;
 };

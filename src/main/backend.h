@@ -14,6 +14,7 @@ struct ops_place {
     const char *data_dir; /* not used by aws */
     const char *region;   /* aws; NULL: as configured */
     const char *profile;  /* aws; NULL: as configured */
+    int64_t renew_max_ms; /* aws; to renew keys while the old ones count, over HTTP; 0: what it takes */
 };
 
 struct ops_backend;

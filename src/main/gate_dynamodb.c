@@ -14,6 +14,9 @@
  * for longer is asked again with the next question. */
 enum { WAIT_MAX_MS = 100 };
 
+/* Of a question's time, so that it can still be asked with the old keys. */
+enum { RENEW_MAX_MS = 1000 };
+
 /* The store's calls go through the deadline; those for keys have limits of their own, and are few. */
 struct dynamodb_source {
     struct ops_gate_source base;
@@ -65,7 +68,7 @@ static enum ops_status open_client(struct dynamodb_source *source, struct ops_er
 
 static enum ops_status open_inner(struct dynamodb_source *source, const char *table, struct ops_error *error)
 {
-    const struct ops_place place = {.region = NULL};
+    const struct ops_place place = {.region = NULL, .renew_max_ms = RENEW_MAX_MS};
     struct ops_store *store = NULL;
     enum ops_status status = ops_account_open(&place, &source->account, error);
     if (status == OPS_OK)
