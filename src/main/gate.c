@@ -40,13 +40,15 @@ static enum ops_status read_health_paths(struct sidecar *sidecar, const char *te
     return OPS_OK;
 }
 
+/* What is wrong with the configuration begins with its member, which is named like the flag. */
 static enum ops_status status_of(opsgate_status status, const char *why, struct ops_error *error)
 {
     static const enum ops_status statuses[] = {[OPSGATE_OK] = OPS_OK,
                                                [OPSGATE_BAD_CONFIG] = OPS_USAGE,
                                                [OPSGATE_NO_MEMORY] = OPS_NO_MEMORY,
                                                [OPSGATE_NO_THREAD] = OPS_IO_ERROR};
-    return status == OPSGATE_OK ? OPS_OK : ops_fail(error, statuses[status], "%s", why);
+    const char *before = status == OPSGATE_BAD_CONFIG ? "--" : "";
+    return status == OPSGATE_OK ? OPS_OK : ops_fail(error, statuses[status], "%s%s", before, why);
 }
 
 static enum ops_status open_gate(struct ops_cli *cli, struct sidecar *sidecar, struct ops_error *error)
@@ -64,12 +66,22 @@ static enum ops_status open_gate(struct ops_cli *cli, struct sidecar *sidecar, s
     return status_of(opsgate_open(&config, &sidecar->gate, why), why, error);
 }
 
-static enum ops_status start(struct ops_cli *cli, struct sidecar *sidecar, struct ops_error *error)
+static enum ops_status start_server(struct ops_cli *cli, struct sidecar *sidecar, struct ops_error *error)
 {
     const char *listen = ops_cli_text(cli, "--listen");
     const struct ops_gate_server_config config = {.listen = listen ? listen : listen_default};
+    struct ops_error reason = OPS_ERROR_INIT;
+    enum ops_status status = ops_gate_server_start(sidecar->gate, &config, &sidecar->server, &reason);
+    if (status != OPS_OK)
+        (void)ops_fail(error, status, "%s%s", status == OPS_USAGE ? "--listen: " : "", ops_error_text(&reason, status));
+    ops_error_release(&reason);
+    return status;
+}
+
+static enum ops_status start(struct ops_cli *cli, struct sidecar *sidecar, struct ops_error *error)
+{
     enum ops_status status = open_gate(cli, sidecar, error);
-    return status == OPS_OK ? ops_gate_server_start(sidecar->gate, &config, &sidecar->server, error) : status;
+    return status == OPS_OK ? start_server(cli, sidecar, error) : status;
 }
 
 static void wait_for_end(const sigset_t *ends)

@@ -540,17 +540,18 @@ def test_ipv6_is_an_address_too(make_sidecar):
 
 
 WRONG_FLAGS = {
-    "listen without a port": (["--listen", "127.0.0.1"], "127.0.0.1"),
-    "listen without a host": (["--listen", ":9180"], ":9180"),
-    "listen with a port too large": (["--listen", "127.0.0.1:99999"], "99999"),
-    "listen to no socket": (["--listen", "unix:"], "unix"),
-    "listen to a socket too long": (["--listen", "unix:/tmp/" + "x" * 200], "socket"),
-    "a source of no kind": (["--source", "ftp://x"], "source"),
-    "a source without a scheme": (["--source", "ops.internal:8080"], "source"),
-    "an empty source": (["--source", ""], "source"),
-    "a source without a host": (["--source", "http://"], "source"),
-    "a source without a table": (["--source", "dynamodb:"], "source"),
-    "a source without a directory": (["--source", "store:"], "source"),
+    "listen without a port": (["--listen", "127.0.0.1"], "--listen"),
+    "listen without a host": (["--listen", ":9180"], "--listen"),
+    "listen with a port too large": (["--listen", "127.0.0.1:99999"], "--listen"),
+    "listen to no socket": (["--listen", "unix:"], "--listen"),
+    "listen to a socket too long": (["--listen", "unix:/tmp/" + "x" * 200], "--listen"),
+    "a source of no kind": (["--source", "ftp://x"], "--source"),
+    "a source without a scheme": (["--source", "ops.internal:8080"], "--source"),
+    "an empty source": (["--source", ""], "--source"),
+    "a source without a host": (["--source", "http://"], "--source"),
+    "a source without a table": (["--source", "dynamodb:"], "--source"),
+    "a source without a directory": (["--source", "store:"], "--source"),
+    "a service in quotes": (["--service", '"pvm"'], "--service"),
     "a health path without a slash": (["--health-paths", "/healthz,static"], "--health-paths"),
     "too many health paths": (["--health-paths", ",".join(f"/p{number}" for number in range(33))], "--health-paths"),
     "refresh too often": (["--refresh-ms", "999"], "--refresh-ms"),
@@ -570,8 +571,8 @@ def test_a_wrong_flag_is_one_clear_error(name):
     command = [PROGRAM, "gate", *arguments]
     result = subprocess.run(command, capture_output=True, text=True, timeout=30, env=base_environment())
     assert result.returncode == 2 and not result.stdout, result
-    said = [line for line in result.stderr.splitlines() if not line.startswith(("ready ", "try ", "Try ", "see ", "hint"))]
-    assert len([line for line in said if line.startswith("error: ")]) == 1 and named in result.stderr, result
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and named in errors[0], result
 
 
 def test_an_address_that_is_taken_is_told(make_sidecar, tmp_path):
