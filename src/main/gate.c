@@ -20,6 +20,8 @@ struct sidecar {
     const char *health_paths[HEALTH_PATHS_MAX + 1];
     opsgate *gate;
     struct ops_gate_server *server;
+    opsgate_counters seen; /* when somebody looked last */
+    bool in_vain;          /* and then the source gave no answers */
 };
 
 /* A list of paths with commas between them. */
@@ -84,10 +86,26 @@ static enum ops_status start(struct ops_cli *cli, struct sidecar *sidecar, struc
     return status == OPS_OK ? start_server(cli, sidecar, error) : status;
 }
 
-static void wait_for_end(const sigset_t *ends)
+/* Says on standard error why questions are in vain, once, and when they are answered again. */
+static void tell_of_source(void *context)
 {
-    int signal_number;
-    (void)sigwait(ends, &signal_number);
+    struct sidecar *sidecar = context;
+    opsgate_counters before = sidecar->seen;
+    opsgate_count(sidecar->gate, &sidecar->seen);
+    uint64_t failed = sidecar->seen.failed - before.failed, answered = sidecar->seen.asked - before.asked - failed;
+    if (failed && !answered && !sidecar->in_vain)
+        (void)fprintf(stderr, "g3nops: gate: %s\n", sidecar->seen.last_failure);
+    else if (answered && !failed && sidecar->in_vain)
+        (void)fprintf(stderr, "g3nops: well again: gate\n");
+    if (!failed != !answered)
+        sidecar->in_vain = failed;
+}
+
+static void wait_for_end(struct sidecar *sidecar, const sigset_t *ends)
+{
+    static const struct timespec second = {.tv_sec = 1};
+    while (sigtimedwait(ends, NULL, &second) < 0)
+        tell_of_source(sidecar);
 }
 
 int ops_command_gate(struct ops_cli *cli, void *context)
@@ -110,9 +128,9 @@ int ops_command_gate(struct ops_cli *cli, void *context)
     if (status == OPS_OK) {
         (void)fprintf(stderr, "ready gate=%s\n", ops_gate_server_address(sidecar.server));
         if (is_extension)
-            status = ops_gate_extension_run(&error);
+            status = ops_gate_extension_run(tell_of_source, &sidecar, &error);
         else
-            wait_for_end(&ends);
+            wait_for_end(&sidecar, &ends);
     }
     if (status != OPS_OK)
         code = ops_cli_fail(cli, status, &error);

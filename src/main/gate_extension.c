@@ -83,7 +83,7 @@ static enum ops_status next_event(struct extension *extension, bool *ret_shutdow
                                       : status;
 }
 
-enum ops_status ops_gate_extension_run(struct ops_error *error)
+enum ops_status ops_gate_extension_run(ops_gate_on_event_fn on_event, void *context, struct ops_error *error)
 {
     struct extension extension = {.api = getenv("AWS_LAMBDA_RUNTIME_API")};
     bool shutdown = false;
@@ -95,8 +95,10 @@ enum ops_status ops_gate_extension_run(struct ops_error *error)
         return status;
     ops_http_response_init(&extension.response, ANSWER_MAX_BYTES);
     status = enrol(&extension, error);
-    while (status == OPS_OK && !shutdown)
+    while (status == OPS_OK && !shutdown) {
         status = next_event(&extension, &shutdown, error);
+        on_event(context);
+    }
     ops_buf_release(&extension.response.body);
     ops_http_client_release(extension.client);
     return status;

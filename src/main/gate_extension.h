@@ -7,9 +7,12 @@
 
 #include "base/error.h"
 
-/* Registers, and then waits from one event to the next until the sandbox shuts down: OPS_OK. Between events the sandbox may be
- * frozen, and the gate with it. OPS_USAGE: this is no sandbox of Lambda's (AWS_LAMBDA_RUNTIME_API is not set).
- * OPS_UNREACHABLE: the Extensions API does not answer as it should. OPS_NO_MEMORY. */
-enum ops_status ops_gate_extension_run(struct ops_error *error) OPS_MUST_USE;
+typedef void (*ops_gate_on_event_fn)(void *context);
+
+/* Registers, and then waits from one event to the next until the sandbox shuts down: OPS_OK. Calls on_event at each. Between
+ * events the sandbox may be frozen, and the gate with it. OPS_USAGE: this is no sandbox of Lambda's (AWS_LAMBDA_RUNTIME_API
+ * is not set). OPS_UNREACHABLE: the Extensions API does not answer as it should. OPS_NO_MEMORY. */
+enum ops_status ops_gate_extension_run(ops_gate_on_event_fn on_event, void *context,
+                                       struct ops_error *error) OPS_MUST_USE;
 
 #endif

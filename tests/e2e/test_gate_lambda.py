@@ -211,6 +211,12 @@ def test_a_source_that_is_away_does_not_keep_a_function_from_running(api, start)
     extension = start(G3NOPS_GATE_SOURCE="http://127.0.0.1:1")
     registered(api, extension)
     assert ask(extension.port, "/gate").status == 204
+
+    def told():
+        api.send("INVOKE", requestId="x")
+        return "g3nops: gate: http://127.0.0.1:1/ops/ping could not be reached" in extension.output()
+
+    until(told, "the reason is told")
     api.send("SHUTDOWN")
     assert extension.process.wait(10) == 0
 

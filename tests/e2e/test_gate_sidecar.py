@@ -239,6 +239,23 @@ def test_refreshes_grow_and_say_when_they_fail(bare, make_sidecar):
     until(lambda: sidecar.metrics()[failed] >= 3, "it goes on asking")
 
 
+def test_why_questions_are_in_vain_is_told_once_and_so_is_the_end_of_it(bare, make_sidecar):
+    port = free_port()
+    sidecar = make_sidecar(f"http://127.0.0.1:{port}", *SOON)
+
+    def told():
+        return [line for line in sidecar.output().splitlines() if line.startswith("g3nops: ")]
+
+    until(told, "the reason is told")
+    failed = 'opsgate_refreshes_total{result="failed"}'
+    before = sidecar.metrics()[failed]
+    until(lambda: sidecar.metrics()[failed] > before + 2, "more questions are in vain")
+    assert len(told()) == 1 and told()[0].startswith(f"g3nops: gate: http://127.0.0.1:{port}/ops/ping could not be reached")
+    bare.serve(http=f"127.0.0.1:{port}")
+    until(lambda: len(told()) == 2, "the end of it is told")
+    assert told()[1] == "g3nops: well again: gate"
+
+
 # ---- the course of a window ----
 
 
@@ -513,7 +530,8 @@ def test_a_signal_ends_it_with_0(make_sidecar, signal_number):
     idle = sidecar.connect()
     idle.connect()  # a connection without a request holds up nothing
     assert sidecar.stop(signal_number) == 0
-    assert sidecar.output().splitlines() == [sidecar.ready_line]
+    lines = sidecar.output().splitlines()
+    assert lines[0] == sidecar.ready_line and all(line.startswith("g3nops: gate: http://127.0.0.1:1/") for line in lines[1:])
     idle.close()
 
 
