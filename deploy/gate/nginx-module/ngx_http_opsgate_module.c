@@ -14,7 +14,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <dlfcn.h>
 #include <opsgate.h>
 
 #if !(NGX_HTTP_HEADERS)
@@ -224,15 +223,6 @@ static ngx_int_t add_variable(ngx_conf_t *cf)
 
 /* ---- A worker's gate ---- */
 
-/* Threads that the library has seen call it when they end: where there is a gate, the code must not go. Elsewhere, as in the
- * master, it may: nginx counts on it that a module which is loaded again has forgotten its places in the configuration. */
-static void stay_loaded(void)
-{
-    Dl_info here;
-    if (dladdr(&gate, &here) != 0)
-        (void)dlopen(here.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-}
-
 /* What is wrong with the configuration was told when it was read; here it is memory or a thread that the system lacks, and
  * may have later. */
 static void open_gate(const struct main_conf *conf, ngx_log_t *log)
@@ -290,7 +280,6 @@ static ngx_int_t start(ngx_cycle_t *cycle)
     ngx_uint_t serves = ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE; /* not a cache's helper */
     if (!conf || !conf->is_used || !serves)
         return NGX_OK;
-    stay_loaded();
     gate_conf = conf;
     open_gate(conf, cycle->log);
     start_watch(cycle);
