@@ -3,6 +3,7 @@
 #include "base/foreign.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,12 +146,8 @@ static void free_paths(struct opsgate *gate)
 
 void ops_gate_conditions_init(struct opsgate *gate)
 {
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes); /* none of these can fail on Linux */
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&gate->wake, &attributes);
-    (void)pthread_cond_init(&gate->tried, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    ops_wait_init(&gate->wake);
+    ops_wait_init(&gate->tried);
 }
 
 /* At exit the source is left, since what it needs to be closed may be gone. */
