@@ -35,21 +35,27 @@ static enum ops_status read_health_paths(struct sidecar *sidecar, const char *te
     for (char *path = strtok_r(sidecar->health_text, ",", &rest); path; path = strtok_r(NULL, ",", &rest)) {
         if (count == HEALTH_PATHS_MAX)
             return ops_fail(error, OPS_USAGE, "--health-paths names more than %d paths.", HEALTH_PATHS_MAX);
-        if (path[0] != '/')
-            return ops_fail(error, OPS_USAGE, "--health-paths: %.100s does not begin with a slash.", path);
         sidecar->health_paths[count++] = path;
     }
     return OPS_OK;
 }
 
-/* What is wrong with the configuration begins with its member, which is named like the flag. */
-static enum ops_status status_of(opsgate_status status, const char *why, struct ops_error *error)
+/* What is wrong with the configuration begins with its member, as which the flag is named, but for the hyphens. */
+static void name_flag(char *why)
+{
+    for (char *c = why; *c && !strchr(" :", *c); c++)
+        if (*c == '_')
+            *c = '-';
+}
+
+static enum ops_status status_of(opsgate_status status, char *why, struct ops_error *error)
 {
     static const enum ops_status statuses[] = {[OPSGATE_OK] = OPS_OK,
                                                [OPSGATE_BAD_CONFIG] = OPS_USAGE,
                                                [OPSGATE_NO_MEMORY] = OPS_NO_MEMORY,
                                                [OPSGATE_NO_THREAD] = OPS_IO_ERROR};
     const char *before = status == OPSGATE_BAD_CONFIG ? "--" : "";
+    name_flag(why);
     return status == OPSGATE_OK ? OPS_OK : ops_fail(error, statuses[status], "%s%s", before, why);
 }
 

@@ -570,7 +570,7 @@ WRONG_FLAGS = {
     "a source without a table": (["--source", "dynamodb:"], "--source"),
     "a source without a directory": (["--source", "store:"], "--source"),
     "a service in quotes": (["--service", '"pvm"'], "--service"),
-    "a health path without a slash": (["--health-paths", "/healthz,static"], "--health-paths"),
+    "a health path without a slash": (["--health-paths", "/up,static"], '--health-paths: "static" must begin with a slash'),
     "too many health paths": (["--health-paths", ",".join(f"/p{number}" for number in range(33))], "--health-paths"),
     "refresh too often": (["--refresh-ms", "999"], "--refresh-ms"),
     "refresh too seldom": (["--refresh-ms", "15001"], "--refresh-ms"),
