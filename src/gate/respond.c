@@ -141,16 +141,41 @@ static void append_paragraph(struct ops_buf *buf, const char *before, const char
     ops_buf_append_text(buf, after);
 }
 
+/* For people, to the minute: nobody can say when a window ends to the second. What is no instant is shown as it is. */
+static void append_time(struct ops_buf *buf, const char *text)
+{
+    char instant[OPS_INSTANT_TEXT_SIZE];
+    int64_t at_ms;
+    if (ops_instant_parse(ops_view_of(text), &at_ms) != OPS_OK) {
+        append_html(buf, text);
+        return;
+    }
+    ops_instant_format(at_ms, instant);
+    ops_buf_append_format(buf, "<time datetime=\"%s\">%.10s %.5s UTC</time>", instant, instant,
+                          instant + strlen("YYYY-MM-DDT"));
+}
+
 static void append_updates(struct ops_buf *buf, const json_t *updates)
 {
     ops_buf_append_text(buf, json_array_size(updates) ? "<ul>\n" : "");
     for (size_t i = json_array_size(updates); i-- > 0;) {
         const json_t *update = json_array_get(updates, i);
-        append_paragraph(buf, "<li><time>", ops_json_text(update, "at", ""), "</time> ");
+        ops_buf_append_text(buf, "<li>");
+        append_time(buf, ops_json_text(update, "at", ""));
+        ops_buf_append_char(buf, ' ');
         append_html(buf, ops_json_text(update, "text", ""));
         ops_buf_append_text(buf, "</li>\n");
     }
     ops_buf_append_text(buf, json_array_size(updates) ? "</ul>\n" : "");
+}
+
+static void append_end(struct ops_buf *buf, const char *end)
+{
+    if (!end[0])
+        return;
+    ops_buf_append_text(buf, "<p>We expect to be back at ");
+    append_time(buf, end);
+    ops_buf_append_text(buf, ".</p>\n");
 }
 
 static enum ops_status write_html(struct reply *reply)
@@ -158,8 +183,7 @@ static enum ops_status write_html(struct reply *reply)
     struct ops_buf *buf = &reply->body;
     ops_buf_append_text(buf, page_begin);
     append_paragraph(buf, "<p>", ops_json_text(reply->window, "description", ""), "</p>\n");
-    append_paragraph(buf, "<p>We expect to be back at <time>", ops_json_text(reply->window, "estimated_end_utc", ""),
-                     "</time>.</p>\n");
+    append_end(buf, ops_json_text(reply->window, "estimated_end_utc", ""));
     append_updates(buf, json_object_get(reply->window, "updates"));
     ops_buf_append_text(buf, page_end);
     return ops_buf_status(buf);

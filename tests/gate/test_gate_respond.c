@@ -222,8 +222,8 @@ static void a_browser_gets_a_page_with_everything_escaped(void **state)
     assert_string_equal(script_header(response, "Cache-Control"), "no-store");
     assert_int_equal(response->body_length, strlen(response->body));
     assert_non_null(strstr(response->body, "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; more"));
-    assert_non_null(strstr(response->body, "<time>2026-11-24T04:00:00Z</time>"));
-    assert_non_null(strstr(response->body, "<time>&lt;b&gt;</time> first &lt;i&gt;"));
+    assert_non_null(strstr(response->body, "at <time datetime=\"2026-11-24T04:00:00Z\">2026-11-24 04:00 UTC</time>."));
+    assert_non_null(strstr(response->body, "<li>&lt;b&gt; first &lt;i&gt;"));
     assert_null(strstr(response->body, "<script"));
     assert_null(strstr(response->body, "<i>"));
     const char *newest = strstr(response->body, "second &amp;amp;"), *oldest = strstr(response->body, "first");
@@ -269,7 +269,7 @@ static void when_the_window_has_just_ended_there_still_is_a_503(void **state)
     opsgate_response_free(response);
     response = opsgate_respond(gate, BROWSER);
     assert_non_null(strstr(response->body, "Closed for maintenance"));
-    assert_null(strstr(response->body, "<time>"));
+    assert_null(strstr(response->body, "<time"));
     opsgate_response_free(response);
     assert_retries(gate, 0);
     opsgate_close(gate);
