@@ -97,7 +97,8 @@ enum ops_status ops_gate_extension_run(ops_gate_on_event_fn on_event, void *cont
     status = enrol(&extension, error);
     while (status == OPS_OK && !shutdown) {
         status = next_event(&extension, &shutdown, error);
-        on_event(context);
+        if (status == OPS_OK)
+            on_event(context);
     }
     ops_buf_release(&extension.response.body);
     ops_http_client_release(extension.client);
