@@ -33,8 +33,8 @@ static bool too_deep(struct ops_view text)
 
 /* jansson's scanner drops a character that it finds no memory for. Were that the quote at the end of a string, it would read
  * and write on behind its buffers; so the next allocation, which it makes before it copies, must fail too. Where jansson has
- * another allocator than ours, as in somebody's program that links libopsgate, its failures can't be seen; the memory that it
- * will want is asked for first, and then they are as good as impossible. */
+ * another allocator than ours, as in somebody's program that links libopsgate, its failures can't be seen; the memory that
+ * it will want is asked for first, and then they are as good as impossible. */
 static bool has_memory_for(struct ops_view text)
 {
     void *reserve = ops_mem_alloc(SCANNER_BYTES_FACTOR * text.length);

@@ -1,8 +1,8 @@
 /* What a gate knows, where any number of threads read it without a lock while one writes.
  *
  * All of it is one word: when it was learned, and whether a window was active. Beside it stands how far the wall clock was
- * ahead of the monotonic one at that moment. The monotonic clock stands still while a machine is suspended or its memory lies
- * in a snapshot; the wall clock then jumps. Knowledge that would close the gate counts only while both agree on its age.
+ * ahead of the monotonic one at that moment. The monotonic clock stands still while a machine is suspended or its memory
+ * lies in a snapshot; the wall clock then jumps. Knowledge that would close the gate counts only while both agree on its age.
  */
 #ifndef OPS_GATE_CELL_H
 #define OPS_GATE_CELL_H

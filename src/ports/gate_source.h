@@ -14,7 +14,8 @@ struct ops_gate_source_ops {
     /* Asks, and takes timeout_ms at most. OPS_OK: window is empty when none is active, else the JSON object of the one that
      * is, with what is known of maintenance_id, description, started_at, estimated_end_utc or estimated_duration_seconds,
      * and updates. Anything else: it could not be found out, and error says why. One thread at a time. */
-    enum ops_status (*ask)(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window, struct ops_error *error);
+    enum ops_status (*ask)(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window,
+                           struct ops_error *error);
     void (*close)(struct ops_gate_source *self);
     /* Lets go of what must not be open in two processes at once; the next question opens it again. No question is under way.
      * NULL: there is nothing of the kind. */
@@ -39,8 +40,8 @@ static inline void ops_gate_source_before_fork(struct ops_gate_source *source)
         source->ops->before_fork(source);
 }
 
-/* Opens what a configuration names; with ret_source NULL it only looks whether that is something. OPS_USAGE: it names nothing
- * that there is, and error says what; OPS_NO_MEMORY; else the adapter's own reason why it can't be opened now. */
+/* Opens what a configuration names; with ret_source NULL it only looks whether that is something. OPS_USAGE: it names
+ * nothing that there is, and error says what; OPS_NO_MEMORY; else the adapter's own reason why it can't be opened now. */
 typedef enum ops_status (*ops_gate_source_open_fn)(const char *name, struct ops_gate_source **ret_source,
                                                    struct ops_error *error);
 
