@@ -11,14 +11,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define UNIX_BEGIN "unix:"
-
 enum { ADDRESS_SIZE = 512, TEXT_SIZE = 2048 };
 
 struct ops_gate_server {
     opsgate *gate;
     struct ops_wire_server *wire;
-    struct ops_unix_listener unix_listener; /* path "": not a unix socket */
+    struct ops_listener listener;
     char address[ADDRESS_SIZE];
 };
 
@@ -184,48 +182,22 @@ static void answer(void *context, const struct ops_wire_request *request, struct
 
 /* ---- Start and stop ---- */
 
-static enum ops_status listen_unix(struct ops_gate_server *server, const char *listen, int *ret_fd, struct ops_error *error)
-{
-    enum ops_status status = ops_listen_unix(listen + strlen(UNIX_BEGIN), &server->unix_listener, error);
-    *ret_fd = server->unix_listener.fd;
-    (void)snprintf(server->address, sizeof server->address, "%s", listen);
-    return status;
-}
-
-static enum ops_status listen_tcp(struct ops_gate_server *server, const char *listen, int *ret_fd, struct ops_error *error)
-{
-    struct ops_host_port at;
-    char text[OPS_ADDRESS_SIZE];
-    uint16_t port = 0;
-    enum ops_status status = ops_host_port_parse(listen, &at, error);
-    const struct ops_tcp_options tcp = {.host = at.host, .port = at.port};
-    if (status == OPS_OK)
-        status = ops_listen_tcp(&tcp, ret_fd, &port, error);
-    if (status != OPS_OK)
-        return status;
-    ops_host_port_format(at.host, port, text);
-    (void)snprintf(server->address, sizeof server->address, "http://%s", text);
-    return OPS_OK;
-}
-
 static enum ops_status start(struct ops_gate_server *server, const struct ops_gate_server_config *config,
                              struct ops_error *error)
 {
-    int fd = -1;
     /* Nobody reads a body here: what comes of one is dropped as it comes. */
     const struct ops_wire_config wire = {
         .answer = answer, .context = server, .body_max_bytes = 0, .threads = config->threads};
-    bool is_unix = strncmp(config->listen, UNIX_BEGIN, strlen(UNIX_BEGIN)) == 0;
-    enum ops_status status =
-        is_unix ? listen_unix(server, config->listen, &fd, error) : listen_tcp(server, config->listen, &fd, error);
+    const char *scheme = ops_listens_on_unix(config->listen) ? "" : "http://";
+    enum ops_status status = ops_listen(config->listen, false, &server->listener, error);
     if (status != OPS_OK)
         return status;
-    status = ops_wire_server_start(fd, &wire, &server->wire, error);
+    (void)snprintf(server->address, sizeof server->address, "%s%s", scheme, server->listener.address);
+    status = ops_wire_server_start(server->listener.fd, &wire, &server->wire, error);
     if (status == OPS_OK)
         return OPS_OK;
-    (void)close(fd); /* nothing was written to it */
-    if (is_unix)
-        ops_unix_listener_unlink(&server->unix_listener);
+    ops_listener_unlink(&server->listener);
+    (void)close(server->listener.fd); /* nothing was written to it */
     return status;
 }
 
@@ -253,8 +225,7 @@ void ops_gate_server_stop(struct ops_gate_server *server)
 {
     if (!server)
         return;
+    ops_listener_unlink(&server->listener);
     ops_wire_server_stop(server->wire);
-    if (server->unix_listener.path[0])
-        ops_unix_listener_unlink(&server->unix_listener);
     ops_mem_free(server);
 }

@@ -13,7 +13,6 @@
 
 #define PATH_BEFORE "/2015-03-31/functions/"
 #define PATH_AFTER "/invocations"
-#define UNIX_PREFIX "unix:"
 #define ERROR_TYPE_HEADER "x-amzn-ErrorType"
 
 /* stats.call of a request that reaches no operation. */
@@ -22,8 +21,7 @@
 struct ops_invoke_server {
     struct ops_app *app;
     struct ops_wire_server *wire;
-    struct ops_unix_listener unix_listener; /* path "" for TCP */
-    char address[OPS_ADDRESS_SIZE];
+    struct ops_listener listener;
 };
 
 /* ---- refusals, in Lambda's words and ours ---- */
@@ -256,43 +254,9 @@ static void answer(void *context, const struct ops_wire_request *request, struct
 
 /* ---- start and stop ---- */
 
-static enum ops_status open_unix(struct ops_invoke_server *server, const char *path, int *ret_fd, struct ops_error *error)
-{
-    enum ops_status status = ops_listen_unix(path, &server->unix_listener, error);
-    if (status != OPS_OK)
-        return status;
-    *ret_fd = server->unix_listener.fd;
-    (void)snprintf(server->address, sizeof server->address, UNIX_PREFIX "%s",
-                   path); /* a path fits sun_path, so it fits here */
-    return OPS_OK;
-}
-
-static enum ops_status open_listener(struct ops_invoke_server *server, const char *listen, int *ret_fd,
-                                     struct ops_error *error)
-{
-    if (ops_view_starts_with(ops_view_of(listen), ops_view_of(UNIX_PREFIX)))
-        return open_unix(server, listen + strlen(UNIX_PREFIX), ret_fd, error);
-    struct ops_host_port host_port;
-    enum ops_status status = ops_host_port_parse(listen, &host_port, error);
-    if (status != OPS_OK)
-        return status;
-    struct ops_tcp_options tcp = {.host = host_port.host, .port = host_port.port, .loopback_only = true};
-    status = ops_listen_tcp(&tcp, ret_fd, &host_port.port, error);
-    if (status == OPS_OK)
-        ops_host_port_format(host_port.host, host_port.port, server->address);
-    return status;
-}
-
-static void unlink_socket(const struct ops_invoke_server *server)
-{
-    if (server->unix_listener.path[0])
-        ops_unix_listener_unlink(&server->unix_listener);
-}
-
 enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_invoke_config *config,
                                         struct ops_invoke_server **ret_server, struct ops_error *error)
 {
-    int fd = -1;
     struct ops_invoke_server *server = ops_mem_zeroed(1, sizeof *server);
     if (!server)
         return OPS_NO_MEMORY;
@@ -306,34 +270,32 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
         .traffic = config->traffic,
         .surface = OPS_SURFACE_INVOKE,
     };
-    enum ops_status status = open_listener(server, config->listen, &fd, error);
-    if (status == OPS_OK)
-        status = ops_wire_server_start(fd, &wire, &server->wire, error);
-    if (status != OPS_OK)
-        goto out;
-    *ret_server = server;
-    return OPS_OK;
-out:
-    if (fd >= 0) {
-        unlink_socket(server);
-        (void)close(fd); /* nothing was written to it */
+    enum ops_status status = ops_listen(config->listen, true, &server->listener, error);
+    if (status != OPS_OK) {
+        ops_mem_free(server);
+        return status;
     }
+    status = ops_wire_server_start(server->listener.fd, &wire, &server->wire, error);
+    if (status == OPS_OK) {
+        *ret_server = server;
+        return OPS_OK;
+    }
+    ops_listener_unlink(&server->listener);
+    (void)close(server->listener.fd); /* nothing was written to it */
     ops_mem_free(server);
     return status;
 }
 
 const char *ops_invoke_server_address(const struct ops_invoke_server *server)
 {
-    return server->address;
+    return server->listener.address;
 }
 
-/* The file goes first: while the last requests finish, a client that comes too late finds nobody rather than silence, and
- * the next g3nops may already take its place. */
 void ops_invoke_server_stop(struct ops_invoke_server *server)
 {
     if (!server)
         return;
-    unlink_socket(server);
+    ops_listener_unlink(&server->listener);
     ops_wire_server_stop(server->wire);
     ops_mem_free(server);
 }

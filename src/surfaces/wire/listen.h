@@ -55,4 +55,23 @@ enum ops_status ops_listen_unix(const char *path, struct ops_unix_listener *ret_
 /* Removes the file, if it is still the one that ops_listen_unix made. The descriptor is not closed. */
 void ops_unix_listener_unlink(const struct ops_unix_listener *listener);
 
+/* Either of the two, as a flag says it. */
+struct ops_listener {
+    int fd;
+    struct ops_unix_listener unix_listener; /* path "" for TCP */
+    char address[OPS_ADDRESS_SIZE];         /* as the flag says it, with the port that the kernel picked */
+};
+
+/* Whether a flag's text names a unix socket. */
+bool ops_listens_on_unix(const char *listen);
+
+/* Listens at "unix:PATH" or "HOST:PORT"; loopback_only is for the latter. ret_listener zeroed, and its fd the caller's.
+ * Errors as above. */
+enum ops_status ops_listen(const char *listen, bool loopback_only, struct ops_listener *ret_listener,
+                           struct ops_error *error) OPS_MUST_USE;
+
+/* Removes the file of a unix socket, if it is still the one; before the surface stops: while the last requests finish, a
+ * client that comes too late finds nobody rather than silence, and the next process may already take the place. */
+void ops_listener_unlink(const struct ops_listener *listener);
+
 #endif
