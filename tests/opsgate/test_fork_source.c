@@ -97,7 +97,7 @@ static void a_child_finds_no_library_locked(void **state)
     opsgate *gate = open_gate(source);
     while (!atomic_load(&is_locked) && atomic_load(&initialised_count) == 0)
         pause_ms(1);
-    assert_true(atomic_load(&is_locked)); /* else this machine has stood still for that long */
+    bool in_time = atomic_load(&is_locked);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
@@ -106,6 +106,8 @@ static void a_child_finds_no_library_locked(void **state)
     assert_int_equal(opsgate_check(gate), 1);
     opsgate_close(gate);
     answerer_stop(&answerer);
+    if (!in_time) /* this machine has stood still for that long */
+        skip();
 }
 
 static void no_fork_waits_for_a_network(void **state)
