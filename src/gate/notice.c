@@ -3,15 +3,13 @@
 #include "base/instant.h"
 #include "base/json.h"
 
-enum { DETAILS_MAX_BYTES = 512 * 1024 };
+enum { DURATION_MAX_S = 7 * 24 * 3600 }; /* OPS's own limit */
 
 static const char *const text_members[] = {"maintenance_id", "description", "started_at", "estimated_end_utc"};
 
 void ops_gate_notice_release(struct ops_gate_notice *notice)
 {
     json_decref(notice->window);
-    if (notice->window)
-        ops_buf_release(&notice->details);
     *notice = (struct ops_gate_notice){.window = NULL};
 }
 
@@ -29,7 +27,7 @@ static enum ops_status find_end(const json_t *from, json_t *to, int64_t *ret_end
     if (ops_json_instant(from, "estimated_end_utc", ret_end_ms) == OPS_OK)
         return OPS_OK;
     *ret_end_ms = 0;
-    bool is_told = ops_json_instant(from, "started_at", &started_ms) == OPS_OK && seconds > 0 && seconds <= 604800;
+    bool is_told = ops_json_instant(from, "started_at", &started_ms) == OPS_OK && seconds > 0 && seconds <= DURATION_MAX_S;
     if (!is_told)
         return ops_json_set(to, "estimated_end_utc", json_null());
     *ret_end_ms = started_ms + seconds * OPS_SECOND_MS;
@@ -45,9 +43,8 @@ static enum ops_status fill(const json_t *from, struct ops_gate_notice *notice)
         status = find_end(from, notice->window, &notice->end_ms);
     json_t *updates = json_object_get(from, "updates");
     if (status == OPS_OK)
-        status =
-            ops_json_set(notice->window, "updates", json_is_array(updates) ? json_incref(updates) : json_array());
-    return status == OPS_OK ? ops_json_append(notice->window, &notice->details) : status;
+        status = ops_json_set(notice->window, "updates", json_is_array(updates) ? json_incref(updates) : json_array());
+    return status;
 }
 
 enum ops_status ops_gate_notice_read(struct ops_view text, struct ops_gate_notice *ret_notice)
@@ -60,15 +57,9 @@ enum ops_status ops_gate_notice_read(struct ops_view text, struct ops_gate_notic
     if (status != OPS_OK)
         return status == OPS_NO_MEMORY ? status : OPS_CORRUPT;
     ret_notice->window = json_object();
-    ops_buf_init(&ret_notice->details, DETAILS_MAX_BYTES);
     status = ret_notice->window ? fill(from, ret_notice) : OPS_NO_MEMORY;
     json_decref(from);
     if (status != OPS_OK)
         ops_gate_notice_release(ret_notice);
     return status;
-}
-
-const char *ops_gate_notice_text(const struct ops_gate_notice *notice, const char *name)
-{
-    return ops_json_text(notice->window, name, "");
 }
