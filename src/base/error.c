@@ -43,6 +43,17 @@ enum ops_status ops_fail(struct ops_error *error, enum ops_status status, const 
     return status;
 }
 
+enum ops_status ops_error_about(struct ops_error *error, enum ops_status status, const char *what)
+{
+    char text[OPS_ERROR_TEXT_SIZE];
+    if (!error || status == OPS_OK)
+        return status;
+    (void)snprintf(text, sizeof text, "%s", ops_error_text(error, status));
+    if (snprintf(error->text, sizeof error->text, "%s: %s", what, text) >= (int)sizeof error->text)
+        drop_cut_character(error->text);
+    return status;
+}
+
 void ops_error_detail_json(struct ops_error *error, const char *name, json_t *value)
 {
     if (error && !error->details)

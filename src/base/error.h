@@ -25,6 +25,9 @@ void ops_error_release(struct ops_error *error); /* leaves it as after init; NUL
 /* Replaces text and details, and returns status, so that a refusal is one line. */
 enum ops_status ops_fail(struct ops_error *error, enum ops_status status, const char *format, ...) OPS_PRINTF(3, 4);
 
+/* Puts what it is about before the text, "what: text", and returns status. Nothing where status is OPS_OK. */
+enum ops_status ops_error_about(struct ops_error *error, enum ops_status status, const char *what);
+
 /* Adds one detail. Without memory the detail is left out: the status is what counts. */
 void ops_error_detail(struct ops_error *error, const char *name, const char *value);
 void ops_error_detail_integer(struct ops_error *error, const char *name, json_int_t value);

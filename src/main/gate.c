@@ -78,12 +78,8 @@ static enum ops_status start_server(struct ops_cli *cli, struct sidecar *sidecar
 {
     const char *listen = ops_cli_text(cli, "--listen");
     const struct ops_gate_server_config config = {.listen = listen ? listen : listen_default};
-    struct ops_error reason = OPS_ERROR_INIT;
-    enum ops_status status = ops_gate_server_start(sidecar->gate, &config, &sidecar->server, &reason);
-    if (status != OPS_OK)
-        (void)ops_fail(error, status, "%s%s", status == OPS_USAGE ? "--listen: " : "", ops_error_text(&reason, status));
-    ops_error_release(&reason);
-    return status;
+    enum ops_status status = ops_gate_server_start(sidecar->gate, &config, &sidecar->server, error);
+    return status == OPS_USAGE ? ops_error_about(error, status, "--listen") : status;
 }
 
 static enum ops_status start(struct ops_cli *cli, struct sidecar *sidecar, struct ops_error *error)

@@ -12,8 +12,8 @@
 #include "main/threads.h"
 #include "surfaces/http/server.h"
 #include "surfaces/invoke/server.h"
+#include "surfaces/wire/listen.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -74,33 +74,18 @@ static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *
     return status;
 }
 
-/* "HOST:PORT" or "[IPV6]:PORT" in two. */
-static enum ops_status split_address(const char *listen, char host[static ADDRESS_SIZE], uint16_t *ret_port,
-                                     struct ops_error *error)
-{
-    const char *colon = strrchr(listen, ':');
-    char *end = NULL;
-    errno = 0;
-    unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 0;
-    bool bracketed = listen[0] == '[' && colon && colon > listen + 1 && colon[-1] == ']';
-    size_t length = colon ? (size_t)(colon - listen) - (bracketed ? 2 : 0) : 0;
-    if (!colon || length == 0 || length >= ADDRESS_SIZE || end == colon + 1 || *end || errno || port > 65535 ||
-        colon[1] == '-' || colon[1] == '+')
-        return ops_fail(error, OPS_USAGE, "--http-listen must be HOST:PORT, like %s.", http_listen_default);
-    memcpy(host, listen + bracketed, length);
-    host[length] = '\0';
-    *ret_port = (uint16_t)port;
-    return OPS_OK;
-}
-
 static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
     const char *listen = ops_cli_text(cli, "--http-listen");
     const char *cert = ops_cli_text(cli, "--tls-cert"), *key = ops_cli_text(cli, "--tls-key");
-    char host[ADDRESS_SIZE];
-    struct ops_http_config config = {.host = host, .openapi = ops_embedded_openapi(), .traffic = serving->traffic};
-    enum ops_status status = split_address(listen ? listen : http_listen_default, host, &config.port, error);
-    if (status == OPS_OK && cert)
+    char address[OPS_ADDRESS_SIZE];
+    struct ops_host_port at;
+    enum ops_status status = ops_host_port_parse(listen ? listen : http_listen_default, &at, error);
+    if (status != OPS_OK)
+        return ops_error_about(error, status, "--http-listen");
+    struct ops_http_config config = {
+        .host = at.host, .port = at.port, .openapi = ops_embedded_openapi(), .traffic = serving->traffic};
+    if (cert)
         status = ops_http_read_pem(cert, &serving->tls_cert, error);
     if (status == OPS_OK && key)
         status = ops_http_read_pem(key, &serving->tls_key, error);
@@ -110,9 +95,8 @@ static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, 
         status = ops_http_server_start(serving->engine.app, &config, &serving->http, error);
     if (status != OPS_OK)
         return status;
-    bool ipv6 = strchr(host, ':');
-    (void)snprintf(serving->http_address, sizeof serving->http_address, "%s://%s%.400s%s:%u", cert ? "https" : "http",
-                   ipv6 ? "[" : "", host, ipv6 ? "]" : "", ops_http_server_port(serving->http));
+    ops_host_port_format(at.host, ops_http_server_port(serving->http), address);
+    (void)snprintf(serving->http_address, sizeof serving->http_address, "%s://%s", cert ? "https" : "http", address);
     return OPS_OK;
 }
 
@@ -121,11 +105,10 @@ static enum ops_status start_invoke(struct ops_cli *cli, struct serving *serving
     char socket[PATH_TEXT_MAX];
     (void)snprintf(socket, sizeof socket, "unix:%.4000s/invoke.sock", serving->engine.data_dir);
     const char *listen = ops_cli_text(cli, "--invoke-listen");
-    const struct ops_invoke_config config = {
-        .listen = listen ? listen : socket, .traffic = serving->traffic};
+    const struct ops_invoke_config config = {.listen = listen ? listen : socket, .traffic = serving->traffic};
     enum ops_status status = ops_invoke_server_start(serving->engine.app, &config, &serving->invoke, error);
     if (status != OPS_OK)
-        return status;
+        return status == OPS_USAGE ? ops_error_about(error, status, "--invoke-listen") : status;
     const char *address = ops_invoke_server_address(serving->invoke);
     bool is_unix = strncmp(address, "unix:", strlen("unix:")) == 0;
     (void)snprintf(serving->invoke_address, sizeof serving->invoke_address, "%s%.480s", is_unix ? "" : "http://", address);

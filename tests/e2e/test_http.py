@@ -292,3 +292,9 @@ def test_a_port_that_is_taken_is_told(bare, make_home, bare_template):
     serve = bare.serve()
     code, said = make_home(bare_template, "other").serve_refused(http=f"127.0.0.1:{serve.http_port}")
     assert code == 1 and str(serve.http_port) in said, said
+
+
+@pytest.mark.parametrize("address", [":0", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "::1:0", "[::1]"])
+def test_an_address_that_is_none_is_refused_with_the_flag(bare, address):
+    code, said = bare.serve_refused(http=address)
+    assert code == 2 and said.startswith("error: --http-listen: "), said
