@@ -62,7 +62,8 @@ extern "C" {
                                                    GetItem. Region, profile and credentials as every AWS tool takes them;
                                                    the role needs dynamodb:GetItem on that table and nothing else.
      "store:DIRECTORY"                             the embedded engine's data directory on this machine; as the user that
-                                                   owns it, since SQLite's readers write into the files beside the store
+                                                   owns it, since SQLite's readers write into the files beside the store;
+                                                   from the root, where the process changes directory as daemon() does
 
    or config.ask is a function of your own, and config.source is NULL. */
 

@@ -80,7 +80,7 @@ static opsgate_status check_health_paths(const opsgate_config *config, char *why
 
 static opsgate_status check_members(const opsgate_config *config, char *why)
 {
-    if (config->size != sizeof *config)
+    if (!config || config->size != sizeof *config)
         return refuse(why, OPSGATE_BAD_CONFIG, "size is not this version's; begin with OPSGATE_CONFIG_INIT.");
     if (!config->source == !config->ask)
         return refuse(why, OPSGATE_BAD_CONFIG, "One of source and ask must be given, and not both.");

@@ -69,6 +69,17 @@ static void every_wrong_member_is_refused_by_its_name(void **state)
     }
 }
 
+static void no_configuration_is_refused(void **state)
+{
+    char why[OPSGATE_ERROR_SIZE];
+    opsgate *gate = NULL;
+    (void)state;
+    assert_int_equal(opsgate_config_check(NULL, why), OPSGATE_BAD_CONFIG);
+    assert_non_null(strstr(why, "OPSGATE_CONFIG_INIT"));
+    assert_int_equal(opsgate_open(NULL, &gate, why), OPSGATE_BAD_CONFIG);
+    assert_null(gate);
+}
+
 static void a_right_one_is_checked_without_asking_or_allocating_anything(void **state)
 {
     static const char *const sources[] = {NULL, "http://ops.internal:8080", "dynamodb:ops_main", "store:/nowhere"};
@@ -191,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_wrong_member_is_refused_by_its_name),
+        cmocka_unit_test(no_configuration_is_refused),
         cmocka_unit_test(a_right_one_is_checked_without_asking_or_allocating_anything),
         cmocka_unit_test(a_reason_is_cut_where_it_does_not_fit),
         cmocka_unit_test(the_borders_are_allowed),
