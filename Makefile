@@ -4,7 +4,7 @@
 SEEDS ?= 2000
 FIRST ?= 1
 
-.PHONY: build demo check sim bench install clean
+.PHONY: build demo check check-traefik sim bench install clean
 
 build:
 	@tools/setup build
@@ -16,6 +16,13 @@ demo: build
 check:
 	@tools/setup check
 	@tools/check
+
+# The gate behind a real Traefik, which takes five minutes to build; everything else of tests/e2e is in check.
+check-traefik:
+	@tools/setup check
+	@tools/traefik
+	@tools/build release
+	@tools/e2e -k traefik
 
 sim:
 	@tools/setup build
