@@ -5,6 +5,7 @@
 #include "app/vacuums.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "core/window.h"
 
 struct ops_metrics {
     struct ops_app *app;
@@ -38,16 +39,14 @@ void ops_metrics_free(struct ops_metrics *metrics)
 
 /* ---- windows ---- */
 
-static void count_windows(const json_t *windows, struct ops_measures *measures)
+static void count_windows(const json_t *windows, int64_t now_ms, struct ops_measures *measures)
 {
     size_t i;
     json_t *window;
     json_array_foreach(windows, i, window) {
-        const char *status = ops_json_text(window, "status", "");
-        if (strcmp(status, "active") == 0)
-            measures->maintenance_active++;
-        else if (strcmp(status, "scheduled") == 0)
-            measures->maintenance_scheduled++;
+        measures->maintenance_active += ops_window_is(window, OPS_WINDOW_ACTIVE);
+        measures->maintenance_overdue += ops_window_overdue(window, now_ms);
+        measures->maintenance_scheduled += ops_window_is(window, OPS_WINDOW_SCHEDULED);
     }
 }
 
@@ -62,7 +61,7 @@ static enum ops_status measure_windows(struct ops_app *app, struct ops_measures 
             .pk = OPS_PK_MAINTENANCE_OPEN, .after_sk = after[0] ? after : NULL, .limit = OPS_STORE_PAGE_MAX};
         status = ops_store_query(app->ports.store, &query, &page, NULL);
         if (status == OPS_OK)
-            count_windows(page.docs, measures);
+            count_windows(page.docs, ops_clock_now_ms(app->ports.clock), measures);
         more = page.more;
         if (page.last_sk[0])
             memcpy(after, page.last_sk, sizeof after);

@@ -14,6 +14,7 @@ struct ops_measures {
     struct ops_build build;
     bool store_up;              /* the rest could be read; else it is zero */
     int64_t maintenance_active; /* 0 or 1 */
+    int64_t maintenance_overdue; /* likewise: one that is active for longer than was estimated */
     int64_t maintenance_scheduled;
     int64_t vacuum_pending; /* 0 or 1, as running: dry runs are counted for themselves */
     int64_t vacuum_running;

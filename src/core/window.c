@@ -234,11 +234,16 @@ enum ops_status ops_window_expect(const json_t *window, json_int_t expected_revi
     return OPS_REVISION_CONFLICT;
 }
 
+bool ops_window_is(const json_t *window, enum ops_window_status status)
+{
+    enum ops_window_status actual;
+    return ops_window_status(window, &actual) == OPS_OK && actual == status;
+}
+
 bool ops_window_due(const json_t *window, int64_t now_ms)
 {
-    enum ops_window_status status;
     int64_t start_ms;
-    return ops_window_status(window, &status) == OPS_OK && status == OPS_WINDOW_SCHEDULED &&
+    return ops_window_is(window, OPS_WINDOW_SCHEDULED) &&
            ops_json_instant(window, "scheduled_start_utc", &start_ms) == OPS_OK && start_ms <= now_ms;
 }
 
@@ -250,25 +255,40 @@ bool ops_window_before(const json_t *a, const json_t *b)
     return order < 0;
 }
 
+/* OPS_CORRUPT where it can't be said. */
+static enum ops_status estimated_end(const json_t *window, int64_t *ret_end_ms)
+{
+    int64_t started_ms;
+    json_int_t duration = ops_json_integer(window, "estimated_duration_seconds", 0);
+    if (ops_json_instant(window, "started_at", &started_ms) != OPS_OK || duration < OPS_DURATION_MIN_SECONDS ||
+        duration > OPS_DURATION_MAX_SECONDS)
+        return OPS_CORRUPT;
+    *ret_end_ms = started_ms + duration * OPS_SECOND_MS;
+    return OPS_OK;
+}
+
+bool ops_window_overdue(const json_t *window, int64_t now_ms)
+{
+    int64_t end_ms;
+    return ops_window_is(window, OPS_WINDOW_ACTIVE) && estimated_end(window, &end_ms) == OPS_OK && now_ms > end_ms;
+}
+
 enum ops_status ops_window_notice(const json_t *window, int64_t now_ms, json_t **ret_notice)
 {
     static const char *const shown[] = {"maintenance_id", "status", "description", "updates"};
-    int64_t started_ms;
-    json_int_t duration = ops_json_integer(window, "estimated_duration_seconds", 0);
-    bool damaged = ops_json_instant(window, "started_at", &started_ms) != OPS_OK || duration < OPS_DURATION_MIN_SECONDS ||
-                   duration > OPS_DURATION_MAX_SECONDS;
+    int64_t end_ms;
+    bool damaged = estimated_end(window, &end_ms) != OPS_OK;
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
         damaged = damaged || !json_object_get(window, shown[i]);
     if (damaged)
         return OPS_CORRUPT;
-    int64_t end_ms = started_ms + duration * OPS_SECOND_MS;
     char end[OPS_INSTANT_TEXT_SIZE];
     ops_instant_format(end_ms, end);
     json_t *notice =
         json_pack("{s:O, s:O, s:O, s:O, s:I, s:s, s:b, s:O}", "maintenance_id", json_object_get(window, "maintenance_id"),
                   "status", json_object_get(window, "status"), "description", json_object_get(window, "description"),
-                  "started_at", json_object_get(window, "started_at"), "estimated_duration_seconds", duration,
-                  "estimated_end_utc", end, "overdue", now_ms > end_ms, "updates", json_object_get(window, "updates"));
+                  "started_at", json_object_get(window, "started_at"), "estimated_duration_seconds",
+                  ops_json_integer(window, "estimated_duration_seconds", 0), "estimated_end_utc", end, "overdue", now_ms > end_ms, "updates", json_object_get(window, "updates"));
     if (!notice)
         return OPS_NO_MEMORY;
     *ret_notice = notice;

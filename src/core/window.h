@@ -68,11 +68,16 @@ enum ops_status ops_window_update(const json_t *window, const struct ops_window_
 /* OPS_REVISION_CONFLICT when expected is not 0 and not the window's revision. */
 enum ops_status ops_window_expect(const json_t *window, json_int_t expected_revision, struct ops_error *error) OPS_MUST_USE;
 
+bool ops_window_is(const json_t *window, enum ops_window_status status);
+
 /* Whether it is scheduled and its time has come. */
 bool ops_window_due(const json_t *window, int64_t now_ms);
 
 /* Of two scheduled windows, whether a starts before b: by scheduled start, then by id. */
 bool ops_window_before(const json_t *a, const json_t *b);
+
+/* Whether it is active and has gone on for longer than was estimated. */
+bool ops_window_overdue(const json_t *window, int64_t now_ms);
 
 /* What ping and gates show of an active window: CONTRACT section 2, with estimated_end_utc and overdue. OPS_CORRUPT. */
 enum ops_status ops_window_notice(const json_t *window, int64_t now_ms, json_t **ret_notice) OPS_MUST_USE;

@@ -74,10 +74,16 @@ static void windows_are_counted_by_what_they_are(void **state)
     measures = look_again();
     assert_int_equal(measures.maintenance_scheduled, 2);
     assert_int_equal(measures.maintenance_active, 1);
+    assert_int_equal(measures.maintenance_overdue, 0);
+    world_pass(&world, 3601 * OPS_SECOND_MS);
+    measures = look_again();
+    assert_int_equal(measures.maintenance_active, 1);
+    assert_int_equal(measures.maintenance_overdue, 1);
     json_decref(world_do(&world, "ops_maintenanceend", "{}", "ok"));
     measures = look_again();
     assert_int_equal(measures.maintenance_scheduled, 2);
     assert_int_equal(measures.maintenance_active, 0);
+    assert_int_equal(measures.maintenance_overdue, 0);
 }
 
 /* What the vacuum's own record says. */

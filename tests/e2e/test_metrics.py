@@ -14,6 +14,7 @@ TYPES = {
     "g3nops_build_info": "gauge",
     "g3nops_store_up": "gauge",
     "g3nops_maintenance_active": "gauge",
+    "g3nops_maintenance_overdue": "gauge",
     "g3nops_maintenance_scheduled": "gauge",
     "g3nops_vacuum_pending": "gauge",
     "g3nops_vacuum_running": "gauge",

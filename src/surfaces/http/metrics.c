@@ -18,6 +18,8 @@ struct gauge {
 static const struct gauge gauges[] = {
     {"g3nops_maintenance_active", "1 while a maintenance window is active.",
      offsetof(struct ops_measures, maintenance_active)},
+    {"g3nops_maintenance_overdue", "1 while a maintenance window is active for longer than was estimated.",
+     offsetof(struct ops_measures, maintenance_overdue)},
     {"g3nops_maintenance_scheduled", "Maintenance windows that are scheduled and not yet started.",
      offsetof(struct ops_measures, maintenance_scheduled)},
     {"g3nops_vacuum_pending", "1 while a vacuum waits for its five minutes to pass.",
