@@ -226,7 +226,7 @@ class Nginx:
 
     def processes(self, title):
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return {int(pid) for pid in children if title in Path(f"/proc/{pid}/cmdline").read_text()}
+        return {int(pid) for pid in children if title in title_of(pid)}
 
     def connection(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=g3nops.DEADLINE_SECONDS)
@@ -466,6 +466,13 @@ def test_a_window_turns_all_traffic_away_and_its_end_or_the_end_of_ops_lets_all_
 
 
 # ---- nginx's processes ----
+
+
+def title_of(pid):
+    """Empty when the process ended just now."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
 
 
 def tasks(pid):
