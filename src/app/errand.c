@@ -1,0 +1,357 @@
+/*
+ * The stages of an errand. A step takes the task one page further:
+ *
+ *   SETTLE   a removal was lost with the worker before us: count what it had done
+ *   READ     read a page of keys, set the protected ones aside
+ *   PROVE    write down the page's receipt; the same transaction proves that lease and mutex are ours
+ *   REMOVE   remove the page's keys, batch by batch; what is not taken is tried again after a wait
+ *   NOTE     nothing was to be removed: write down how far we are
+ *   FINISH   write down that the task is done
+ *
+ * Counters are in memory between REMOVE and the next PROVE or FINISH. If the worker dies there, the receipt is still in the
+ * record, and whoever claims the task next settles it.
+ */
+#include "app/errand.h"
+
+#include "app/errand_count.h"
+#include "app/removal.h"
+#include "app/vacuums.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/retry.h"
+#include "core/plan.h"
+
+#include <stdio.h>
+
+enum { RATE_WAIT_MAX_MS = 1000, TROUBLE_WAIT_MS = 1000, PAGE_STORAGE_MAX_BYTES = 8 * 1024 * 1024 };
+
+void ops_errand_init(struct ops_errand *errand, struct ops_app *app)
+{
+    *errand = (struct ops_errand){.app = app};
+    ops_claim_init(&errand->claim);
+    ops_key_page_init(&errand->hand.page, PAGE_STORAGE_MAX_BYTES);
+}
+
+void ops_errand_begin(struct ops_errand *errand)
+{
+    errand->has_claim = true;
+    errand->stage = OPS_STAGE_READ;
+}
+
+/* Lets go of the claim and of the memory that its pages took. */
+static void drop_claim(struct ops_errand *errand)
+{
+    ops_claim_release(&errand->claim);
+    ops_target_close(errand->target);
+    ops_key_page_release(&errand->hand.page);
+    ops_mem_free(errand->outcomes);
+    errand->target = NULL;
+    errand->outcomes = NULL;
+    errand->has_claim = false;
+    errand->attempt = 0;
+    errand->not_before_ms = 0;
+}
+
+/* A lease that can't be given back now runs out by itself. A task that has been read to its end must not be given back as if
+ * it had not: its cursor is at the start again, and its counters are complete. */
+void ops_errand_give_up(struct ops_errand *errand)
+{
+    if (errand->has_claim) {
+        errand->claim.task.done = errand->stage == OPS_STAGE_FINISH;
+        ops_claim_let_go(errand->app, &errand->claim);
+    }
+    drop_claim(errand);
+}
+
+static int64_t monotonic_ms(const struct ops_errand *errand)
+{
+    return ops_clock_monotonic_ms(errand->app->ports.clock);
+}
+
+static bool deletes(const struct ops_errand *errand)
+{
+    return !ops_vacuum_dry_run(errand->claim.vacuum);
+}
+
+/* The task can't go on: its target gets the reason, and the vacuum ends as failed. */
+static enum ops_status give_up_target(struct ops_errand *errand, enum ops_status status, const struct ops_error *error)
+{
+    (void)snprintf(errand->claim.task.error, OPS_TASK_ERROR_SIZE, "%s", ops_error_text(error, status));
+    enum ops_status accounted = ops_errand_account_unfinished(errand);
+    errand->attempt = 0;
+    errand->stage = OPS_STAGE_FINISH;
+    return accounted;
+}
+
+/* A port failed. What may pass is tried again later, up to the limit; the rest ends the task. */
+static enum ops_status retry_later(struct ops_errand *errand, enum ops_status status, const struct ops_error *error)
+{
+    uint32_t random;
+    errand->throttled = status == OPS_THROTTLED;
+    bool lasts = status == OPS_TARGET_ERROR || status == OPS_LIMIT || status == OPS_PROTECTED;
+    if (lasts || errand->attempt + 1 >= OPS_RETRY_ATTEMPTS_MAX)
+        return give_up_target(errand, status, error);
+    errand->attempt++;
+    ops_random_fill(errand->app->ports.random, (uint8_t *)&random, sizeof random);
+    errand->not_before_ms = monotonic_ms(errand) + ops_retry_wait_ms(errand->attempt, random);
+    return OPS_OK;
+}
+
+static enum ops_status stage_settle(struct ops_errand *errand, struct ops_error *error)
+{
+    struct ops_task *task = &errand->claim.task;
+    struct ops_recount there = {0};
+    enum ops_status status = ops_errand_recount(errand, &there, error);
+    if (status != OPS_OK)
+        return retry_later(errand, status, error);
+    ops_task_settle_lost(task, &there);
+    errand->attempt = 0;
+    errand->stage = OPS_STAGE_READ;
+    return OPS_OK;
+}
+
+static enum ops_status stage_read(struct ops_errand *errand, struct ops_error *error)
+{
+    struct ops_task *task = &errand->claim.task;
+    struct ops_key_page *page = &errand->hand.page;
+    enum ops_status status = ops_target_page(errand->target, (uint32_t)task->segment, ops_buf_text(&task->cursor),
+                                             errand->target->page_max, page, error);
+    if (status == OPS_TARGET_MISSING) {
+        /* It went away while we were at it: nothing of it is left. */
+        errand->stage = OPS_STAGE_FINISH;
+        return OPS_OK;
+    }
+    if (status != OPS_OK)
+        return retry_later(errand, status, error);
+    errand->attempt = 0;
+    ops_errand_sort_page(errand);
+    if (deletes(errand) && errand->hand.left > 0) {
+        ops_buf_clear(&task->receipt);
+        ops_buf_append_view(&task->receipt, ops_buf_view(&page->receipt));
+        errand->stage = OPS_STAGE_PROVE;
+        return ops_buf_status(&task->receipt);
+    }
+    errand->stage = page->last ? OPS_STAGE_FINISH : OPS_STAGE_NOTE;
+    return ops_errand_account_page(errand);
+}
+
+/* Writes the task down and goes on to next, or is done with it. Without lease or mutex the claim is over. */
+static enum ops_status stage_write(struct ops_errand *errand, enum ops_stage next, struct ops_error *error)
+{
+    enum ops_status status = ops_claim_checkpoint(errand->app, &errand->claim, error);
+    if (status == OPS_CONFLICT || (status == OPS_OK && errand->stage == OPS_STAGE_FINISH)) {
+        drop_claim(errand);
+        return OPS_OK;
+    }
+    if (status == OPS_OK)
+        errand->stage = next;
+    return status;
+}
+
+static enum ops_status finish_page(struct ops_errand *errand, struct ops_error *error)
+{
+    struct ops_page_in_hand *hand = &errand->hand;
+    if (hand->doubtful) {
+        enum ops_status status = ops_errand_count_truly(errand, error);
+        if (status != OPS_OK)
+            return retry_later(errand, status, error);
+    }
+    errand->attempt = 0;
+    errand->stage = hand->page.last ? OPS_STAGE_FINISH : OPS_STAGE_READ;
+    return ops_errand_account_page(errand);
+}
+
+/* A round over the page is over: done, or another round for those that wait. */
+static enum ops_status end_round(struct ops_errand *errand, struct ops_error *error)
+{
+    struct ops_page_in_hand *hand = &errand->hand;
+    hand->left = hand->waiting;
+    hand->at = hand->waiting = 0;
+    if (hand->left == 0)
+        return finish_page(errand, error);
+    if (errand->attempt + 1 < OPS_RETRY_ATTEMPTS_MAX)
+        return retry_later(errand, OPS_THROTTLED, error);
+    hand->left = 0;
+    errand->attempt = 0; /* counting what is left has tries of its own */
+    return finish_page(errand, error);
+}
+
+/* How many of the page's next keys may be removed now: a batch, less where the operator has set a rate. With none the worker
+ * waits, for a second at most, so that it looks after its lease. */
+static size_t next_batch(struct ops_errand *errand)
+{
+    const struct ops_page_in_hand *hand = &errand->hand;
+    struct ops_app *app = errand->app;
+    int64_t now_ms = monotonic_ms(errand), wait_ms = 0;
+    size_t count = hand->left - hand->at;
+    if (count > errand->target->batch_max)
+        count = errand->target->batch_max;
+    pthread_mutex_lock(&app->pace_lock);
+    count = ops_rate_take(&app->rate, count, now_ms, &wait_ms);
+    pthread_mutex_unlock(&app->pace_lock);
+    if (count == 0)
+        errand->not_before_ms = now_ms + (wait_ms < RATE_WAIT_MAX_MS ? wait_ms : RATE_WAIT_MAX_MS);
+    return count;
+}
+
+/* Keeps what was said of records that were not removed: if that stays so, the operator needs to know why. */
+static void note_refusal(struct ops_errand *errand, const struct ops_error *why)
+{
+    if (why->text[0])
+        (void)snprintf(errand->claim.task.refusal, OPS_TASK_ERROR_SIZE, "%.*s", OPS_TASK_ERROR_SIZE - 1, why->text);
+}
+
+static enum ops_status remove_batch(struct ops_errand *errand, size_t count, struct ops_error *error)
+{
+    struct ops_page_in_hand *hand = &errand->hand;
+    const struct ops_removal_warrant warrant = {
+        .vacuum = errand->claim.vacuum,
+        .kind = errand->kind,
+        .target_name = errand->target_name,
+        .mutex_expires_ms = errand->claim.mutex_expires_ms,
+        .lease_renewed_ms = errand->claim.renewed_ms,
+        .lease_until_ms = errand->claim.task.lease_until_ms,
+    };
+    struct ops_error why = OPS_ERROR_INIT;
+    enum ops_status status =
+        ops_removal(errand->app, &warrant, errand->target, hand->page.keys + hand->at, count, errand->outcomes, &why);
+    if (status == OPS_THROTTLED || status == OPS_STORE_UNAVAILABLE || status == OPS_UNKNOWN || status == OPS_NO_MEMORY) {
+        errand->throttled = errand->throttled || status == OPS_THROTTLED;
+        for (size_t i = 0; i < count; i++)
+            errand->outcomes[i] = OPS_RETRY;
+        status = OPS_OK;
+    }
+    if (status == OPS_OK) {
+        note_refusal(errand, &why);
+        ops_errand_note_outcomes(hand, errand->outcomes, count);
+    } else {
+        (void)ops_fail(error, status, "%s", ops_error_text(&why, status));
+    }
+    ops_error_release(&why);
+    return status;
+}
+
+/* The whole target went away under us: what was in hand is gone too, and nothing follows. */
+static enum ops_status finish_missing(struct ops_errand *errand)
+{
+    errand->hand.counters.deleted = errand->hand.counters.matched;
+    errand->hand.counters.failed = errand->hand.counters.failed_bytes = 0;
+    errand->stage = OPS_STAGE_FINISH;
+    return ops_errand_account_page(errand);
+}
+
+static bool lease_is_fresh(const struct ops_errand *errand)
+{
+    const struct ops_claim *claim = &errand->claim;
+    return ops_task_lease_fresh(claim->task.lease_until_ms, monotonic_ms(errand) - claim->renewed_ms,
+                                ops_clock_now_ms(errand->app->ports.clock));
+}
+
+static enum ops_status stage_remove(struct ops_errand *errand, struct ops_error *error)
+{
+    struct ops_page_in_hand *hand = &errand->hand;
+    while (hand->at < hand->left) {
+        if (!lease_is_fresh(errand)) {
+            errand->stage = OPS_STAGE_PROVE;
+            return OPS_OK;
+        }
+        size_t count = next_batch(errand);
+        if (count == 0)
+            return OPS_OK;
+        enum ops_status status = remove_batch(errand, count, error);
+        if (status == OPS_CONFLICT) {
+            /* The warrant is gone: whoever claims the task next finds the receipt. */
+            drop_claim(errand);
+            return OPS_OK;
+        }
+        if (status == OPS_TARGET_MISSING)
+            return finish_missing(errand);
+        if (status != OPS_OK) {
+            hand->doubtful = true;
+            return retry_later(errand, status, error);
+        }
+    }
+    return end_round(errand, error);
+}
+
+static enum ops_status take_stage(struct ops_errand *errand, struct ops_error *error)
+{
+    switch (errand->stage) {
+    case OPS_STAGE_SETTLE:
+        return stage_settle(errand, error);
+    case OPS_STAGE_READ:
+        return stage_read(errand, error);
+    case OPS_STAGE_PROVE:
+        return stage_write(errand, OPS_STAGE_REMOVE, error);
+    case OPS_STAGE_REMOVE:
+        return stage_remove(errand, error);
+    case OPS_STAGE_NOTE:
+        return stage_write(errand, OPS_STAGE_READ, error);
+    case OPS_STAGE_FINISH:
+        errand->claim.task.done = true;
+        return stage_write(errand, OPS_STAGE_FINISH, error);
+    }
+    return OPS_INTERNAL_ERROR;
+}
+
+/* The tasks are cut by the number of segments at planning: with another number they would leave some of it out, and the
+ * vacuum would pass for complete. */
+static enum ops_status refuse_segments(struct ops_errand *errand, struct ops_error *error)
+{
+    (void)ops_fail(error, OPS_TARGET_ERROR, "It is not read in as many segments as when the vacuum was planned.");
+    return retry_later(errand, OPS_TARGET_ERROR, error);
+}
+
+/* Opens the claimed task's target. What keeps it from being opened is the task's end, not the worker's. */
+static enum ops_status open_target(struct ops_errand *errand, struct ops_error *error)
+{
+    const struct ops_task *task = &errand->claim.task;
+    const json_t *doc = json_array_get(json_object_get(errand->claim.vacuum, "targets"), (size_t)task->target);
+    struct ops_target_spec spec;
+    struct ops_scope scope;
+    enum ops_status status = ops_plan_target_read(doc, &spec, &scope);
+    if (status != OPS_OK)
+        return status;
+    errand->kind = spec.kind;
+    (void)snprintf(errand->target_name, sizeof errand->target_name, "%s", spec.name);
+    status = ops_catalogue_open(errand->app->ports.catalogue, &spec, &scope, &errand->target, error);
+    if (status == OPS_TARGET_MISSING) {
+        const struct ops_recount nothing = {.count = 0};
+        ops_task_settle_lost(&errand->claim.task, &nothing);
+        errand->stage = OPS_STAGE_FINISH;
+        return OPS_OK;
+    }
+    if (status != OPS_OK)
+        return retry_later(errand, status, error);
+    errand->outcomes = ops_mem_alloc(errand->target->batch_max * sizeof *errand->outcomes);
+    bool as_planned = ops_json_integer(doc, "segments", 1) == (json_int_t)errand->target->segment_count;
+    if (!errand->outcomes || !as_planned) {
+        ops_target_close(errand->target);
+        errand->target = NULL;
+        return errand->outcomes ? refuse_segments(errand, error) : OPS_NO_MEMORY;
+    }
+    errand->attempt = 0;
+    errand->stage = task->receipt.length > 0 ? OPS_STAGE_SETTLE : OPS_STAGE_READ;
+    return OPS_OK;
+}
+
+enum ops_status ops_errand_step(struct ops_errand *errand, int64_t *ret_wait_ms, struct ops_error *error)
+{
+    errand->throttled = false;
+    *ret_wait_ms = errand->not_before_ms - monotonic_ms(errand);
+    if (*ret_wait_ms > 0)
+        return OPS_OK;
+    *ret_wait_ms = 0;
+    errand->not_before_ms = 0;
+    enum ops_status status = OPS_OK;
+    if (!errand->target && errand->stage != OPS_STAGE_FINISH)
+        status = open_target(errand, error);
+    bool page_done = false;
+    while (status == OPS_OK && errand->has_claim && errand->not_before_ms == 0 && !page_done) {
+        page_done = errand->stage == OPS_STAGE_NOTE || errand->stage == OPS_STAGE_REMOVE;
+        status = take_stage(errand, error);
+    }
+    if (status != OPS_OK)
+        *ret_wait_ms = TROUBLE_WAIT_MS;
+    return status;
+}
