@@ -48,6 +48,16 @@ enum ops_status local_sql_prepare(sqlite3 *db, const struct ops_buf *sql, const 
     return result == SQLITE_OK ? OPS_OK : local_sql_fail(db, result, file, error);
 }
 
+int local_sql_bind_text(sqlite3_stmt *statement, int param, struct ops_view text)
+{
+    return sqlite3_bind_text64(statement, param, text.data ? text.data : "", text.length, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+int local_sql_bind_blob(sqlite3_stmt *statement, int param, struct ops_view bytes)
+{
+    return sqlite3_bind_blob64(statement, param, bytes.length ? bytes.data : "", bytes.length, SQLITE_STATIC);
+}
+
 enum ops_status local_sql_run(sqlite3 *db, const char *text, const char *file, struct ops_error *error)
 {
     int result = sqlite3_exec(db, text, NULL, NULL, NULL);

@@ -20,6 +20,10 @@ void local_sql_append_identifier(struct ops_buf *sql, const char *name);
 enum ops_status local_sql_prepare(sqlite3 *db, const struct ops_buf *sql, const char *file, sqlite3_stmt **ret_statement,
                                   struct ops_error *error) OPS_MUST_USE;
 
+/* Bind bytes that stay where they are until the statement has run; empty ones are no NULL. An SQLite result code. */
+int local_sql_bind_text(sqlite3_stmt *statement, int param, struct ops_view text);
+int local_sql_bind_blob(sqlite3_stmt *statement, int param, struct ops_view bytes);
+
 /* Runs text, which gives no rows that matter. */
 enum ops_status local_sql_run(sqlite3 *db, const char *text, const char *file, struct ops_error *error) OPS_MUST_USE;
 

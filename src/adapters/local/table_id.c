@@ -1,0 +1,100 @@
+#include "adapters/local/table_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { VALUE_HEAD_BYTES = 1 + sizeof(uint32_t) };
+
+static struct local_value column_value(sqlite3_stmt *row, int column, char text[static 32])
+{
+    static const char types[] = {
+        [SQLITE_INTEGER] = 'i', [SQLITE_FLOAT] = 'r', [SQLITE_TEXT] = 't', [SQLITE_BLOB] = 'b', [SQLITE_NULL] = 'n'};
+    struct local_value value = {.type = types[sqlite3_column_type(row, column)]};
+    int length = 0;
+    if (value.type == 'i')
+        length = snprintf(text, 32, "%" PRId64, (int64_t)sqlite3_column_int64(row, column));
+    else if (value.type == 'r')
+        length = snprintf(text, 32, "%.17g", sqlite3_column_double(row, column));
+    value.bytes = ops_view(text, (size_t)length);
+    if (value.type == 't' || value.type == 'b') {
+        const char *bytes = value.type == 't' ? (const char *)sqlite3_column_text(row, column)
+                                              : (const char *)sqlite3_column_blob(row, column);
+        value.bytes = ops_view(bytes, (size_t)sqlite3_column_bytes(row, column));
+    }
+    return value;
+}
+
+int local_value_bind(sqlite3_stmt *statement, int param, struct local_value value)
+{
+    char number[32];
+    snprintf(number, sizeof number, "%.*s", (int)(value.bytes.length < 31 ? value.bytes.length : 31), value.bytes.data);
+    switch (value.type) {
+    case 'i':
+        return sqlite3_bind_int64(statement, param, strtoll(number, NULL, 10));
+    case 'r':
+        return sqlite3_bind_double(statement, param, strtod(number, NULL));
+    case 't':
+        return local_sql_bind_text(statement, param, value.bytes);
+    case 'b':
+        return local_sql_bind_blob(statement, param, value.bytes);
+    default:
+        return sqlite3_bind_null(statement, param);
+    }
+}
+
+struct local_value local_id_value(struct ops_view id, size_t *offset)
+{
+    uint32_t length;
+    const char *at = id.data + *offset;
+    memcpy(&length, at + 1, sizeof length);
+    *offset += VALUE_HEAD_BYTES + length;
+    return (struct local_value){at[0], ops_view(at + VALUE_HEAD_BYTES, length)};
+}
+
+int local_id_bind(const struct local_table *table, sqlite3_stmt *statement, struct ops_view id)
+{
+    size_t offset = sizeof(struct local_id_head);
+    int result = SQLITE_OK;
+    for (size_t i = 0; i < table->schema.key_count && result == SQLITE_OK; i++)
+        result = local_value_bind(statement, LOCAL_PARAM_KEY + (int)i, local_id_value(id, &offset));
+    return result;
+}
+
+bool local_id_append(const struct local_table *table, sqlite3_stmt *row, struct ops_key_page *page, struct ops_key *key)
+{
+    struct local_id_head head = {sqlite3_column_int64(row, 0), table->page_serial, (uint32_t)(page->count - 1)};
+    size_t start = page->storage.length;
+    ops_buf_append(&page->storage, &head, sizeof head);
+    for (size_t i = 0; i < table->schema.key_count; i++) {
+        char text[32];
+        struct local_value value = column_value(row, 1 + (int)i, text);
+        uint32_t length = (uint32_t)value.bytes.length;
+        if (i == 0)
+            key->guarded.length = length;
+        ops_buf_append_char(&page->storage, value.type);
+        ops_buf_append(&page->storage, &length, sizeof length);
+        ops_buf_append_view(&page->storage, value.bytes);
+    }
+    key->id.length = page->storage.length - start;
+    return ops_buf_status(&page->storage) == OPS_OK;
+}
+
+bool local_id_fits(const struct local_table *table, sqlite3_stmt *row, const struct ops_key_page *page)
+{
+    size_t needed = sizeof(struct local_id_head);
+    for (size_t i = 0; i < table->schema.key_count; i++)
+        needed += VALUE_HEAD_BYTES + 32 + (size_t)sqlite3_column_bytes(row, 1 + (int)i);
+    return needed <= page->storage.limit_bytes - page->storage.length;
+}
+
+void local_id_set_views(struct ops_key_page *page)
+{
+    const char *at = page->storage.data;
+    for (size_t i = 0; i < page->count; i++) {
+        struct ops_key *key = &page->keys[i];
+        key->id.data = at;
+        key->guarded.data = at + sizeof(struct local_id_head) + VALUE_HEAD_BYTES;
+        at += key->id.length;
+    }
+}

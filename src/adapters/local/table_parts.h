@@ -1,0 +1,150 @@
+/* What the files of a table target share. Private to this folder.
+ *
+ *   table.c            opening and closing
+ *   table_schema.c     which file, table and columns are meant, and which are refused
+ *   table_statements.c the SQL, and running it
+ *   table_id.c         the ids of records, and the values in them
+ *   table_cursor.c     cursors, receipts and recounts
+ *   table_page.c       pages
+ *   table_remove.c     removals
+ */
+#ifndef OPS_ADAPTERS_LOCAL_TABLE_PARTS_H
+#define OPS_ADAPTERS_LOCAL_TABLE_PARTS_H
+
+#include "adapters/local/table_schema.h"
+
+#include <string.h>
+
+/* A page is a transaction of its own, and a transaction costs two or three waits for the disk and one write of every page of
+ * the key's index that it touches: large pages are what makes a vacuum quick. 50000 keys take about 5 MiB. */
+enum {
+    LOCAL_TABLE_PAGE_MAX = 50000,
+    LOCAL_TABLE_SQL_MAX_BYTES = 64 * 1024,
+};
+
+/* The places of parameters, the same in all statements. */
+enum {
+    LOCAL_PARAM_FIRST = 1, /* rowid */
+    LOCAL_PARAM_LAST,      /* rowid, or the limit of a page */
+    LOCAL_PARAM_TEXT,      /* the scope's value as text */
+    LOCAL_PARAM_BLOB,      /* the same bytes as a blob */
+    LOCAL_PARAM_TEXT_END,  /* the first text after all that begin with value */
+    LOCAL_PARAM_BLOB_END,
+    LOCAL_PARAM_PATH, /* JSON path of an attribute in the body */
+    LOCAL_PARAM_KEY = 10,
+    LOCAL_PARAM_UPTO_KEY = 20,
+};
+
+enum local_table_statement {
+    LOCAL_TABLE_BEGIN,
+    LOCAL_TABLE_BEGIN_IMMEDIATE,
+    LOCAL_TABLE_COMMIT,
+    LOCAL_TABLE_ROLLBACK,
+    LOCAL_TABLE_VERSION,
+    LOCAL_TABLE_PAGE,
+    LOCAL_TABLE_PAGE_AFTER,
+    LOCAL_TABLE_COUNT,
+    LOCAL_TABLE_COUNT_AFTER,
+    LOCAL_TABLE_DELETE_RANGE,
+    LOCAL_TABLE_DELETE_ROW,
+    LOCAL_TABLE_DELETE_KEY,
+    LOCAL_TABLE_STATEMENTS
+};
+
+struct local_table {
+    struct ops_target target;
+    struct local_table_schema schema;
+    sqlite3 *db;
+    sqlite3_stmt *statements[LOCAL_TABLE_STATEMENTS];
+    enum ops_scope_by by;
+    char *value;
+    char *value_end; /* for a prefix; NULL when there is none */
+    size_t value_end_length;
+    char *path;
+    bool narrow; /* so few records are in scope that an index finds them all for each page */
+
+    /* What remove needs to know about the page that was read last. */
+    uint32_t page_serial;
+    sqlite3_int64 page_version; /* SQLite's data_version when it was read */
+};
+
+/* The status for the connection's last failure, result being its SQLite result code, with its sentence. */
+enum ops_status local_table_fail(struct local_table *table, int result, struct ops_error *error) OPS_MUST_USE;
+
+/* ---- table_statements.c ---- */
+
+/* Prepares all statements; schema and scope are complete. Statuses as local_sql_fail. */
+enum ops_status local_table_prepare(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
+
+/* Runs a prepared statement to its end; the integer in its last row's first column, if there is one. ret_value and error may
+ * be NULL. */
+enum ops_status local_table_run(struct local_table *table, enum local_table_statement which, sqlite3_int64 *ret_value,
+                                struct ops_error *error);
+
+void local_table_roll_back(struct local_table *table); /* also when no transaction is open */
+
+/* ---- table_id.c ---- */
+
+/* How a record's id begins; then its key columns follow, each as a type letter, a length and its bytes. */
+struct local_id_head {
+    sqlite3_int64 rowid;
+    uint32_t page_serial;
+    uint32_t position;
+};
+
+/* One value of a key column: 'n', 'i' and 'r' (as decimal text), 't' or 'b'. */
+struct local_value {
+    char type;
+    struct ops_view bytes;
+};
+
+/* Here because a removal looks at every record's. */
+static inline struct local_id_head local_id_head(struct ops_view id)
+{
+    struct local_id_head head;
+    memcpy(&head, id.data, sizeof head);
+    return head;
+}
+
+/* The value at *offset of an id, the first being behind its head; moves on to the next. */
+struct local_value local_id_value(struct ops_view id, size_t *offset);
+
+/* An SQLite result code. bytes stays where it is until the statement has run. Numbers' bytes end in something that is no
+ * digit. */
+int local_value_bind(sqlite3_stmt *statement, int param, struct local_value value);
+
+/* Binds all values of an id, from LOCAL_PARAM_KEY on; an SQLite result code. */
+int local_id_bind(const struct local_table *table, sqlite3_stmt *statement, struct ops_view id);
+
+/* Whether the bytes that the row will take are left, so that a full page ends before it rather than failing in it. */
+bool local_id_fits(const struct local_table *table, sqlite3_stmt *row, const struct ops_key_page *page);
+
+/* Adds the row's id to the page's storage; false when it does not fit any more. key is the page's last. When the page
+ * is complete, local_id_set_views sets the views of all. */
+bool local_id_append(const struct local_table *table, sqlite3_stmt *row, struct ops_key_page *page, struct ops_key *key);
+void local_id_set_views(struct ops_key_page *page);
+
+/* ---- table_cursor.c ---- */
+
+/* Chooses the statement and binds where the page starts. OPS_TARGET_ERROR: the cursor is not one of this table. */
+enum ops_status local_cursor_bind(struct local_table *table, const char *cursor, sqlite3_stmt **ret_rows,
+                                  struct ops_error *error) OPS_MUST_USE;
+
+/* Fills page->cursor, or sets page->last when nothing can follow. */
+enum ops_status local_cursor_write(const struct local_table *table, struct ops_key_page *page,
+                                   struct ops_error *error) OPS_MUST_USE;
+
+/* Fills page->receipt; cursor is what the page was read from. */
+enum ops_status local_receipt_write(const struct local_table *table, const char *cursor, struct ops_key_page *page,
+                                    struct ops_error *error) OPS_MUST_USE;
+
+/* ---- The slots of the port ---- */
+
+enum ops_status local_table_page(struct ops_target *self, uint32_t segment, const char *cursor, size_t limit,
+                                 struct ops_key_page *ret_page, struct ops_error *error);
+enum ops_status local_table_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
+                                   enum ops_removal *ret_outcomes, struct ops_error *error);
+enum ops_status local_table_recount(struct ops_target *self, uint32_t segment, const char *receipt_text,
+                                    struct ops_recount *ret_there, struct ops_error *error);
+
+#endif
