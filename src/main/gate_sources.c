@@ -88,15 +88,18 @@ static const struct scheme_row scheme_rows[] = {
     {"store:", "directory", is_any, DIRECTORY_MAX, open_store},
 };
 
-static enum ops_status check_rest(const struct scheme_row *row, const char *rest, struct ops_error *error)
+static enum ops_status check_rest(const struct scheme_row *row, const char *name, const char *rest,
+                                  struct ops_error *error)
 {
+    char shown[OPS_URL_SHOWN_SIZE];
     if (!rest[0])
         return ops_fail(error, OPS_USAGE, "source %s names no %s.", row->begin, row->what);
     if (strlen(rest) > row->most)
-        return ops_fail(error, OPS_USAGE, "source %s%.60s... is too long: its %s may have %zu characters.", row->begin, rest,
-                        row->what, row->most);
+        return ops_fail(error, OPS_USAGE, "source %.60s... is too long: its %s may have %zu characters.",
+                        ops_url_show(name, shown), row->what, row->most);
     if (!row->is_valid(rest))
-        return ops_fail(error, OPS_USAGE, "source %s%.100s names no %s that there could be.", row->begin, rest, row->what);
+        return ops_fail(error, OPS_USAGE, "source %.100s names no %s that there could be.", ops_url_show(name, shown),
+                        row->what);
     return OPS_OK;
 }
 
@@ -107,10 +110,12 @@ enum ops_status ops_gate_source_open(const char *name, struct ops_gate_source **
         if (!ops_view_starts_with(ops_view_of(name), ops_view_of(row->begin)))
             continue;
         const char *rest = name + strlen(row->begin);
-        enum ops_status status = check_rest(row, rest, error);
+        enum ops_status status = check_rest(row, name, rest, error);
         return status == OPS_OK && ret_source ? row->open(name, rest, ret_source, error) : status;
     }
-    return ops_fail(error, OPS_USAGE, "source %.100s is none of http://, https://, dynamodb: and store:.", name);
+    char shown[OPS_URL_SHOWN_SIZE];
+    return ops_fail(error, OPS_USAGE, "source %.100s is none of http://, https://, dynamodb: and store:.",
+                    ops_url_show(name, shown));
 }
 
 opsgate_status opsgate_config_check(const opsgate_config *config, char why[OPSGATE_ERROR_SIZE])

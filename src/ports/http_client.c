@@ -1,5 +1,10 @@
 #include "ports/http_client.h"
 
+const char *ops_http_request_shown(const struct ops_http_request *request, char shown[static OPS_URL_SHOWN_SIZE])
+{
+    return request->socket_path ? request->socket_path : ops_url_show(request->url, shown);
+}
+
 void ops_http_exchange_all(struct ops_http_client *client, struct ops_http_exchange *exchanges, size_t count, size_t width,
                            int64_t begin_within_ms)
 {

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/url.h"
 
 enum {
     OPS_HTTP_HEADERS_MAX = 16,
@@ -27,6 +28,9 @@ struct ops_http_request {
     int64_t connect_timeout_ms;
     int64_t timeout_ms;       /* for the whole exchange */
 };
+
+/* Whom it asks, for an error's text: the socket, or the URL without what is secret in it. */
+const char *ops_http_request_shown(const struct ops_http_request *request, char shown[static OPS_URL_SHOWN_SIZE]);
 
 /* A header of the answer that the caller wants to see. */
 struct ops_http_wanted {

@@ -431,6 +431,9 @@ static void what_can_not_be_reached_says_so_and_where(void **state)
         ops_error_release(&error);
     }
     struct ops_error error = OPS_ERROR_INIT;
+    assert_int_equal(get_url("http://user:word@127.0.0.1:1/", NULL, "x", &error), OPS_UNREACHABLE);
+    assert_non_null(strstr(error.text, "http://127.0.0.1:1/"));
+    assert_null(strstr(error.text, "word"));
     assert_int_equal(get_url("http://ops/", "/nonexistent/s", "x", &error), OPS_UNREACHABLE);
     assert_non_null(strstr(error.text, "/nonexistent/s"));
     ops_error_release(&error);

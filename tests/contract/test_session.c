@@ -249,7 +249,7 @@ static enum ops_status scripted_exchange(struct ops_http_client *self, const str
                                          struct ops_http_response *ret_response, struct ops_error *error)
 {
     (void)self;
-    if (strcmp(request->method, "POST") != 0 || strcmp(request->url, "http://usm.test/base/session/validate") != 0 ||
+    if (strcmp(request->method, "POST") != 0 || strcmp(request->url, "http://user:word@usm.test/base/session/validate") != 0 ||
         request->timeout_ms <= 0 || request->connect_timeout_ms <= 0)
         return ops_fail(error, OPS_UNREACHABLE, "The request is not the one that USM knows.");
     if (next_answer.status == OPS_STATUS_COUNT)
@@ -268,7 +268,7 @@ static struct ops_session_source *usm_open(void)
 {
     struct ops_session_source *source = NULL;
     next_answer = (struct usm_answer){.status = OPS_STATUS_COUNT};
-    return ops_usm_sessions_new(&scripted_client, "http://usm.test/base/", &source) == OPS_OK ? source : NULL;
+    return ops_usm_sessions_new(&scripted_client, "http://user:word@usm.test/base/", &source) == OPS_OK ? source : NULL;
 }
 
 struct answer_case {
@@ -320,6 +320,27 @@ static void every_answer_of_usm_means_one_thing_and_only_a_clear_yes_is_a_pass(v
     ops_session_source_release(source);
 }
 
+/* It reaches whoever asked for a page with a session. */
+static void what_is_wrong_with_usm_is_told_without_the_password_in_its_url(void **state)
+{
+    static const struct usm_answer answers[] = {{OPS_OK, 500, ""}, {OPS_OK, 200, "{}"}};
+    struct ops_session_source *source = usm_open();
+    (void)state;
+    assert_non_null(source);
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        struct ops_session session;
+        struct ops_error error = OPS_ERROR_INIT;
+        next_answer = answers[i];
+        assert_int_equal(ops_session_check(source, ops_view_of(SESSION_SUITE_GUID), BEFORE_MS, &session, &error),
+                         OPS_SESSION_STORE_UNAVAILABLE);
+        if (!strstr(error.text, "http://usm.test"))
+            fail_msg("\"%s\"", error.text);
+        assert_null(strstr(error.text, "word"));
+        ops_error_release(&error);
+    }
+    ops_session_source_release(source);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -336,6 +357,7 @@ int main(void)
         CASE(creating_a_session_refuses_what_it_can_not_write),
         CASE(creating_a_session_makes_a_whole_data_directory),
         cmocka_unit_test(every_answer_of_usm_means_one_thing_and_only_a_clear_yes_is_a_pass),
+        cmocka_unit_test(what_is_wrong_with_usm_is_told_without_the_password_in_its_url),
     };
     return session_suite_run("session_memory", &memory) + session_suite_run("session_local", &local) +
            session_suite_run("session_usm", &usm) + cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/ulid.h"
+#include "base/url.h"
 
 #include "support/alloc_fault.h"
 #include "support/cmocka_all.h"
@@ -526,9 +527,52 @@ static void a_member_that_may_be_left_out_is_not_left_out_for_want_of_memory(voi
     assert_true(n > 5);
 }
 
+static const struct {
+    const char *url;
+    const char *shown;
+} url_rows[] = {
+    {"", ""},
+    {"http://host:80/a", "http://host:80/a"},
+    {"https://user:word@host/a", "https://host/a"},
+    {"https://user@host", "https://host"},
+    {"https://:word@[::1]:80/a@b", "https://[::1]:80/a@b"},
+    {"https://us@er:wo@rd@host", "https://host"},
+    {"http://host/a@b", "http://host/a@b"},
+    {"http://host?a@b", "http://host?a@b"},
+    {"http://host#a@b", "http://host#a@b"},
+    {"ftp://user:word@", "ftp://"},
+    {"unix:/run/a@b", "unix:/run/a@b"},
+    {"user@host", "user@host"},
+};
+
+static void a_url_is_shown_without_user_and_password(void **state)
+{
+    char shown[OPS_URL_SHOWN_SIZE];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(url_rows); i++)
+        assert_string_equal(ops_url_show(url_rows[i].url, shown), url_rows[i].shown);
+}
+
+/* What is cut is cut at its end, not in the middle of what must not be shown. */
+static void however_long_a_password_is_none_of_it_is_shown(void **state)
+{
+    char url[4 * OPS_URL_SHOWN_SIZE], shown[OPS_URL_SHOWN_SIZE];
+    (void)state;
+    (void)snprintf(url, sizeof url, "https://%0900d@host/%080d", 7, 0);
+    ops_url_show(url, shown);
+    assert_null(strchr(shown, '7'));
+    assert_int_equal(strncmp(shown, "https://host/000", 16), 0);
+    (void)snprintf(url, sizeof url, "%0400d://user:word@host", 7);
+    assert_null(strstr(ops_url_show(url, shown), "word"));
+    (void)snprintf(url, sizeof url, "https://host/%0400d", 7);
+    assert_int_equal(strlen(ops_url_show(url, shown)), OPS_URL_SHOWN_SIZE - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_url_is_shown_without_user_and_password),
+        cmocka_unit_test(however_long_a_password_is_none_of_it_is_shown),
         cmocka_unit_test(a_member_that_may_be_left_out_is_not_left_out_for_want_of_memory),
         cmocka_unit_test(every_status_has_a_tag_of_its_own_and_words),
         cmocka_unit_test(every_category_has_a_tag_of_its_own_and_words),

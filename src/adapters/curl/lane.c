@@ -189,8 +189,9 @@ static void widen(struct ops_curl_lane *lane, size_t width)
 
 static enum ops_status too_late(const struct ops_http_exchange *exchange)
 {
-    const char *through = exchange->request->socket_path ? exchange->request->socket_path : exchange->request->url;
-    return ops_fail(exchange->error, OPS_UNREACHABLE, "The time was up before %s was asked.", through);
+    char shown[OPS_URL_SHOWN_SIZE];
+    return ops_fail(exchange->error, OPS_UNREACHABLE, "The time was up before %s was asked.",
+                    ops_http_request_shown(exchange->request, shown));
 }
 
 static void give_up(struct ops_curl_lane *lane, CURLMcode code)

@@ -235,7 +235,8 @@ static enum ops_status tell_failure(const struct ops_curl_transfer *transfer, CU
     const char *words = transfer->broken_off  ? "the connection was closed without an answer"
                         : transfer->reason[0] ? transfer->reason
                                               : curl_easy_strerror(code);
-    const char *through = request->socket_path ? request->socket_path : request->url;
+    char shown[OPS_URL_SHOWN_SIZE];
+    const char *through = ops_http_request_shown(request, shown);
     bool left = something_left(transfer);
     if (ops_buf_status(body) == OPS_LIMIT)
         return ops_fail(error, OPS_LIMIT, "The answer from %s is larger than %zu bytes.", through, body->limit_bytes);

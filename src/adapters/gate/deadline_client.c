@@ -9,9 +9,10 @@ static enum ops_status deadline_exchange(struct ops_http_client *self, const str
                                          struct ops_http_response *ret_response, struct ops_error *error)
 {
     const struct ops_gate_deadline_client *client = (const struct ops_gate_deadline_client *)self;
+    char shown[OPS_URL_SHOWN_SIZE];
     int64_t left_ms = client->until_ms - ops_clock_monotonic_ms(client->clock);
     if (left_ms <= 0)
-        return ops_fail(error, OPS_UNREACHABLE, "%.400s did not answer in time.", request->url);
+        return ops_fail(error, OPS_UNREACHABLE, "%s did not answer in time.", ops_http_request_shown(request, shown));
     struct ops_http_request hurried = *request;
     hurried.timeout_ms = least(request->timeout_ms, left_ms);
     hurried.connect_timeout_ms = least(request->connect_timeout_ms, left_ms);

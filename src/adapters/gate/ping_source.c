@@ -22,12 +22,13 @@ struct ping_source {
     struct ops_gate_source base;
     struct ops_http_client *client;
     char url[URL_SIZE];
+    char shown[OPS_URL_SHOWN_SIZE];   /* the same for errors, which are for logs */
     char request_id[REQUEST_ID_SIZE]; /* of the answer before; "": none */
 };
 
 static enum ops_status no_ping(const struct ping_source *source, struct ops_error *error)
 {
-    return ops_fail(error, OPS_UNREACHABLE, "What answers at %s is not OPS.", source->url);
+    return ops_fail(error, OPS_UNREACHABLE, "What answers at %s is not OPS.", source->shown);
 }
 
 /* OPS's answers say that nobody may keep them, and the question says so too. A cache in between that keeps them all the
@@ -37,8 +38,7 @@ static enum ops_status read_age(struct ping_source *source, const char *age, str
     size_t digits = strspn(age, "0123456789");
     int64_t age_s = digits <= AGE_DIGITS_MAX && !age[digits] ? atoll(age) : INT64_MAX;
     if (age_s > CACHED_MAX_S)
-        return ops_fail(error, OPS_UNREACHABLE, "%.150s answers out of a cache, with what is %.20s s old.", source->url,
-                        age);
+        return ops_fail(error, OPS_UNREACHABLE, "%s answers out of a cache, with what is %.20s s old.", source->shown, age);
     source->base.answer_age_ns = OPS_GATE_ANSWER_AGE_MAX_NS + age_s * SECOND_NS;
     return OPS_OK;
 }
@@ -48,8 +48,8 @@ static enum ops_status check_new(struct ping_source *source, const json_t *answe
 {
     const char *id = ops_json_text(json_object_get(answer, "stats"), "request_id", "");
     if (id[0] && strcmp(id, source->request_id) == 0)
-        return ops_fail(error, OPS_UNREACHABLE, "%.150s answers out of a cache: what it says it has said before.",
-                        source->url);
+        return ops_fail(error, OPS_UNREACHABLE, "%s answers out of a cache: what it says it has said before.",
+                        source->shown);
     (void)snprintf(source->request_id, sizeof source->request_id, "%s", id); /* a longer one is not OPS's, and never equal */
     return OPS_OK;
 }
@@ -71,7 +71,7 @@ static enum ops_status read_response(struct ping_source *source, const struct op
 {
     json_t *answer = NULL;
     if (response->status != HTTP_OK)
-        return ops_fail(error, OPS_UNREACHABLE, "%s answers with HTTP status %d.", source->url, response->status);
+        return ops_fail(error, OPS_UNREACHABLE, "%s answers with HTTP status %d.", source->shown, response->status);
     enum ops_status status = read_age(source, response->wanted[0].value, error);
     if (status != OPS_OK)
         return status;
@@ -85,17 +85,10 @@ static enum ops_status read_response(struct ping_source *source, const struct op
     return status;
 }
 
-/* The URL may have a user and a password before its host. They are for the server alone, and an error is for logs. */
-static void hide_credentials(struct ops_error *error)
+static enum ops_status ping_ask(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window,
+                                struct ops_error *error)
 {
-    char *begin = error ? strstr(error->text, "://") : NULL;
-    char *host = begin ? memrchr(begin, '@', strcspn(begin + 3, "/ ") + 3) : NULL;
-    if (host)
-        memmove(begin + 3, host + 1, strlen(host + 1) + 1);
-}
-
-static enum ops_status ask(struct ping_source *source, int64_t timeout_ms, struct ops_buf *window, struct ops_error *error)
-{
+    struct ping_source *source = (struct ping_source *)self;
     const struct ops_http_request request = {
         .method = "GET",
         .url = source->url,
@@ -114,15 +107,6 @@ static enum ops_status ask(struct ping_source *source, int64_t timeout_ms, struc
     return status;
 }
 
-static enum ops_status ping_ask(struct ops_gate_source *self, int64_t timeout_ms, struct ops_buf *window,
-                                struct ops_error *error)
-{
-    enum ops_status status = ask((struct ping_source *)self, timeout_ms, window, error);
-    if (status != OPS_OK)
-        hide_credentials(error);
-    return status;
-}
-
 static void ping_close(struct ops_gate_source *self)
 {
     struct ping_source *source = (struct ping_source *)self;
@@ -138,6 +122,7 @@ static enum ops_status set_url(struct ping_source *source, const char *url)
     while (length > 0 && url[length - 1] == '/')
         length--;
     int written = snprintf(source->url, URL_SIZE, "%.*s%s", (int)length, url, PING_PATH);
+    (void)ops_url_show(source->url, source->shown);
     return written > 0 && written < URL_SIZE ? OPS_OK : OPS_LIMIT;
 }
 

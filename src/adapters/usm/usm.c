@@ -16,7 +16,8 @@ enum {
 struct usm_sessions {
     struct ops_session_source base;
     struct ops_http_client *client;
-    char *url; /* with the route */
+    char *url;                       /* with the route */
+    char shown[OPS_URL_SHOWN_SIZE]; /* the same for errors, which strangers may get to read */
 };
 
 static struct usm_sessions *usm_sessions(struct ops_session_source *self)
@@ -62,7 +63,7 @@ static enum ops_status read_answer(const struct usm_sessions *sessions, const st
     if (http == 401 || http == 403 || http == 404)
         return OPS_SESSION_INVALID;
     if (http < 200 || http > 299)
-        return ops_fail(error, OPS_SESSION_STORE_UNAVAILABLE, "%s answered with HTTP status %d.", sessions->url, http);
+        return ops_fail(error, OPS_SESSION_STORE_UNAVAILABLE, "%s answered with HTTP status %d.", sessions->shown, http);
     json_t *answer = NULL;
     enum ops_status status = ops_json_parse_object(ops_buf_view(&response->body), &answer, NULL);
     if (status == OPS_NO_MEMORY)
@@ -75,7 +76,7 @@ static enum ops_status read_answer(const struct usm_sessions *sessions, const st
     else
         status = OPS_SESSION_STORE_UNAVAILABLE;
     if (status == OPS_SESSION_STORE_UNAVAILABLE)
-        (void)ops_fail(error, status, "%s gave an answer that can't be read.", sessions->url);
+        (void)ops_fail(error, status, "%s gave an answer that can't be read.", sessions->shown);
     json_decref(answer);
     return status;
 }
@@ -153,6 +154,7 @@ enum ops_status ops_usm_sessions_new(struct ops_http_client *client, const char 
         usm_release(&sessions->base);
         return OPS_NO_MEMORY;
     }
+    (void)ops_url_show(sessions->url, sessions->shown);
     *ret_source = &sessions->base;
     return OPS_OK;
 }

@@ -145,8 +145,10 @@ static enum ops_status make_url(const struct ops_cli_request *request, const cha
     size_t length = strlen(endpoint);
     bool local = starts_with(endpoint, "unix:") && length > 5;
     bool tcp = (starts_with(endpoint, "http://") && length > 7) || (starts_with(endpoint, "https://") && length > 8);
+    char shown[OPS_URL_SHOWN_SIZE];
     if (!local && !tcp)
-        return ops_fail(error, OPS_USAGE, "An endpoint is http://..., https://... or unix:PATH, not '%s'.", endpoint);
+        return ops_fail(error, OPS_USAGE, "An endpoint is http://..., https://... or unix:PATH, not '%s'.",
+                        ops_url_show(endpoint, shown));
     while (tcp && endpoint[length - 1] == '/')
         length--;
     if (local)
@@ -268,13 +270,14 @@ static enum ops_status send_to(struct ops_cli *cli, const struct ops_cli_request
                                struct ops_http_request *http, struct ops_cli_reply *reply, struct ops_error *error)
 {
     struct ops_http_response response;
+    char shown[OPS_URL_SHOWN_SIZE];
     ops_http_response_init(&response, ANSWER_MAX_BYTES);
-    warn_about_plain_text(cli, request, endpoint);
+    warn_about_plain_text(cli, request, ops_url_show(endpoint, shown));
     enum ops_status status = ops_http_exchange(cli->host->http, http, &response, error);
     if (status == OPS_OK)
-        status = read_reply(&response, endpoint, reply, error);
+        status = read_reply(&response, shown, reply, error);
     else if (status == OPS_UNREACHABLE || status == OPS_UNKNOWN)
-        status = not_reached(cli, status, endpoint, error);
+        status = not_reached(cli, status, shown, error);
     ops_buf_release(&reply->body);
     reply->body = response.body; /* hands the memory over */
     return status;
