@@ -357,18 +357,22 @@ static enum ops_status whole_life(const char *name)
     return status;
 }
 
-static void without_memory_no_file_pretends(void **state)
+static enum ops_status open_and_close(const char *name)
 {
-    char name[SCRATCH_SIZE + 8];
+    struct ops_gate_source *source = NULL;
+    enum ops_status status = ops_gate_source_open(name, &source, NULL);
+    ops_gate_source_close(source);
+    return status;
+}
+
+static void assert_needs_memory(enum ops_status (*life)(const char *name), const char *name)
+{
     size_t n = 0;
     bool hit = true;
-    (void)state;
-    ops_store_release(make_store());
-    (void)snprintf(name, sizeof name, "store:%s", directory);
     while (hit) {
         assert_true(++n < SWEEP_MAX);
         alloc_fault_install(n);
-        enum ops_status status = whole_life(name);
+        enum ops_status status = life(name);
         hit = alloc_fault_hit();
         if (status != (hit ? OPS_NO_MEMORY : OPS_OK))
             fail_msg("allocation %zu: %s", n, ops_status_tag(status));
@@ -378,25 +382,20 @@ static void without_memory_no_file_pretends(void **state)
     assert_true(n > 4); /* there was something to fail */
 }
 
+static void without_memory_no_file_pretends(void **state)
+{
+    char name[SCRATCH_SIZE + 8];
+    (void)state;
+    ops_store_release(make_store());
+    (void)snprintf(name, sizeof name, "store:%s", directory);
+    assert_needs_memory(whole_life, name);
+}
+
 static void without_memory_no_table_is_opened_and_nothing_is_left_of_it(void **state)
 {
-    size_t n = 0;
-    bool hit = true;
     (void)state;
     assert_int_equal(setenv("AWS_REGION", "eu-central-1", 1), 0);
-    while (hit) {
-        struct ops_gate_source *source = NULL;
-        assert_true(++n < SWEEP_MAX);
-        alloc_fault_install(n);
-        enum ops_status status = ops_gate_source_open("dynamodb:ops_main", &source, NULL);
-        ops_gate_source_close(source);
-        hit = alloc_fault_hit();
-        if (status != (hit ? OPS_NO_MEMORY : OPS_OK))
-            fail_msg("allocation %zu: %s", n, ops_status_tag(status));
-        assert_int_equal(alloc_fault_live_count(), 0);
-        alloc_fault_remove();
-    }
-    assert_true(n > 4); /* there was something to fail */
+    assert_needs_memory(open_and_close, "dynamodb:ops_main");
 }
 
 /* ---- names ---- */
@@ -410,6 +409,8 @@ static const struct {
 } bad_names[] = {
     {"", "", "is none of"},
     {"ftp://", "x", "source ftp://x is none of http://, https://, dynamodb: and store:"},
+    {"ftp://", "user:word@x", "source ftp://x is none of"},
+    {"http://", "user:word@x?y", "source http://x?y names no host"},
     {"HTTP://", "x", "is none of"}, /* schemes are written small */
     {"ops.internal:8080", "", "is none of"},
     {"http:", "x", "is none of"},
