@@ -1,5 +1,7 @@
 #include "base/foreign.h"
 
+#include "base/wait.h"
+
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -67,15 +69,6 @@ void ops_foreign_resume(void)
 
 /* ---- Those who stop them ---- */
 
-/* By the wall clock, as conditions go where nobody has said otherwise; should it be set meanwhile, the limit is another. */
-static struct timespec in(int64_t wait_ms)
-{
-    struct timespec at;
-    (void)clock_gettime(CLOCK_REALTIME, &at);
-    int64_t ns = at.tv_nsec + wait_ms % 1000 * 1000000;
-    return (struct timespec){.tv_sec = at.tv_sec + wait_ms / 1000 + ns / 1000000000, .tv_nsec = ns % 1000000000};
-}
-
 static void let_run_locked(void)
 {
     synced.stopping = false;
@@ -85,12 +78,12 @@ static void let_run_locked(void)
 
 bool ops_foreign_stop(int64_t within_ms)
 {
-    const struct timespec until = in(within_ms);
+    const struct timespec until = ops_wait_until(within_ms);
     bool in_time = !is_inside;
     pthread_mutex_lock(&mutex);
     synced.stopping = true;
     while (in_time && synced.running_count > 0)
-        in_time = pthread_cond_timedwait(&changed, &mutex, &until) == 0;
+        in_time = pthread_cond_clockwait(&changed, &mutex, CLOCK_MONOTONIC, &until) == 0;
     bool stopped = synced.running_count == 0;
     if (!stopped)
         let_run_locked();
