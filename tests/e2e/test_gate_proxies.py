@@ -420,19 +420,23 @@ def test_a_frozen_sidecar_lets_requests_pass(make, bare, app, make_sidecar, star
     closed_for(proxy)
 
 
-class Elsewhere:
-    """A server that is no sidecar, on the sidecar's port."""
+class Answering:
+    """A server with one answer to everything, at the sidecar's address; it keeps what it is asked."""
 
     def __init__(self, status):
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+            def answer(handler):
+                self.questions.append((handler.command, handler.path, dict(handler.headers)))
+                handler.send_response(status)
+                handler.send_header("Content-Length", "0")
+                handler.end_headers()
+
+            do_GET = do_POST = answer
 
             def log_message(self, *arguments):
                 pass
 
+        self.questions = []
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()
@@ -448,7 +452,7 @@ class Elsewhere:
 @pytest.mark.parametrize("make, status", [
     *itertools.product([nginx, haproxy, traefik], [200, 302, 400, 404, 500, 502]), (envoy, 200), (envoy, 500), (envoy, 502)])
 def test_a_server_that_is_no_sidecar_lets_requests_pass(make, app, start_proxy, status):
-    elsewhere = Elsewhere(status)
+    elsewhere = Answering(status)
     try:
         proxy = start_proxy(make, app.port, elsewhere.port)
         for _ in range(20):
@@ -570,37 +574,9 @@ def test_a_connection_of_nginx_that_lay_idle_lets_nobody_slip_through(bare, app,
 # ---- Envoy and Traefik ----
 
 
-class Listening:
-    """A sidecar that remembers what it was asked: (method, path, headers)."""
-
-    def __init__(self):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(handler):
-                self.questions.append((handler.command, handler.path, dict(handler.headers)))
-                handler.send_response(200)
-                handler.send_header("Content-Length", "0")
-                handler.end_headers()
-
-            do_GET = do_POST = answer
-
-            def log_message(self, *arguments):
-                pass
-
-        self.questions = []
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
-        self.port = self.server.server_port
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
 @asking_once
 def test_the_gate_is_told_nothing_that_is_secret_or_that_a_caller_could_forge(make, app, start_proxy):
-    sidecar = Listening()
+    sidecar = Answering(200)
     try:
         proxy = start_proxy(make, app.port, sidecar.port)
         del sidecar.questions[:]
