@@ -156,8 +156,11 @@ def module(tmp_path_factory):
                    stdout=subprocess.DEVNULL)
     places = next(prefix.glob("**/opsgate.pc")).parent
     output = directory / "ngx_http_opsgate_module.so"
+    # nginx's ./configure trips over such a name where it can see it, and mktemp makes one in every 62.
+    unlucky = directory / "tmp.S"
+    unlucky.mkdir()
     built = subprocess.run([SOURCES / "build", output], capture_output=True, text=True, timeout=300,
-                           env=os.environ | {"PKG_CONFIG_PATH": str(places)})
+                           env=os.environ | {"PKG_CONFIG_PATH": str(places), "TMPDIR": str(unlucky)})
     assert built.returncode == 0, built
     return output
 
