@@ -28,7 +28,7 @@ static struct { /* under mutex */
 /* The test's; what a test that failed left behind is closed before the next one begins. */
 static opsgate *open_gate;
 
-/* Under the gate's own mutex: counts the test's waits, each of which comes with a signal to the gate's thread. */
+/* Under the gate's own mutex. A signal that comes while a real wait times out is told by nothing else. */
 static uint64_t signal_count;
 
 static _Thread_local bool is_test;    /* else: the gate's thread */
@@ -38,6 +38,8 @@ int __real_clock_gettime(clockid_t id, struct timespec *ret_now);
 int __wrap_clock_gettime(clockid_t id, struct timespec *ret_now);
 int __real_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *held, const struct timespec *until);
 int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *held, const struct timespec *until);
+int __real_pthread_cond_signal(pthread_cond_t *condition);
+int __wrap_pthread_cond_signal(pthread_cond_t *condition);
 
 /* ---- The system's calls ---- */
 
@@ -121,10 +123,8 @@ static bool let_time_pass(int64_t until_ns)
  * is woken for nothing now and then. */
 static int wait_as_test(pthread_cond_t *condition, pthread_mutex_t *held, int64_t until_ns)
 {
-    if (!is_waiting) {
-        signal_count++;
+    if (!is_waiting)
         count_move();
-    }
     is_waiting = true;
     if (let_time_pass(until_ns))
         return ETIMEDOUT;
@@ -136,6 +136,12 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *he
 {
     int64_t until_ns = (int64_t)until->tv_sec * OPS_GATE_SECOND + until->tv_nsec;
     return (is_test ? wait_as_test : wait_as_gate)(condition, held, until_ns);
+}
+
+int __wrap_pthread_cond_signal(pthread_cond_t *condition)
+{
+    signal_count++;
+    return __real_pthread_cond_signal(condition);
 }
 
 /* ---- The source ---- */
