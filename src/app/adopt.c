@@ -37,8 +37,7 @@ static enum ops_status adopt_tasks(struct ops_app *app, const char *vacuum_id, s
     enum ops_status status = ops_vacuums_tasks(app, vacuum_id, 0, &tasks, error);
     size_t i;
     json_t *task;
-    json_array_foreach(tasks, i, task)
-    {
+    json_array_foreach(tasks, i, task) {
         if (status != OPS_OK || !leased(task))
             continue;
         ops_task_key(ops_json_integer(task, "number", 0), sk);
@@ -64,7 +63,9 @@ enum ops_status ops_app_adopt(struct ops_app *app, struct ops_error *error)
     enum ops_status status = ops_vacuums_open_ids(app, &ids, error);
     size_t i;
     json_t *id;
-    json_array_foreach(ids, i, id) if (status == OPS_OK) status = adopt_tasks(app, json_string_value(id), error);
+    json_array_foreach(ids, i, id)
+        if (status == OPS_OK)
+            status = adopt_tasks(app, json_string_value(id), error);
     json_decref(ids);
     return status == OPS_OK ? adopt_delivery(app, error) : status;
 }

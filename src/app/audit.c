@@ -26,8 +26,7 @@ static enum ops_status follow_page(struct ops_audit_head *head, const json_t *re
 {
     size_t i;
     json_t *record;
-    json_array_foreach(records, i, record)
-    {
+    json_array_foreach(records, i, record) {
         enum ops_status status = ops_audit_follow(head, record, error);
         if (status != OPS_OK)
             return status;
@@ -163,8 +162,7 @@ static enum ops_status render_events(const json_t *records, struct ops_buf *text
     size_t starts[OPS_LOG_BATCH_MAX + 1] = {0};
     size_t i;
     json_t *record;
-    json_array_foreach(records, i, record)
-    {
+    json_array_foreach(records, i, record) {
         starts[i] = text->length;
         enum ops_status status = ops_json_canonical(record, text);
         if (status == OPS_OK)

@@ -48,8 +48,8 @@ static const json_t *task_doc(const json_t *tasks, size_t *at, json_int_t number
 struct choice {
     json_int_t free_count; /* tasks that may be claimed */
     json_int_t done_count;
-    json_int_t number;     /* one of the free ones, drawn evenly */
-    const json_t *doc;     /* its document or NULL */
+    json_int_t number; /* one of the free ones, drawn evenly */
+    const json_t *doc; /* its document or NULL */
 };
 
 /* Draws one of the free tasks, so that workers that look at the same moment seldom want the same one. */

@@ -220,8 +220,7 @@ enum ops_status ops_fields_read(const struct ops_operation *operation, const jso
     const char *name;
     json_t *value;
     /* jansson's iterator takes a plain pointer, and changes nothing. */
-    json_object_foreach((json_t *)(uintptr_t)input, name, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)input, name, value) {
         const struct ops_field *field = find_field(operation, name);
         if (status == OPS_OK && !field)
             status = refuse_unknown(operation, name, error);

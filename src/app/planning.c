@@ -60,7 +60,7 @@ static enum ops_status make_targets(struct ops_app *app, const json_t *vacuum, e
     enum ops_status status = ops_plan_make(app->manifest, type, ops_json_text(vacuum, "orgcode", NULL), &targets);
     size_t i;
     json_t *target;
-    json_array_foreach (targets, i, target)
+    json_array_foreach(targets, i, target)
         if (status == OPS_OK && is_pending(target))
             status = survey_target(app, target, error);
     struct note_context note = {app->manifest, targets};
@@ -83,7 +83,7 @@ static json_int_t expected_records(struct ops_app *app, const char *plan_sha256)
         return expected;
     size_t i;
     json_t *other;
-    json_array_foreach (vacuums, i, other)
+    json_array_foreach(vacuums, i, other)
         if (expected < 0 && ops_vacuum_dry_run(other) && ops_vacuum_is(other, OPS_VACUUM_COMPLETED) &&
             strcmp(ops_json_text(other, "plan_sha256", ""), plan_sha256) == 0)
             expected = ops_json_integer(json_object_get(other, "totals"), "matched", -1);

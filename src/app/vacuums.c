@@ -154,7 +154,7 @@ void ops_vacuums_check_mutex(struct ops_txn *txn, const json_t *vacuum)
 static json_t *event_data(const json_t *vacuum)
 {
     json_t *data = json_object();
-    static const char *const members[] = {"type",      "orgcode",     "dry_run", "status",
+    static const char *const members[] = {"type",       "orgcode",     "dry_run", "status",
                                           "execute_at", "plan_sha256", "totals",  "error"};
     for (size_t i = 0; data && i < sizeof members / sizeof members[0]; i++) {
         json_t *value = json_object_get(vacuum, members[i]);

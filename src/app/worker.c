@@ -140,7 +140,7 @@ static enum ops_status look_for_work(struct ops_worker *worker, int64_t *ret_wai
     enum ops_status status = ops_vacuums_open_ids(worker->app, &ids, error);
     size_t i;
     json_t *id;
-    json_array_foreach (ids, i, id)
+    json_array_foreach(ids, i, id)
         if (status == OPS_OK && *ret_wait_ms == IDLE_WAIT_MS && is_mine(worker, json_string_value(id)))
             status = work_on(worker, json_string_value(id), ret_wait_ms, error);
     if (status != OPS_OK)

@@ -1,7 +1,7 @@
 #include "core/manifest_read.h"
 
 enum {
-    ABOUT_MAX = 80,  /* bytes of a stranger's text in a complaint */
+    ABOUT_MAX = 80, /* bytes of a stranger's text in a complaint */
     PATH_LENGTH_MAX = 1023,
 };
 
@@ -157,10 +157,10 @@ const char *ops_reader_text(struct ops_reader *reader, const struct ops_place *p
                             ops_text_check_fn check)
 {
     const char *text = json_string_value(value);
-    const char *complaint = !value                                     ? "is required"
-                            : !text                                    ? "must be a string"
+    const char *complaint = !value                                      ? "is required"
+                            : !text                                     ? "must be a string"
                             : strlen(text) != json_string_length(value) ? "must not have a NUL"
-                                                                       : check(text);
+                                                                        : check(text);
     if (!complaint)
         return text;
     ops_reader_problem(reader, place, complaint, text);

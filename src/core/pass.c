@@ -31,8 +31,7 @@ enum ops_status ops_pass_task(const json_t *vacuum, json_int_t number, struct op
     json_int_t left = number - ops_pass_first_task(vacuum);
     size_t i;
     json_t *index;
-    json_array_foreach(json_object_get(work_of(vacuum), "in_pass"), i, index)
-    {
+    json_array_foreach(json_object_get(work_of(vacuum), "in_pass"), i, index) {
         json_int_t target = json_integer_value(index);
         json_int_t segments = segments_of(vacuum, target);
         if (left >= 0 && left < segments) {
@@ -118,8 +117,7 @@ static enum ops_status tally_init(struct tally *tally, const json_t *vacuum, con
         return OPS_NO_MEMORY;
     size_t i;
     json_t *doc;
-    json_array_foreach(tasks, i, doc)
-    {
+    json_array_foreach(tasks, i, doc) {
         json_int_t target = ops_json_integer(doc, "target", -1);
         if (target < 0 || (size_t)target >= tally->count) {
             ops_mem_free(tally->targets);
@@ -186,8 +184,9 @@ enum ops_status ops_pass_tally(const json_t *vacuum, const json_t *tasks, json_t
         status = OPS_NO_MEMORY;
     size_t i;
     json_t *target;
-    json_array_foreach(targets, i, target) if (status == OPS_OK && touched(target)) status =
-        fill_target(target, &tally.targets[i]);
+    json_array_foreach(targets, i, target)
+        if (status == OPS_OK && touched(target))
+            status = fill_target(target, &tally.targets[i]);
     ops_mem_free(tally.targets);
     if (status == OPS_OK)
         *ret_targets = targets;
@@ -201,8 +200,8 @@ static bool pass_done(const json_t *vacuum, const json_t *tasks)
     json_int_t first = ops_pass_first_task(vacuum), done = 0;
     size_t i;
     json_t *doc;
-    json_array_foreach(tasks, i, doc) done +=
-        ops_json_integer(doc, "number", -1) >= first && ops_json_flag(doc, "done", false);
+    json_array_foreach(tasks, i, doc)
+        done += ops_json_integer(doc, "number", -1) >= first && ops_json_flag(doc, "done", false);
     return done == ops_pass_task_count(vacuum);
 }
 

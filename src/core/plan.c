@@ -63,7 +63,7 @@ struct skip_rule {
 };
 
 static const struct skip_rule skip_rules[] = {
-    {skip_protected, false}, {skip_own, false},  {skip_users, true},
+    {skip_protected, false}, {skip_own, false}, {skip_users, true},
     {skip_sessions, true},   {skip_logs, true}, {skip_by_manifest, true},
 };
 
@@ -250,8 +250,8 @@ struct scope_form {
 };
 
 static const struct scope_form scope_forms[OPS_SCOPE_BY_COUNT] = {
-    [OPS_SCOPE_ALL] = {false, false, false},      [OPS_SCOPE_ATTRIBUTE] = {true, false, true},
-    [OPS_SCOPE_INDEX] = {true, true, true},       [OPS_SCOPE_KEY_PREFIX] = {false, false, true},
+    [OPS_SCOPE_ALL] = {false, false, false}, [OPS_SCOPE_ATTRIBUTE] = {true, false, true},
+    [OPS_SCOPE_INDEX] = {true, true, true},  [OPS_SCOPE_KEY_PREFIX] = {false, false, true},
     [OPS_SCOPE_KEY] = {false, false, true},
 };
 

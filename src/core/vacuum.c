@@ -3,8 +3,8 @@
 #include "base/json.h"
 
 static const char *const status_names[OPS_VACUUM_STATUS_COUNT] = {
-    [OPS_VACUUM_PENDING] = "pending",     [OPS_VACUUM_RUNNING] = "running",     [OPS_VACUUM_COMPLETED] = "completed",
-    [OPS_VACUUM_FAILED] = "failed",       [OPS_VACUUM_CANCELLED] = "cancelled",
+    [OPS_VACUUM_PENDING] = "pending", [OPS_VACUUM_RUNNING] = "running",     [OPS_VACUUM_COMPLETED] = "completed",
+    [OPS_VACUUM_FAILED] = "failed",   [OPS_VACUUM_CANCELLED] = "cancelled",
 };
 
 const char *ops_vacuum_status_name(enum ops_vacuum_status status)
@@ -268,7 +268,7 @@ static enum ops_status set_error(json_t *vacuum, enum ops_status failure, const 
     json_t *text = ops_json_any_text(ops_view_of(ops_error_text(error, failure)));
     return ops_json_set(vacuum, "error",
                         ops_json_pack("{s:s, s:o, s:O*}", "tag", ops_status_tag(failure), "message", text, "details",
-                                  error ? error->details : NULL));
+                                      error ? error->details : NULL));
 }
 
 enum ops_status ops_vacuum_finish(const json_t *vacuum, json_t *targets, enum ops_status failure,

@@ -167,8 +167,8 @@ static size_t updates_bytes(const json_t *updates)
 {
     size_t bytes = 0, i;
     json_t *update;
-    json_array_foreach(updates, i, update) bytes +=
-        text_bytes(ops_json_text(update, "text", "")) + sizeof "{'at':'2026-11-24T03:42:53Z','text':''},";
+    json_array_foreach(updates, i, update)
+        bytes += text_bytes(ops_json_text(update, "text", "")) + sizeof "{'at':'2026-11-24T03:42:53Z','text':''},";
     return bytes;
 }
 
@@ -288,7 +288,8 @@ enum ops_status ops_window_notice(const json_t *window, int64_t now_ms, json_t *
         json_pack("{s:O, s:O, s:O, s:O, s:I, s:s, s:b, s:O}", "maintenance_id", json_object_get(window, "maintenance_id"),
                   "status", json_object_get(window, "status"), "description", json_object_get(window, "description"),
                   "started_at", json_object_get(window, "started_at"), "estimated_duration_seconds",
-                  ops_json_integer(window, "estimated_duration_seconds", 0), "estimated_end_utc", end, "overdue", now_ms > end_ms, "updates", json_object_get(window, "updates"));
+                  ops_json_integer(window, "estimated_duration_seconds", 0), "estimated_end_utc", end, "overdue",
+                  now_ms > end_ms, "updates", json_object_get(window, "updates"));
     if (!notice)
         return OPS_NO_MEMORY;
     *ret_notice = notice;

@@ -14,7 +14,7 @@
 enum {
     RETRY_LEAST_S = 20,
     RETRY_TEXT_SIZE = 24,
-    RETRY_MOST_S = 7 * 24 * 3600,                                   /* no window is estimated to be longer */
+    RETRY_MOST_S = 7 * 24 * 3600,                              /* no window is estimated to be longer */
     BODY_MAX_BYTES = 5 * OPSGATE_WINDOW_MAX_BYTES + 64 * 1024, /* "&amp;" for each byte, and the page around them */
 };
 

@@ -184,7 +184,7 @@ static void a_wrong_code_says_nothing_about_the_order_it_came_with(void **state)
     (void)state;
     json_decref(world_do(&world, "ops_maintenancestart",
                          "{'maintenance_id': '01ARZ3NDEKTSV4RRFFQ69G5FAV', 'secret_code': 'wrong'}",
-                             "secret-code-mismatch"));
+                         "secret-code-mismatch"));
     json_decref(world_do(&world, "ops_vacuumall", "{'secret_code': 'wrong'}", "secret-code-mismatch"));
 }
 

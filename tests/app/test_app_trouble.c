@@ -784,9 +784,9 @@ static void damaged_records_are_statuses_and_never_a_deletion(void **state)
     static const struct {
         const char *pk;
         const char *name;
-    } cases[] = {{"VACUUM", "vacuum_id"}, {"VACUUM", "status"},     {"VACUUM", "dry_run"}, {"VACUUM", "work"},
-                 {"VACUUM", "targets"},   {"VACUUM", "type"},       {"VACUUM", "execute_at"}, {"VACUUM#", "target"},
-                 {"VACUUM#", "segment"},  {"VACUUM#", "cursor"},    {"SINGLETON", "holder"}, {"SINGLETON", "fence"},
+    } cases[] = {{"VACUUM", "vacuum_id"}, {"VACUUM", "status"},        {"VACUUM", "dry_run"},    {"VACUUM", "work"},
+                 {"VACUUM", "targets"},   {"VACUUM", "type"},          {"VACUUM", "execute_at"}, {"VACUUM#", "target"},
+                 {"VACUUM#", "segment"},  {"VACUUM#", "cursor"},       {"SINGLETON", "holder"},  {"SINGLETON", "fence"},
                  {"SINGLETON", "seq"},    {"VACUUM_OPEN", "vacuum_id"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char id[OPS_ULID_SIZE];

@@ -109,7 +109,7 @@ static json_t *ask(const struct use_case *use_case)
     const char *id = mark && mark[1] == 'w' ? window_id : vacuum_id;
     if (mark)
         (void)snprintf(payload, sizeof payload, "%.*s%s%s", (int)(mark - use_case->payload), use_case->payload, id,
-            mark + 2);
+                       mark + 2);
     else
         (void)snprintf(payload, sizeof payload, "%s", use_case->payload);
     return world_operate(&world, use_case->function, payload);

@@ -205,7 +205,7 @@ static void internals_of_the_record_are_not_shown(void **state)
     json_t *dry = world_do(&world, "ops_vacuumall", "{'dry_run': true}", "ok"), *target;
     size_t i;
     assert_null(json_object_get(dry, "work"));
-    json_array_foreach (json_object_get(dry, "targets"), i, target) {
+    json_array_foreach(json_object_get(dry, "targets"), i, target) {
         assert_null(json_object_get(target, "segments"));
         assert_null(json_object_get(target, "location"));
     }

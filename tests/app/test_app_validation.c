@@ -71,7 +71,7 @@ static const struct field_case field_cases[] = {
      "estimated_duration_seconds"},
     {"a duration of 604800", "ops_maintenanceschedule",
      "{'description': 'd', 'estimated_duration_seconds': 604800, 'scheduled_start_utc': '2026-11-25T00:00:00Z'}", "ok",
-         NULL},
+     NULL},
     {"a duration of 604801", "ops_maintenanceschedule",
      "{'description': 'd', 'estimated_duration_seconds': 604801, 'scheduled_start_utc': '2026-11-25T00:00:00Z'}",
      "invalid-field", "estimated_duration_seconds"},
@@ -90,7 +90,7 @@ static const struct field_case field_cases[] = {
      "scheduled_start_utc"},
     {"a start with an offset", "ops_maintenanceschedule",
      "{'description': 'd', 'estimated_duration_seconds': 60, 'scheduled_start_utc': '2026-11-25T02:00:00+02:00'}", "ok",
-         NULL},
+     NULL},
     {"a start in the past", "ops_maintenanceschedule",
      "{'description': 'd', 'estimated_duration_seconds': 60, 'scheduled_start_utc': '2026-11-24T03:00:00Z'}",
      "start-not-in-future", "scheduled_start_utc"},
@@ -383,8 +383,8 @@ static void texts_with_quotes_control_and_high_characters_come_back_as_they_were
 static void a_surface_s_own_refusal_has_the_same_envelope(void **state)
 {
     (void)state;
-    static const enum ops_status refusals[] = {OPS_ROUTE_NOT_FOUND, OPS_METHOD_NOT_ALLOWED, OPS_PAYLOAD_TOO_LARGE,
-                                               OPS_UNSUPPORTED_MEDIA_TYPE, OPS_INVALID_JSON, OPS_BODY_NOT_ALLOWED};
+    static const enum ops_status refusals[] = {OPS_ROUTE_NOT_FOUND,        OPS_METHOD_NOT_ALLOWED, OPS_PAYLOAD_TOO_LARGE,
+                                               OPS_UNSUPPORTED_MEDIA_TYPE, OPS_INVALID_JSON,       OPS_BODY_NOT_ALLOWED};
     for (size_t i = 0; i < COUNT_OF(refusals); i++) {
         struct ops_answer answer;
         ops_answer_init(&answer);

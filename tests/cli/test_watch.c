@@ -204,8 +204,8 @@ static void progress_gives_percent_and_time_left_of_a_known_total(void **state)
 static void what_the_dry_run_found_is_the_total(void **state)
 {
     (void)state;
-    json_t *vacuum = json_pack("{s:b, s:i, s:{s:i, s:i, s:i}}", "dry_run", 0, "expected_records", 400, "totals", "deleted", 90,
-                               "failed", 10, "protected", 7);
+    json_t *vacuum = json_pack("{s:b, s:i, s:{s:i, s:i, s:i}}", "dry_run", 0, "expected_records", 400, "totals", "deleted",
+                               90, "failed", 10, "protected", 7);
     struct ops_progress_look look = ops_progress_look_at(vacuum, 5);
     assert_int_equal(look.handled, 100);
     assert_int_equal(look.total, 400);

@@ -65,7 +65,8 @@ static bool stream_exists(const char *key)
     json_t *answer = NULL;
     ask("Logs_20140328.DescribeLogStreams", json_pack("{s:s, s:s}", "logGroupName", group, "logStreamNamePrefix", key),
         &answer);
-    bool there = strcmp(ops_json_text(json_array_get(json_object_get(answer, "logStreams"), 0), "logStreamName", ""), key) == 0;
+    bool there =
+        strcmp(ops_json_text(json_array_get(json_object_get(answer, "logStreams"), 0), "logStreamName", ""), key) == 0;
     json_decref(answer);
     return there;
 }
@@ -237,7 +238,8 @@ int main(void)
         .exists = stream_exists,
         .lists_itself = true,
     };
-    const struct log_sink_suite_source sink = {.open = open_sink, .read = read_sink, .close = close_sink, .keeps_blocks = true};
+    const struct log_sink_suite_source sink = {
+        .open = open_sink, .read = read_sink, .close = close_sink, .keeps_blocks = true};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_that_waited_for_a_month_is_delivered_and_keeps_its_place),
         cmocka_unit_test(an_event_from_a_clock_that_was_ahead_does_not_hold_up_those_behind_it),

@@ -249,8 +249,9 @@ static enum ops_status scripted_exchange(struct ops_http_client *self, const str
                                          struct ops_http_response *ret_response, struct ops_error *error)
 {
     (void)self;
-    if (strcmp(request->method, "POST") != 0 || strcmp(request->url, "http://user:word@usm.test/base/session/validate") != 0 ||
-        request->timeout_ms <= 0 || request->connect_timeout_ms <= 0)
+    if (strcmp(request->method, "POST") != 0 ||
+        strcmp(request->url, "http://user:word@usm.test/base/session/validate") != 0 || request->timeout_ms <= 0 ||
+        request->connect_timeout_ms <= 0)
         return ops_fail(error, OPS_UNREACHABLE, "The request is not the one that USM knows.");
     if (next_answer.status == OPS_STATUS_COUNT)
         return scripted_answer(request, ret_response);

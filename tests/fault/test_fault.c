@@ -100,8 +100,8 @@ static void lock_secret(void)
 }
 
 struct use_case {
-    const char *name;     /* of the operation: a function, or a route */
-    const char *input;    /* %w and %v stand for the window's and the vacuum's id */
+    const char *name;  /* of the operation: a function, or a route */
+    const char *input; /* %w and %v stand for the window's and the vacuum's id */
     void (*prepare)(void);
     const char *tag;      /* how it ends without a fault */
     const char *done_tag; /* how it ends when it has been done before; NULL: likewise */
@@ -309,10 +309,10 @@ static bool is_clean(const json_t *answer, const struct use_case *use_case, cons
     if (!sweep->failed)
         return false;
     enum ops_status status = sweep->failed_status;
-    const char *tag = status == OPS_NO_MEMORY || status == OPS_CORRUPT        ? "internal-error"
-                      : status == OPS_SESSION_STORE_UNAVAILABLE               ? "session-store-unavailable"
-                      : status == OPS_SESSION_INVALID                         ? "session-invalid"
-                                                                              : "store-unavailable";
+    const char *tag = status == OPS_NO_MEMORY || status == OPS_CORRUPT ? "internal-error"
+                      : status == OPS_SESSION_STORE_UNAVAILABLE        ? "session-store-unavailable"
+                      : status == OPS_SESSION_INVALID                  ? "session-invalid"
+                                                                       : "store-unavailable";
     return is(answer, tag);
 }
 

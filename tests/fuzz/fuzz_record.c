@@ -1,5 +1,5 @@
-/* Records as a damaged store may give them: the first byte chooses what the document is taken for. Whatever is not sound must
- * be OPS_CORRUPT or harmless, never a crash. */
+/* Records as a damaged store may give them: the first byte chooses what the document is taken for. Whatever is not sound
+ * must be OPS_CORRUPT or harmless, never a crash. */
 #include "fuzz/fuzz.h"
 
 #include "core/audit.h"

@@ -86,8 +86,8 @@ static int wait_really(pthread_cond_t *condition, pthread_mutex_t *held)
     return __real_pthread_cond_timedwait(condition, held, &soon);
 }
 
-/* Waits as the system does, which lets go of the mutex: a wait that only said that it was over would keep it from a test that
- * closes the gate. Where a signal came between two looks, it returns as if it had been woken for nothing. */
+/* Waits as the system does, which lets go of the mutex: a wait that only said that it was over would keep it from a test
+ * that closes the gate. Where a signal came between two looks, it returns as if it had been woken for nothing. */
 static int wait_as_gate(pthread_cond_t *condition, pthread_mutex_t *held, int64_t until_ns)
 {
     uint64_t signals_before = signal_count;

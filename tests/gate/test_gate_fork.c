@@ -227,7 +227,8 @@ static int check_and_close(opsgate *gate, struct script *script)
     return 0;
 }
 
-/* Not under ASan: a child that starts a thread while its parent's were busy may find the sanitizer's own locks held for ever. */
+/* Not under ASan: a child that starts a thread while its parent's were busy may find the sanitizer's own locks held for
+ * ever. */
 #ifdef __SANITIZE_ADDRESS__
 #define SKIP_UNDER_ASAN() skip()
 #else

@@ -22,7 +22,7 @@ static struct http_server server;
 static struct ops_http_client *client;
 static struct ops_clock *ticks; /* stands still but for what a test adds */
 static struct ops_gate_deadline_client deadline;
-static struct patient_source *source; /* taken by keys */
+static struct patient_source *source;    /* taken by keys */
 static struct ops_aws_credentials *keys; /* hurried, and cached as the gate has them */
 
 static enum ops_status patient_fetch(struct ops_aws_credentials *self, struct ops_aws_keys *ret_keys,

@@ -283,8 +283,7 @@ static void check_audit(struct sim_world *world, struct expected *expected)
         sim_violate(world, SIM_AUDIT, "the audit trail can't be read");
     size_t i;
     json_t *record;
-    json_array_foreach(page.docs, i, record)
-    {
+    json_array_foreach(page.docs, i, record) {
         follow(world, record);
         account_for(world, record, expected);
     }

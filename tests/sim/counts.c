@@ -34,7 +34,9 @@ static const json_t *find_target(const struct sim_world *world, const json_t *ta
 {
     size_t i;
     json_t *target;
-    json_array_foreach(targets, i, target) if (target_of(world, target) == number) return target;
+    json_array_foreach(targets, i, target)
+        if (target_of(world, target) == number)
+            return target;
     return NULL;
 }
 

@@ -284,7 +284,8 @@ void sim_gate_asks(struct sim_process *process, struct sim_gate *gate)
     sim_trace(world, "a gate asks process %d", process->number);
     json_t *data = ask(process, "ping", json_object(), NULL);
     if (data) {
-        gate->knowledge = ops_gate_learn(asked_ms * OPS_GATE_MS, OPS_GATE_ANSWER_AGE_MAX_NS, json_is_object(json_object_get(data, "maintenance")));
+        gate->knowledge = ops_gate_learn(asked_ms * OPS_GATE_MS, OPS_GATE_ANSWER_AGE_MAX_NS,
+                                         json_is_object(json_object_get(data, "maintenance")));
         gate->asked_ms = asked_ms;
     }
     json_decref(data);

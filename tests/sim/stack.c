@@ -80,8 +80,9 @@ static json_t *service_of(json_t *services, const char *code)
 {
     size_t i;
     json_t *service;
-    json_array_foreach(services, i,
-                       service) if (strcmp(json_string_value(json_object_get(service, "code")), code) == 0) return service;
+    json_array_foreach(services, i, service)
+        if (strcmp(json_string_value(json_object_get(service, "code")), code) == 0)
+            return service;
     service = json_pack("{s:s, s:[], s:[], s:[]}", "code", code, "tables", "buckets", "log_groups");
     json_array_append_new(services, service);
     return service;

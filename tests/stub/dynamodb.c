@@ -179,8 +179,7 @@ static const char *attribute_type(const json_t *definitions, const char *name)
 {
     size_t i;
     json_t *definition;
-    json_array_foreach(definitions, i, definition)
-    {
+    json_array_foreach(definitions, i, definition) {
         const char *found = json_string_value(json_object_get(definition, "AttributeName"));
         if (found && name && strcmp(found, name) == 0)
             return json_string_value(json_object_get(definition, "AttributeType"));

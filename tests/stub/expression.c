@@ -6,8 +6,7 @@ static void note_unused(json_t *unused, json_t *given)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(given, name, value)
-    {
+    json_object_foreach(given, name, value) {
         if (json_object_set_new(unused, name, json_true()) != 0)
             stub_give_up("out of memory");
     }

@@ -131,8 +131,7 @@ static bool read_rule(const json_t *json, struct stub_rule *ret_rule, struct ops
     rule.services = kind->services;
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)json, name, value)
-    { /* the macro takes no const */
+    json_object_foreach((json_t *)(uintptr_t)json, name, value) { /* the macro takes no const */
         if (read_member(&rule, name, value) && rule.every)
             continue;
         ops_buf_append_format(ret_problem, "%s is no field of a rule, or has a wrong value", name);

@@ -24,8 +24,7 @@ static bool knows_all(const json_t *description, const char *words, const char *
 {
     const char *member;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)description, member, value)
-    { /* the macro takes no const */
+    json_object_foreach((json_t *)(uintptr_t)description, member, value) { /* the macro takes no const */
         char wanted[64];
         (void)snprintf(wanted, sizeof wanted, " %s ", member);
         if (!strstr(words, wanted))
@@ -76,8 +75,7 @@ static bool add_rows(struct stub_table *table, const json_t *rows)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach(rows, i, row) {
         struct stub_key key;
         if (!stub_table_key_of(table, row, &key))
             return false;
@@ -90,8 +88,7 @@ static void add_indexes(struct stub_table *table, json_t *indexes)
 {
     const char *name;
     json_t *attribute;
-    json_object_foreach(indexes, name, attribute)
-    {
+    json_object_foreach(indexes, name, attribute) {
         if (table->index_count < STUB_INDEXES_MAX)
             table->indexes[table->index_count++] =
                 (struct stub_index){stub_copy(ops_view_of(name)), stub_copy(stub_json_view(attribute))};
@@ -186,8 +183,7 @@ bool stub_fill(struct stub_world *world, const json_t *description, struct ops_b
     if (!knows_all(description, " tables buckets log_groups ", "fill", ret_problem))
         return false;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        json_object_foreach(json_object_get(description, kinds[i].name), name, one)
-        {
+        json_object_foreach(json_object_get(description, kinds[i].name), name, one) {
             if (!kinds[i].fill(world, name, one, ret_problem))
                 return false;
         }

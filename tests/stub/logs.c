@@ -251,8 +251,7 @@ static bool check_events(struct stub_call *call, const json_t *events)
     const char *problem = NULL;
     if (json_array_size(events) < 1 || json_array_size(events) > EVENTS_BATCH_MAX)
         problem = "1 validation error detected: logEvents must have 1 to 10000 members";
-    json_array_foreach(events, i, event)
-    {
+    json_array_foreach(events, i, event) {
         json_int_t timestamp = json_integer_value(json_object_get(event, "timestamp"));
         bytes += json_string_length(json_object_get(event, "message")) + EVENT_OVERHEAD_BYTES;
         if (timestamp < before)
@@ -275,8 +274,7 @@ static void put_log_events(struct stub_call *call)
     size_t i;
     if (!stream || !check_events(call, events))
         return;
-    json_array_foreach(events, i, event)
-    {
+    json_array_foreach(events, i, event) {
         json_t *ingestion = json_integer(call->answer->now_ms);
         if (json_object_set_new(event, "ingestionTime", ingestion) != 0 || json_array_append(stream, event) != 0)
             stub_give_up("out of memory");

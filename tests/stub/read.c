@@ -71,8 +71,7 @@ static bool append_items(struct batch_get *batch, const struct stub_table *table
     struct ops_buf *body = &batch->call->answer->body;
     size_t i, position, found = 0;
     json_t *key_json;
-    json_array_foreach(keys, i, key_json)
-    {
+    json_array_foreach(keys, i, key_json) {
         struct stub_key key;
         if (!stub_read_key(batch->call, table, key_json, &key))
             return false;
@@ -113,8 +112,7 @@ void stub_batch_get(struct stub_call *call)
     json_t *tables = json_object_get(call->input, "RequestItems"), *part;
     size_t count = 0, done = 0;
     const char *name;
-    json_object_foreach(tables, name, part)
-    {
+    json_object_foreach(tables, name, part) {
         count += json_array_size(json_object_get(part, "Keys"));
     }
     if (count < 1 || count > BATCH_GET_MAX) {
@@ -125,8 +123,7 @@ void stub_batch_get(struct stub_call *call)
     stub_buf_init(&batch.unprocessed);
     ops_buf_append_text(&call->answer->body, "{\"Responses\":{");
     bool fine = true;
-    json_object_foreach(tables, name, part)
-    {
+    json_object_foreach(tables, name, part) {
         if (done++)
             ops_buf_append_char(&call->answer->body, ',');
         fine = get_from(&batch, name, part);

@@ -8,8 +8,8 @@
 #define PORTS_OF(self, member) ((struct fault_ports *)(void *)((char *)(self) - offsetof(struct fault_ports, member)))
 
 static const char *const names[PORT_CALL_COUNT] = {
-    "store get",     "store query",  "store transact", "catalogue list", "catalogue open", "target page",
-    "target remove", "target recount", "sink append",  "session check",  "hasher hash",    "hasher verify",
+    "store get",     "store query",    "store transact", "catalogue list", "catalogue open", "target page",
+    "target remove", "target recount", "sink append",    "session check",  "hasher hash",    "hasher verify",
 };
 
 const char *port_call_name(enum port_call call)

@@ -304,11 +304,11 @@ static void check_error(const json_t *envelope, const struct ops_answer *answer)
     assert_true(named > OPS_OK && named <= OPS_MAINTENANCE_MODE); /* a tag of the contract */
     assert_int_equal(answer->http_status, ops_status_http(named));
     assert_string_equal(ops_json_text(json_object_get(error, "major"), "tag", ""),
-        ops_category_tag(ops_status_category(named)));
+                        ops_category_tag(ops_status_category(named)));
 }
 
 static void check_envelope(struct world *world, const json_t *envelope, const struct ops_answer *answer,
-    const char *call_name)
+                           const char *call_name)
 {
     static const char *const good[] = {"success", "data", "build", "stats", NULL};
     static const char *const bad[] = {"success", "error", "build", "stats", NULL};

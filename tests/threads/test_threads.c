@@ -1,5 +1,5 @@
-/* The threads of a serve, all at once, over the embedded engine: callers, the sweep and the workers. What it finds beyond its
- * own checks, TSan finds. */
+/* The threads of a serve, all at once, over the embedded engine: callers, the sweep and the workers. What it finds beyond
+ * its own checks, TSan finds. */
 #include "adapters/memory/clock.h"
 #include "adapters/memory/hasher.h"
 #include "adapters/sys/random.h"
@@ -102,8 +102,8 @@ static void *make_calls(void *context)
     struct service *service = context;
     for (int round = 0; round < ROUNDS; round++) {
         json_t *scheduled = invoke(service, "ops_maintenanceschedule",
-                                   with_code(json_pack("{s:s, s:i, s:s}", "description", "d", "estimated_duration_seconds", 60,
-                                                       "scheduled_start_utc", "2026-11-25T03:00:00Z")));
+                                   with_code(json_pack("{s:s, s:i, s:s}", "description", "d", "estimated_duration_seconds",
+                                                       60, "scheduled_start_utc", "2026-11-25T03:00:00Z")));
         json_t *id = json_object_get(json_object_get(scheduled, "data"), "maintenance_id");
         json_decref(invoke(service, "ops_maintenancestart", with_code(json_pack("{s:O}", "maintenance_id", id))));
         json_decref(call(service, ops_operation_by_route(ops_view_of("/ops/ping")), NULL));
@@ -151,7 +151,8 @@ static void a_vacuum_ends_with_true_counts_while_everybody_calls(void **state)
     pthread_t callers[CALLERS];
     for (int i = 0; i < CALLERS; i++)
         assert_int_equal(pthread_create(&callers[i], NULL, i ? make_calls : make_dry_runs, service), 0);
-    json_t *asked = invoke(service, "ops_vacuumall", with_code(json_pack("{s:s}", "confirmation_phrase", OPS_VACUUM_PHRASE)));
+    json_t *asked =
+        invoke(service, "ops_vacuumall", with_code(json_pack("{s:s}", "confirmation_phrase", OPS_VACUUM_PHRASE)));
     json_t *id = json_object_get(json_object_get(asked, "data"), "vacuum_id");
     assert_non_null(id);
     ops_memory_clock_advance(service->clock, OPS_VACUUM_PENDING_MS + OPS_SECOND_MS);

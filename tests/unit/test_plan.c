@@ -328,7 +328,7 @@ static void skip_one(json_t *targets)
 
 static void the_hash_changes_with_every_target_scope_and_location(void **state)
 {
-    static const change_fn changes[] = {change_scope_value, change_name, change_service,
+    static const change_fn changes[] = {change_scope_value, change_name,     change_service,
                                         change_kind,        change_location, skip_one};
     json_t *targets = plan_of(*state, OPS_VACUUM_ORG, "acme");
     struct hash before = hash_of(targets, OPS_VACUUM_ORG, "acme");

@@ -96,8 +96,7 @@ static void wipe_members(json_t *object)
 {
     const char *name;
     json_t *member;
-    json_object_foreach(object, name, member)
-    {
+    json_object_foreach(object, name, member) {
         if (json_is_string(member))
             explicit_bzero((void *)(uintptr_t)json_string_value(member), json_string_length(member));
     }

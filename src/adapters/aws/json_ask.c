@@ -54,7 +54,7 @@ enum ops_status ops_aws_json_ask(struct ops_aws_client *client, enum ops_aws_ser
 }
 
 enum ops_status ops_aws_json_ask_once(struct ops_aws_client *client, enum ops_aws_service service, const char *target,
-                                 json_t *request, json_t **ret_answer, struct ops_error *error)
+                                      json_t *request, json_t **ret_answer, struct ops_error *error)
 {
     return ask(client, service, target, request, ops_aws_call_send, OPS_UNKNOWN, ret_answer, error);
 }

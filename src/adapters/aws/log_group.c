@@ -121,7 +121,7 @@ static enum ops_status walk(struct log_group *group, size_t limit, json_t **ret_
 {
     enum ops_status status = ops_aws_json_ask_once(group->stack->client, OPS_AWS_LOGS, DESCRIBE_STREAMS,
                                                    ops_json_pack("{s:s, s:I, s:O*}", "logGroupName", group->name, "limit",
-                                                             (json_int_t)limit, "nextToken", group->token),
+                                                                 (json_int_t)limit, "nextToken", group->token),
                                                    ret_answer, error);
     if (status != OPS_OK)
         return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status; /* nothing was asked but to read */
@@ -405,7 +405,7 @@ enum ops_status ops_aws_log_groups_list(struct ops_aws_stack *stack, ops_on_reso
     do {
         json_t *answer = NULL;
         status = ops_aws_json_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
-                             ops_json_pack("{s:i, s:O*}", "limit", LOG_PAGE_MAX, "nextToken", token), &answer, error);
+                                  ops_json_pack("{s:i, s:O*}", "limit", LOG_PAGE_MAX, "nextToken", token), &answer, error);
         if (status == OPS_UNKNOWN)
             status = OPS_STORE_UNAVAILABLE;
         if (status == OPS_OK)

@@ -69,9 +69,9 @@ static enum ops_status learn_last(struct aws_log_sink *sink, struct ops_error *e
         return OPS_OK;
     json_t *answer = NULL;
     enum ops_status status = ops_aws_json_ask(sink->client, OPS_AWS_LOGS, GET_EVENTS,
-                                         json_pack("{s:s, s:s, s:i, s:b}", "logGroupName", sink->group, "logStreamName",
-                                                   sink->stream, "limit", 1, "startFromHead", 0),
-                                         &answer, error);
+                                              json_pack("{s:s, s:s, s:i, s:b}", "logGroupName", sink->group, "logStreamName",
+                                                        sink->stream, "limit", 1, "startFromHead", 0),
+                                              &answer, error);
     if (status == OPS_TARGET_MISSING)
         status = create_stream(sink, error);
     if (status == OPS_OK) {

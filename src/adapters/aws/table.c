@@ -19,7 +19,7 @@ enum {
     SEGMENT_ITEMS = 100 * 1000,
     SEGMENT_BYTES = 64 * 1024 * 1024,
     SEGMENTS_CHOSEN_MAX = 64,
-    SEGMENTS_MAX = 1024, /* that a plan may say */
+    SEGMENTS_MAX = 1024,   /* that a plan may say */
     FILTERED_FIRST = 1000, /* items to look at where nobody knows how many pass */
     PAGE_ANSWER_MAX_BYTES = 4 * 1024 * 1024,
     LIST_PAGE_MAX = 100,

@@ -16,7 +16,7 @@ enum {
 struct usm_sessions {
     struct ops_session_source base;
     struct ops_http_client *client;
-    char *url;                       /* with the route */
+    char *url;                      /* with the route */
     char shown[OPS_URL_SHOWN_SIZE]; /* the same for errors, which strangers may get to read */
 };
 

@@ -126,8 +126,7 @@ static void append_query(struct ops_buf *url, const json_t *input)
     const char *name;
     json_t *value;
     char separator = '?';
-    json_object_foreach((json_t *)(uintptr_t)input, name, value)
-    {
+    json_object_foreach((json_t *)(uintptr_t)input, name, value) {
         ops_buf_append_char(url, separator);
         append_percent(url, name);
         ops_buf_append_char(url, '=');

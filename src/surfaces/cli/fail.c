@@ -153,7 +153,8 @@ void ops_cli_print_error(struct ops_cli *cli, const json_t *error)
     ops_buf_append_char(&buf, '\n');
     const char *name;
     json_t *value;
-    json_object_foreach(details, name, value) append_detail(&buf, name, value);
+    json_object_foreach(details, name, value)
+        append_detail(&buf, name, value);
     append_hint(&buf, tag, details);
     (void)fwrite(ops_buf_text(&buf), 1, buf.length, cli->host->err); /* there is no place left to complain at */
     ops_buf_release(&buf);

@@ -42,8 +42,7 @@ void ops_progress_targets(const json_t *vacuum, size_t *ret_done, size_t *ret_al
     size_t i;
     json_t *target;
     *ret_done = *ret_all = 0;
-    json_array_foreach(json_object_get(vacuum, "targets"), i, target)
-    {
+    json_array_foreach(json_object_get(vacuum, "targets"), i, target) {
         const char *status = ops_json_text(target, "status", "");
         if (strcmp(status, "skipped") == 0 || strcmp(status, "unclassified") == 0)
             continue;

@@ -11,8 +11,7 @@ static void append_updates(struct ops_buf *buf, const json_t *updates)
     json_t *update;
     if (json_array_size(updates) > 0)
         ops_buf_append_text(buf, "  updates\n");
-    json_array_foreach(updates, i, update)
-    {
+    json_array_foreach(updates, i, update) {
         ops_buf_append_text(buf, "    ");
         ops_human_append_plain_instant(buf, ops_json_text(update, "at", ""));
         ops_buf_append_text(buf, "  ");
@@ -91,8 +90,9 @@ enum ops_status ops_render_object(const json_t *data, const struct ops_style *st
     json_t *value;
     enum ops_status status = OPS_OK;
     (void)style; /* nothing here has a colour */
-    json_object_foreach((json_t *)(uintptr_t)data, name, value) if (status == OPS_OK) status =
-        append_member(buf, name, value);
+    json_object_foreach((json_t *)(uintptr_t)data, name, value)
+        if (status == OPS_OK)
+            status = append_member(buf, name, value);
     return status == OPS_OK ? ops_buf_status(buf) : status;
 }
 
@@ -137,8 +137,7 @@ enum ops_status ops_render_window_list(const json_t *data, const struct ops_styl
     ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     size_t i;
     json_t *window;
-    json_array_foreach(json_object_get(data, "items"), i, window)
-    {
+    json_array_foreach(json_object_get(data, "items"), i, window) {
         char duration[OPS_HUMAN_SIZE];
         const char *status = ops_json_text(window, "status", "");
         ops_table_add(&table, ops_json_text(window, "maintenance_id", ""));
@@ -160,8 +159,7 @@ enum ops_status ops_render_audit_list(const json_t *data, const struct ops_style
     ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     size_t i;
     json_t *record;
-    json_array_foreach(json_object_get(data, "items"), i, record)
-    {
+    json_array_foreach(json_object_get(data, "items"), i, record) {
         ops_table_add_number(&table, ops_json_integer(record, "seq", 0));
         add_instant(&table, ops_json_text(record, "at", ""));
         ops_table_add(&table, ops_json_text(record, "type", ""));

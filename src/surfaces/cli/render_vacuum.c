@@ -102,7 +102,9 @@ static enum ops_status append_targets(const json_t *targets, const struct ops_st
     ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     size_t i;
     json_t *target;
-    json_array_foreach(targets, i, target) if (is_touched(target)) add_target(&table, target);
+    json_array_foreach(targets, i, target)
+        if (is_touched(target))
+            add_target(&table, target);
     enum ops_status status = table.status;
     if (status == OPS_OK && ops_table_rows(&table) > 0) {
         ops_buf_append_char(buf, '\n');
@@ -126,8 +128,7 @@ static enum ops_status append_left_alone(const json_t *targets, const char *want
     ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     size_t i;
     json_t *target;
-    json_array_foreach(targets, i, target)
-    {
+    json_array_foreach(targets, i, target) {
         if (!has_status(target, wanted))
             continue;
         ops_table_add(&table, ops_json_text(target, "service", ""));
