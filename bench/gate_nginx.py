@@ -3,7 +3,11 @@
 The same nginx serves the same small file three times: without the gate, with the module, and with auth_request to the
 sidecar `g3nops gate`. The window is closed, so all three send the file. nginx has one worker on a core of its own, wrk the
 next. The contestants take many short turns, each round beginning with another, so that whatever else the machine does meets
-all of them alike.
+all of them alike; and they are started afresh for each round, since two processes of one program may differ by 3 % for as
+long as they live.
+
+With few connections wrk has nothing to do now and then, and whoever wakes it pays for that: an nginx that is a little slower
+wakes it more often, which makes more of any difference. With many that is over. So both are measured.
 """
 
 import contextlib
@@ -20,9 +24,10 @@ from pathlib import Path
 
 from run import BUILD, G3NOPS, ROOT, Serve, cpu_seconds, machine, run, say
 
-ROUNDS = int(os.environ.get("BENCH_RUNS", "41"))
+ROUNDS = int(os.environ.get("BENCH_RUNS", "15"))
+TURNS = 3  # in a round, and one before them to warm up
 SECONDS = int(os.environ.get("BENCH_SECONDS", "1"))
-CONNECTIONS = 16
+CONNECTIONS = (16, 64)
 BAR_PERCENT = 2
 NGINX = "/usr/sbin/nginx"
 NGINX_SRC = os.environ.get("NGINX_SRC", "/usr/share/nginx/src")
@@ -66,39 +71,44 @@ def children(pid):
 
 class Nginx:
     def __init__(self, title, scratch, load="", http="", location="", server="", others=()):
-        self.title = title
-        directory = scratch / title.split()[-1]
-        directory.mkdir()
-        port = free_port()
+        self.title, self.others = title, list(others)
+        self.directory = scratch / title.split()[-1]
+        self.directory.mkdir()
+        self.port = free_port()
         user = "user root;" if os.geteuid() == 0 else ""
-        text = CONFIGURATION.format(load=load + user, directory=directory, mask=f"{1 << CORES[0]:b}", port=port, http=http,
-                                    location=location, server=server, files=scratch / "files")
-        (directory / "nginx.conf").write_text(text)
-        self.url = f"http://127.0.0.1:{port}/page.html"
-        log = directory / "error.log"
-        self.process = subprocess.Popen([NGINX, "-p", directory, "-c", directory / "nginx.conf", "-e", log], stderr=None)
-        self.wait(port, log)
-        self.pids = children(self.process.pid) + list(others)
+        text = CONFIGURATION.format(load=load + user, directory=self.directory, mask=f"{1 << CORES[0]:b}", port=self.port,
+                                    http=http, location=location, server=server, files=scratch / "files")
+        (self.directory / "nginx.conf").write_text(text)
+        self.url = f"http://127.0.0.1:{self.port}/page.html"
+        self.forget()
+
+    def forget(self):
         self.rates, self.cpus = [], []
 
-    def wait(self, port, log):
+    def start(self):
+        log = self.directory / "error.log"
+        self.process = subprocess.Popen([NGINX, "-p", self.directory, "-c", self.directory / "nginx.conf", "-e", log])
+        self.wait(log)
+        self.pids = children(self.process.pid) + self.others
+
+    def wait(self, log):
         for _ in range(200):
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.05)
         sys.exit(f"{self.title} does not start:\n{log.read_text()}")
 
-    def turn(self, seconds):
+    def turn(self, connections):
         before = cpu_seconds(self.pids)
-        text = run("taskset", "-c", WRK_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", self.url)
+        text = run("taskset", "-c", WRK_CORE, "wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", self.url)
         assert "Non-2xx" not in text and "Socket errors" not in text, text
         words = text.split()
         requests = int(words[words.index("requests") - 1])
         return float(words[words.index("Requests/sec:") + 1]), (cpu_seconds(self.pids) - before) / requests * 1e6
 
-    def measure(self):
-        rate, cpu = self.turn(SECONDS)
+    def measure(self, connections):
+        rate, cpu = self.turn(connections)
         self.rates.append(rate), self.cpus.append(cpu)
 
     def stop(self):
@@ -127,26 +137,36 @@ def build_module(scratch):
 
 
 def contestants(scratch, stack, source):
-    def begin(server):
-        stack.callback(server.stop)
-        return server
     module = build_module(scratch)
-    sidecar = begin(Sidecar(source))
+    sidecar = Sidecar(source)
+    stack.callback(sidecar.stop)
     return [
-        begin(Nginx("nginx alone", scratch)),
-        begin(Nginx("the module", scratch, load=f"load_module {module};", http=f'opsgate_source "{source}";',
-                    location="opsgate on;")),
-        begin(Nginx("nginx with auth_request", scratch, http=SIDECAR_HTTP.format(sidecar=sidecar.address),
-                    location="auth_request /gate;", server=SIDECAR_LOCATION, others=[sidecar.process.pid])),
+        Nginx("nginx alone", scratch),
+        Nginx("the module", scratch, load=f"load_module {module};", http=f'opsgate_source "{source}";',
+              location="opsgate on;"),
+        Nginx("nginx with auth_request", scratch, http=SIDECAR_HTTP.format(sidecar=sidecar.address),
+              location="auth_request /gate;", server=SIDECAR_LOCATION, others=[sidecar.process.pid]),
     ]
 
 
-def play(servers):
+def play_round(servers, connections):
+    with contextlib.ExitStack() as stack:
+        for server in servers:
+            server.start()
+            stack.callback(server.stop)
+        for server in servers:
+            server.turn(connections)
+        for _ in range(TURNS):
+            for server in servers:
+                server.measure(connections)
+
+
+def play(servers, connections):
     for server in servers:
-        server.turn(1)
+        server.forget()
     for i in range(ROUNDS):
-        for j in range(len(servers)):
-            servers[(i + j) % len(servers)].measure()
+        first = i % len(servers)
+        play_round(servers[first:] + servers[:first], connections)
 
 
 def against(figures, others):
@@ -154,9 +174,10 @@ def against(figures, others):
     return (statistics.median(a / b for a, b in zip(figures, others)) - 1) * 100
 
 
-def show(servers):
+def show(servers, connections):
     alone, module = servers[:2]
-    say(f"### 1,000 bytes through nginx, one worker, {CONNECTIONS} connections, {ROUNDS} turns of {SECONDS} s each\n")
+    say(f"### 1,000 bytes through nginx, one worker, {connections} connections, {ROUNDS} starts with {TURNS} turns of "
+        f"{SECONDS} s each\n")
     say("| nginx | requests/s | median of pairs | µs CPU/request, sidecar included | median of pairs |")
     say("|---|---|---|---|---|")
     for server in servers:
@@ -178,8 +199,9 @@ def main():
             serve = Serve(scratch / "data")
             stack.callback(serve.stop)
             servers = contestants(scratch, stack, serve.url)
-            play(servers)
-            show(servers)
+            for connections in CONNECTIONS:
+                play(servers, connections)
+                show(servers, connections)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
