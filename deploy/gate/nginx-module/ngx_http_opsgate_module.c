@@ -1,6 +1,6 @@
 /*
- * The gate inside nginx: `opsgate on;` in a location costs a request one check of libopsgate, some nanoseconds and no
- * subrequest; README.md has the directives.
+ * The gate inside nginx: `opsgate on;` in a location costs a request one check of libopsgate, some nanoseconds, and no
+ * subrequest; README.md has the directives, and says what the gate's thread costs a worker.
  *
  * Each worker has a gate of its own, opened when the worker starts, after the fork and with the worker's rights, since the
  * thread that asks would not survive a fork. The master and nginx's helpers have none. A gate that can't be opened, like one
