@@ -6,8 +6,8 @@ next. The contestants take many short turns, each round beginning with another, 
 all of them alike; and they are started afresh for each round, since two processes of one program may differ by 3 % for as
 long as they live.
 
-With few connections wrk has nothing to do now and then, and whoever wakes it pays for that: an nginx that is a little slower
-wakes it more often, which makes more of any difference. With many that is over. So both are measured.
+With few connections wrk has nothing to do now and then, and nginx pays for waking it; with many it hardly sleeps. So both are
+measured.
 """
 
 import contextlib
@@ -97,6 +97,7 @@ class Nginx:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.05)
+        self.stop()
         sys.exit(f"{self.title} does not start:\n{log.read_text()}")
 
     def turn(self, connections):
