@@ -41,7 +41,7 @@ struct opsgate {
         uint64_t dice;
     } synced;
     pthread_t thread;
-    struct ops_gate_source *source; /* the thread's */
+    struct ops_gate_source *source; /* the thread's, which opens, asks and closes it */
     struct opsgate *next_open;      /* list of all, for fork */
 };
 
@@ -53,9 +53,6 @@ int64_t ops_gate_wall_ns(void *unused);
 /* With the mutex held. OPSGATE_OK or OPSGATE_NO_THREAD. */
 opsgate_status ops_gate_thread_start(struct opsgate *gate);
 bool ops_gate_thread_stop(struct opsgate *gate); /* without the mutex; false: it goes on, and needs the gate */
-
-/* One question. Only the thread calls it, and tests. */
-void ops_gate_ask(struct opsgate *gate);
 
 /* A number below limit, by chance; for jitter. With the mutex held. */
 uint64_t ops_gate_roll(struct opsgate *gate, uint64_t limit);

@@ -1,6 +1,5 @@
 #include "gate/gate.h"
 
-#include "base/foreign.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/wait.h"
@@ -150,18 +149,8 @@ void ops_gate_conditions_init(struct opsgate *gate)
     ops_wait_init(&gate->tried);
 }
 
-/* At exit the source is left, since what it needs to be closed may be gone. */
-static void close_source(struct opsgate *gate)
-{
-    if (!gate->source || !ops_foreign_enter())
-        return;
-    ops_gate_source_close(gate->source);
-    ops_foreign_leave();
-}
-
 static void gate_free(struct opsgate *gate)
 {
-    close_source(gate);
     ops_gate_notice_release(&gate->synced.notice);
     (void)pthread_cond_destroy(&gate->wake);
     (void)pthread_cond_destroy(&gate->tried);

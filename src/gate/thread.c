@@ -80,7 +80,7 @@ static void note_failure(struct opsgate *gate, enum ops_status status, const str
     (void)snprintf(gate->synced.last_failure, OPSGATE_ERROR_SIZE, "%s", ops_error_text(error, status));
 }
 
-void ops_gate_ask(struct opsgate *gate)
+static void ask_once(struct opsgate *gate)
 {
     struct ops_buf window;
     struct ops_error error = OPS_ERROR_INIT;
@@ -139,6 +139,16 @@ static void wait_until_due(struct opsgate *gate, int64_t due_ns)
     gate->synced.poked = false;
 }
 
+/* At exit the source is left, since what it needs to be closed may be gone. */
+static void close_source(struct opsgate *gate)
+{
+    if (!gate->source || !ops_foreign_enter())
+        return;
+    ops_gate_source_close(gate->source);
+    gate->source = NULL;
+    ops_foreign_leave();
+}
+
 static void *ask_on(void *context)
 {
     struct opsgate *gate = context;
@@ -147,11 +157,12 @@ static void *ask_on(void *context)
         uint64_t failed_before = gate->synced.failed;
         pthread_mutex_unlock(&gate->mutex);
         int64_t asked_ns = ops_gate_monotonic_ns(NULL);
-        ops_gate_ask(gate);
+        ask_once(gate);
         pthread_mutex_lock(&gate->mutex);
         wait_until_due(gate, next_due_ns(gate, asked_ns, failed_before));
     }
     pthread_mutex_unlock(&gate->mutex);
+    close_source(gate);
     return NULL;
 }
 
