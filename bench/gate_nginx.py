@@ -91,11 +91,15 @@ class Nginx:
         self.wait(log)
         self.pids = children(self.process.pid) + self.others
 
+    def answers(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
     def wait(self, log):
+        """The port is open before there is a worker, whose time is to be counted."""
         for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if self.answers() and children(self.process.pid):
+                return
             time.sleep(0.05)
         self.stop()
         sys.exit(f"{self.title} does not start:\n{log.read_text()}")
