@@ -19,7 +19,7 @@ struct opsgate {
     _Atomic int64_t patience_until_ns; /* checks that know nothing wait until then; 0: none has come yet */
 
     /* Never changed while the gate is open. */
-    ops_gate_source_open_fn open_source;
+    const struct ops_gate_sources *sources;
     char *source_name; /* NULL: a function of the caller's own */
     opsgate_ask_fn ask;
     void *ask_context;
@@ -57,6 +57,12 @@ bool ops_gate_thread_stop(struct opsgate *gate); /* without the mutex; false: it
 /* A number below limit, by chance; for jitter. With the mutex held. */
 uint64_t ops_gate_roll(struct opsgate *gate, uint64_t limit);
 
+/* ---- descriptors.c ---- */
+
+/* Parts the calling thread from the process's table of descriptors: from now on it has one of its own, with nothing of the
+ * process's in it. Does nothing where the system refuses. Whatever this thread opens, it alone must close. */
+void ops_gate_descriptors_part(void);
+
 /* ---- wait.c: checks that know nothing ---- */
 
 enum ops_gate_verdict ops_gate_wait(struct opsgate *gate);
@@ -70,9 +76,9 @@ void ops_gate_fork_forget(struct opsgate *gate);
 
 /* ---- open.c: opsgate_open and opsgate_config_check, with the sources that there are ---- */
 
-opsgate_status ops_gate_config_check(const opsgate_config *config, ops_gate_source_open_fn open_source,
+opsgate_status ops_gate_config_check(const opsgate_config *config, const struct ops_gate_sources *sources,
                                      char why[OPSGATE_ERROR_SIZE]);
-opsgate_status ops_gate_open(const opsgate_config *config, ops_gate_source_open_fn open_source, opsgate **ret_gate,
+opsgate_status ops_gate_open(const opsgate_config *config, const struct ops_gate_sources *sources, opsgate **ret_gate,
                              char why[OPSGATE_ERROR_SIZE]);
 
 #endif

@@ -89,17 +89,17 @@ static opsgate_status check_members(const opsgate_config *config, char *why)
 }
 
 /* A source that is named wrongly is told now. Opening it may take time, or may work only later: that is the thread's. */
-static opsgate_status check_source(const opsgate_config *config, ops_gate_source_open_fn open_source, char *why)
+static opsgate_status check_source(const opsgate_config *config, const struct ops_gate_sources *sources, char *why)
 {
     struct ops_error error = OPS_ERROR_INIT;
-    enum ops_status status = config->ask ? OPS_OK : open_source(config->source, NULL, &error);
+    enum ops_status status = config->ask ? OPS_OK : sources->open(config->source, NULL, &error);
     if (status != OPS_OK)
         (void)snprintf(why, OPSGATE_ERROR_SIZE, "%s", ops_error_text(&error, status));
     ops_error_release(&error);
     return status == OPS_OK ? OPSGATE_OK : OPSGATE_BAD_CONFIG;
 }
 
-opsgate_status ops_gate_config_check(const opsgate_config *config, ops_gate_source_open_fn open_source,
+opsgate_status ops_gate_config_check(const opsgate_config *config, const struct ops_gate_sources *sources,
                                      char why[OPSGATE_ERROR_SIZE])
 {
     char unused[OPSGATE_ERROR_SIZE];
@@ -110,7 +110,7 @@ opsgate_status ops_gate_config_check(const opsgate_config *config, ops_gate_sour
         status = check_limits(config, why);
     if (status == OPSGATE_OK)
         status = check_promise(config, why);
-    return status == OPSGATE_OK ? check_source(config, open_source, why) : status;
+    return status == OPSGATE_OK ? check_source(config, sources, why) : status;
 }
 
 /* ---- Making ---- */
@@ -176,12 +176,12 @@ static uint64_t first_dice(const struct opsgate *gate)
     return dice ? dice : 1;
 }
 
-static opsgate_status make(const opsgate_config *config, ops_gate_source_open_fn open_source, opsgate **ret_gate)
+static opsgate_status make(const opsgate_config *config, const struct ops_gate_sources *sources, opsgate **ret_gate)
 {
     struct opsgate *gate = gate_alloc();
     if (!gate)
         return OPSGATE_NO_MEMORY;
-    gate->open_source = open_source;
+    gate->sources = sources;
     gate->ask = config->ask;
     gate->ask_context = config->ask_context;
     gate->refresh_ns = config->refresh_ms * OPS_GATE_MS;
@@ -214,15 +214,15 @@ static opsgate_status start(struct opsgate *gate, char *why)
     return refuse(why, status, "The system refuses another thread.");
 }
 
-opsgate_status ops_gate_open(const opsgate_config *config, ops_gate_source_open_fn open_source, opsgate **ret_gate,
+opsgate_status ops_gate_open(const opsgate_config *config, const struct ops_gate_sources *sources, opsgate **ret_gate,
                              char why[OPSGATE_ERROR_SIZE])
 {
     char unused[OPSGATE_ERROR_SIZE];
     struct opsgate *gate = NULL;
     why = why ? why : unused;
-    opsgate_status status = ops_gate_config_check(config, open_source, why);
+    opsgate_status status = ops_gate_config_check(config, sources, why);
     if (status == OPSGATE_OK)
-        status = make(config, open_source, &gate);
+        status = make(config, sources, &gate);
     if (status == OPSGATE_NO_MEMORY)
         return refuse(why, status, "There is no memory for a gate.");
     if (status == OPSGATE_OK)

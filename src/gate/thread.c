@@ -46,7 +46,7 @@ static enum ops_status ask_source(struct opsgate *gate, struct ops_buf *window, 
 {
     enum ops_status status = OPS_OK;
     if (!gate->source)
-        status = gate->open_source(gate->source_name, &gate->source, error);
+        status = gate->sources->open(gate->source_name, &gate->source, error);
     return status == OPS_OK ? gate->source->ops->ask(gate->source, gate->timeout_ms, window, error) : status;
 }
 
@@ -149,9 +149,17 @@ static void close_source(struct opsgate *gate)
     ops_foreign_leave();
 }
 
+/* A function of the service's own may need what the service has open. */
+static bool may_part(const struct opsgate *gate)
+{
+    return gate->source_name && !gate->sources->shares_descriptors(gate->source_name);
+}
+
 static void *ask_on(void *context)
 {
     struct opsgate *gate = context;
+    if (may_part(gate))
+        ops_gate_descriptors_part();
     pthread_mutex_lock(&gate->mutex);
     while (!gate->synced.closing) {
         uint64_t failed_before = gate->synced.failed;

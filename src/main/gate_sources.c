@@ -79,14 +79,26 @@ struct scheme_row {
     size_t most; /* characters of rest */
     enum ops_status (*open)(const char *name, const char *rest, struct ops_gate_source **ret_source,
                             struct ops_error *error);
+    bool shares_descriptors;
 };
 
+/* All connections of a process to one SQLite file have the same locks on it, through whichever descriptor one of them has
+ * taken them (sqlite.org, os_unix.c, "Posix Advisory Locking"). */
 static const struct scheme_row scheme_rows[] = {
-    {"http://", "host", is_url_rest, URL_REST_MAX, open_ping},
-    {"https://", "host", is_url_rest, URL_REST_MAX, open_ping},
-    {"dynamodb:", "table", is_table, TABLE_MAX, open_dynamodb},
-    {"store:", "directory", is_any, DIRECTORY_MAX, open_store},
+    {"http://", "host", is_url_rest, URL_REST_MAX, open_ping, false},
+    {"https://", "host", is_url_rest, URL_REST_MAX, open_ping, false},
+    {"dynamodb:", "table", is_table, TABLE_MAX, open_dynamodb, false},
+    {"store:", "directory", is_any, DIRECTORY_MAX, open_store, true},
 };
+
+/* NULL: there is none. */
+static const struct scheme_row *find_scheme(const char *name)
+{
+    for (size_t i = 0; i < sizeof scheme_rows / sizeof scheme_rows[0]; i++)
+        if (ops_view_starts_with(ops_view_of(name), ops_view_of(scheme_rows[i].begin)))
+            return &scheme_rows[i];
+    return NULL;
+}
 
 static enum ops_status check_rest(const struct scheme_row *row, const char *name, const char *rest,
                                   struct ops_error *error)
@@ -103,27 +115,32 @@ static enum ops_status check_rest(const struct scheme_row *row, const char *name
     return OPS_OK;
 }
 
-enum ops_status ops_gate_source_open(const char *name, struct ops_gate_source **ret_source, struct ops_error *error)
+static enum ops_status open_source(const char *name, struct ops_gate_source **ret_source, struct ops_error *error)
 {
-    for (size_t i = 0; i < sizeof scheme_rows / sizeof scheme_rows[0]; i++) {
-        const struct scheme_row *row = &scheme_rows[i];
-        if (!ops_view_starts_with(ops_view_of(name), ops_view_of(row->begin)))
-            continue;
-        const char *rest = name + strlen(row->begin);
-        enum ops_status status = check_rest(row, name, rest, error);
-        return status == OPS_OK && ret_source ? row->open(name, rest, ret_source, error) : status;
-    }
+    const struct scheme_row *row = find_scheme(name);
     char shown[OPS_URL_SHOWN_SIZE];
-    return ops_fail(error, OPS_USAGE, "source %.100s is none of http://, https://, dynamodb: and store:.",
-                    ops_url_show(name, shown));
+    if (!row)
+        return ops_fail(error, OPS_USAGE, "source %.100s is none of http://, https://, dynamodb: and store:.",
+                        ops_url_show(name, shown));
+    const char *rest = name + strlen(row->begin);
+    enum ops_status status = check_rest(row, name, rest, error);
+    return status == OPS_OK && ret_source ? row->open(name, rest, ret_source, error) : status;
 }
+
+static bool shares_descriptors(const char *name)
+{
+    const struct scheme_row *row = find_scheme(name);
+    return row && row->shares_descriptors;
+}
+
+const struct ops_gate_sources ops_gate_sources = {.open = open_source, .shares_descriptors = shares_descriptors};
 
 opsgate_status opsgate_config_check(const opsgate_config *config, char why[OPSGATE_ERROR_SIZE])
 {
-    return ops_gate_config_check(config, ops_gate_source_open, why);
+    return ops_gate_config_check(config, &ops_gate_sources, why);
 }
 
 opsgate_status opsgate_open(const opsgate_config *config, opsgate **ret_gate, char why[OPSGATE_ERROR_SIZE])
 {
-    return ops_gate_open(config, ops_gate_source_open, ret_gate, why);
+    return ops_gate_open(config, &ops_gate_sources, ret_gate, why);
 }

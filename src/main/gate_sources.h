@@ -4,7 +4,6 @@
 
 #include "ports/gate_source.h"
 
-/* An ops_gate_source_open_fn: include/opsgate.h says what names there are. */
-enum ops_status ops_gate_source_open(const char *name, struct ops_gate_source **ret_source, struct ops_error *error);
+extern const struct ops_gate_sources ops_gate_sources; /* include/opsgate.h says what names there are */
 
 #endif

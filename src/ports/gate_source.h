@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+#include <stdbool.h>
+
 /* Ping answers from a snapshot that may be this old already when the question arrives. */
 #define OPS_GATE_ANSWER_AGE_MAX_NS INT64_C(1000000000)
 
@@ -40,9 +42,14 @@ static inline void ops_gate_source_before_fork(struct ops_gate_source *source)
         source->ops->before_fork(source);
 }
 
-/* Opens what a configuration names; with ret_source NULL it only looks whether that is something. OPS_USAGE: it names
- * nothing that there is, and error says what; OPS_NO_MEMORY; else the adapter's own reason why it can't be opened now. */
-typedef enum ops_status (*ops_gate_source_open_fn)(const char *name, struct ops_gate_source **ret_source,
-                                                   struct ops_error *error);
+/* The sources that a configuration can name. */
+struct ops_gate_sources {
+    /* With ret_source NULL it only looks whether name is that of one. OPS_USAGE: it is not, and error says why;
+     * OPS_NO_MEMORY; else the adapter's own reason why it can't be opened now. */
+    enum ops_status (*open)(const char *name, struct ops_gate_source **ret_source, struct ops_error *error);
+    /* Of a name that open takes: whether the source must have the descriptors of the process. Else the thread that opens,
+     * asks and closes it may have a table of its own. */
+    bool (*shares_descriptors)(const char *name);
+};
 
 #endif

@@ -220,7 +220,7 @@ static struct ops_gate_source *open_named(const char *scheme, const char *rest, 
     struct ops_gate_source *source = NULL;
     struct ops_error error = OPS_ERROR_INIT;
     (void)snprintf(name, sizeof name, "%s%s", scheme, rest);
-    enum ops_status status = ops_gate_source_open(name, &source, &error);
+    enum ops_status status = ops_gate_sources.open(name, &source, &error);
     if (status != wanted || !strstr(error.text, part))
         fail_msg("%.100s: %s, \"%s\"", name, ops_status_tag(status), error.text);
     ops_error_release(&error);
@@ -346,7 +346,7 @@ static enum ops_status whole_life(const char *name)
 {
     struct ops_gate_source *source = NULL;
     struct ops_buf window;
-    enum ops_status status = ops_gate_source_open(name, &source, NULL);
+    enum ops_status status = ops_gate_sources.open(name, &source, NULL);
     if (status != OPS_OK)
         return status;
     ops_buf_init(&window, WINDOW_MAX);
@@ -360,7 +360,7 @@ static enum ops_status whole_life(const char *name)
 static enum ops_status open_and_close(const char *name)
 {
     struct ops_gate_source *source = NULL;
-    enum ops_status status = ops_gate_source_open(name, &source, NULL);
+    enum ops_status status = ops_gate_sources.open(name, &source, NULL);
     ops_gate_source_close(source);
     return status;
 }
@@ -445,7 +445,7 @@ static void a_bad_name_is_told_with_its_field_and_what_is_wrong(void **state)
         opsgate *gate = NULL;
         assert_null(open_named(bad_names[i].scheme, bad_names[i].rest, OPS_USAGE, bad_names[i].part));
         (void)snprintf(name, sizeof name, "%s%s", bad_names[i].scheme, bad_names[i].rest);
-        assert_int_equal(ops_gate_source_open(name, NULL, &error), OPS_USAGE); /* also when it only looks */
+        assert_int_equal(ops_gate_sources.open(name, NULL, &error), OPS_USAGE); /* also when it only looks */
         ops_error_release(&error);
         config.source = name;
         assert_int_equal(opsgate_open(&config, &gate, why), OPSGATE_BAD_CONFIG);
@@ -473,7 +473,7 @@ static void a_good_name_is_taken_without_asking_anybody(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct ops_error error = OPS_ERROR_INIT;
-        enum ops_status status = ops_gate_source_open(names[i], NULL, &error);
+        enum ops_status status = ops_gate_sources.open(names[i], NULL, &error);
         if (status != OPS_OK)
             fail_msg("%s: %s", names[i], error.text);
     }
