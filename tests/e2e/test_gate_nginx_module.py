@@ -84,6 +84,7 @@ LOCATIONS = """
         location /handed/ {{ opsgate off; try_files /nothing @app; }}
         location @app {{ opsgate on; proxy_pass http://127.0.0.1:{app_port}; }}
         location /lost/ {{ opsgate off; error_page 404 /page.txt; }}
+        location /early/ {{ set $early $opsgate; add_header X-Early $early; try_files /page.txt =404; }}
         location /passed-on/ {{ opsgate off; proxy_pass http://127.0.0.1:{app_port}; }}
         location /slow/ {{ proxy_pass http://unix:{directory}/slow.sock; }}
         rewrite "^/alive and/early$" /page.txt;
@@ -393,6 +394,17 @@ def test_a_request_that_was_let_in_is_not_turned_away_on_its_way(gated, serve):
         answer = Answer(connection.getresponse())
     assert (answer.status, answer.body.decode()) == (200, PAGE), answer
     assert gated.seen("/slow/order") == ["200 open GET /slow/order"]  # as nginx has it behind X-Accel-Redirect
+
+
+def test_the_variable_tells_what_came_of_a_request_also_where_it_was_read_before(gated, serve):
+    gated.settles(200)
+    answer = gated.http("GET", "/early/1")
+    assert (answer.status, answer.headers["X-Early"]) == (200, "off"), answer
+    assert gated.seen("/early/1") == ["200 open GET /early/1"]
+    start_window(serve)
+    gated.settles(503)
+    assert gated.status("/early/2") == 503
+    assert gated.seen("/early/2") == ["503 blocked GET /early/2"]
 
 
 def test_where_it_is_off_nothing_is_turned_away(blocked):

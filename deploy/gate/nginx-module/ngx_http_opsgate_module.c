@@ -1,6 +1,6 @@
 /*
- * The gate inside nginx: `opsgate on;` in a location costs a request one check of libopsgate, some nanoseconds, and no
- * subrequest; README.md has the directives, and says what the gate's thread costs a worker.
+ * The gate inside nginx: `opsgate on;` in a location costs a request one check of libopsgate, and no subrequest; README.md
+ * has the directives.
  *
  * Each worker has a gate of its own, opened when the worker starts, after the fork and with the worker's rights, since the
  * thread that asks would not survive a fork. The master and nginx's helpers have none. A gate that can't be opened, like one
@@ -30,6 +30,7 @@ struct main_conf {
     ngx_str_t service;
     ngx_array_t health_paths; /* of const char *, NULL behind the last */
     ngx_uint_t is_used;       /* a location has opsgate on */
+    ngx_int_t verdict_index;  /* of $opsgate among a request's variables */
 };
 
 struct location_conf {
@@ -43,12 +44,40 @@ static ngx_event_t watch_event;
 
 /* ---- What is kept of a request ---- */
 
-static ngx_str_t verdict_off = ngx_string("off"), verdict_open = ngx_string("open"), verdict_blocked = ngx_string("blocked");
+/* The verdict is the value of $opsgate. It takes no memory of its own, and a redirect inside nginx leaves it alone, where it
+ * clears the contexts of modules. */
+static const ngx_str_t verdict_off = ngx_string("off"), verdict_open = ngx_string("open"),
+                       verdict_blocked = ngx_string("blocked");
 
-/* From its arrival to its end. A redirect inside nginx clears the contexts of modules, but not the request's pool. */
+static ngx_http_variable_value_t *verdict_of(ngx_http_request_t *r)
+{
+    struct main_conf *conf = ngx_http_get_module_main_conf(r, ngx_http_opsgate_module);
+    return &r->variables[conf->verdict_index];
+}
+
+static void set_verdict(ngx_http_variable_value_t *value, const ngx_str_t *verdict, unsigned is_final)
+{
+    *value = (ngx_http_variable_value_t){.len = (unsigned)verdict->len, .data = verdict->data};
+    value->valid = 1;
+    value->no_cacheable = !is_final;
+}
+
+static ngx_uint_t is_verdict(const ngx_http_variable_value_t *value, const ngx_str_t *verdict)
+{
+    return value->valid && value->data == verdict->data;
+}
+
+/* Asked for only as long as there is none. */
+static ngx_int_t get_verdict(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
+{
+    (void)r, (void)data;
+    set_verdict(value, &verdict_off, 0);
+    return NGX_OK;
+}
+
+/* What else there may be to keep, in the request's pool, from its arrival to its end. */
 struct note {
     ngx_str_t path;             /* what was asked for, before any rewrite or redirect inside nginx */
-    ngx_str_t *verdict;         /* NULL: the request has not been asked about */
     opsgate_response *response; /* which its header lines and its body are sent from */
 };
 
@@ -82,9 +111,8 @@ static struct note *add_note(ngx_http_request_t *r)
 /* At the request's arrival: a balancer asks for /healthz, and knows nothing of the index.php that answers. */
 static ngx_int_t note_path(ngx_http_request_t *r)
 {
-    struct main_conf *conf = ngx_http_get_module_main_conf(r, ngx_http_opsgate_module);
-    if (gate && conf->health_paths.nelts > 0)
-        (void)add_note(r); /* without memory for it the check tries again */
+    if (gate)
+        (void)add_note(r); /* without memory for it the path that the check finds counts */
     return NGX_DECLINED;
 }
 
@@ -92,11 +120,15 @@ static ngx_int_t note_path(ngx_http_request_t *r)
 
 /* The library takes what stands behind a '?' for a query. nginx has taken that away already and has decoded what is left: a
  * '?' is a part of the name now, and no health path has one. NULL: this can't be a health path. */
-static const char *health_candidate(ngx_http_request_t *r, const ngx_str_t *path)
+static const char *health_candidate(ngx_http_request_t *r)
 {
     struct main_conf *conf = ngx_http_get_module_main_conf(r, ngx_http_opsgate_module);
+    if (conf->health_paths.nelts == 0)
+        return NULL;
+    const struct note *note = find_note(r);
+    const ngx_str_t *path = note ? &note->path : &r->uri;
     u_char *end = path->data + path->len;
-    if (conf->health_paths.nelts == 0 || ngx_strlchr(path->data, end, '?') || ngx_strlchr(path->data, end, '#'))
+    if (ngx_strlchr(path->data, end, '?') || ngx_strlchr(path->data, end, '#'))
         return NULL;
     u_char *text = ngx_pnalloc(r->pool, path->len + 1);
     if (!text)
@@ -142,9 +174,13 @@ static ngx_int_t set_headers(ngx_http_request_t *r, const opsgate_response *resp
     return NGX_OK;
 }
 
-static opsgate_response *respond(ngx_http_request_t *r, struct note *note)
+/* NULL: no memory. */
+static opsgate_response *respond(ngx_http_request_t *r)
 {
     const char *accept = r->headers_in.accept ? (const char *)r->headers_in.accept->value.data : NULL;
+    struct note *note = find_note(r);
+    if (!note && !(note = add_note(r)))
+        return NULL;
     if (!note->response)
         note->response = opsgate_respond(gate, accept);
     return note->response;
@@ -152,12 +188,12 @@ static opsgate_response *respond(ngx_http_request_t *r, struct note *note)
 
 /* The status that is returned ends the request. A body that the caller sends is read and thrown away, so that the connection
  * can be used again; to HEAD nginx sends the headers alone. */
-static ngx_int_t turn_away(ngx_http_request_t *r, struct note *note)
+static ngx_int_t turn_away(ngx_http_request_t *r)
 {
     ngx_str_t type = ngx_string("application/json");
     ngx_http_complex_value_t body;
-    opsgate_response *response = respond(r, note);
-    if (!response) { /* no memory: nginx's own, and no error_page, which might let the request in after all */
+    opsgate_response *response = respond(r);
+    if (!response) { /* nginx's own, and no error_page, which might let the request in after all */
         r->error_page = 1;
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
@@ -171,10 +207,10 @@ static ngx_int_t turn_away(ngx_http_request_t *r, struct note *note)
     return ngx_http_send_response(r, (ngx_uint_t)response->status, &type, &body);
 }
 
-static ngx_str_t *judge(ngx_http_request_t *r, const struct note *note)
+static const ngx_str_t *judge(ngx_http_request_t *r)
 {
     const char *method = r->method == NGX_HTTP_OPTIONS ? "OPTIONS" : NULL; /* the only one that makes a difference */
-    return opsgate_check_request(gate, method, health_candidate(r, &note->path)) ? &verdict_blocked : &verdict_open;
+    return opsgate_check_request(gate, method, health_candidate(r)) ? &verdict_blocked : &verdict_open;
 }
 
 /* A request is asked about once: what has been let in may have done its work already when it comes to its next location.
@@ -184,41 +220,14 @@ static ngx_int_t check(ngx_http_request_t *r)
     struct location_conf *conf = ngx_http_get_module_loc_conf(r, ngx_http_opsgate_module);
     if (!conf->is_on || !gate || r != r->main)
         return NGX_DECLINED;
-    struct note *note = find_note(r);
-    if (!note && !(note = add_note(r)))
-        return NGX_HTTP_INTERNAL_SERVER_ERROR; /* no memory, as any module of nginx says it */
-    if (!note->verdict)
-        note->verdict = judge(r, note);
-    if (note->verdict == &verdict_open)
+    ngx_http_variable_value_t *verdict = verdict_of(r);
+    if (!is_verdict(verdict, &verdict_open) && !is_verdict(verdict, &verdict_blocked))
+        set_verdict(verdict, judge(r), 1);
+    if (is_verdict(verdict, &verdict_open))
         return NGX_DECLINED;
     /* From this phase nginx would take NGX_OK for "go on", so the request is ended here. */
-    ngx_http_finalize_request(r, turn_away(r, note));
+    ngx_http_finalize_request(r, turn_away(r));
     return NGX_DONE;
-}
-
-/* ---- $opsgate ---- */
-
-static ngx_int_t get_verdict(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
-{
-    const struct note *note = find_note(r->main);
-    const ngx_str_t *verdict = note && note->verdict ? note->verdict : &verdict_off;
-    (void)data;
-    value->data = verdict->data;
-    value->len = (unsigned)verdict->len;
-    value->valid = 1;
-    value->no_cacheable = 1;
-    value->not_found = 0;
-    return NGX_OK;
-}
-
-static ngx_int_t add_variable(ngx_conf_t *cf)
-{
-    static ngx_str_t name = ngx_string("opsgate");
-    ngx_http_variable_t *variable = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
-    if (!variable)
-        return NGX_ERROR;
-    variable->get_handler = get_verdict;
-    return NGX_OK;
 }
 
 /* ---- A worker's gate ---- */
@@ -433,11 +442,27 @@ static ngx_int_t add_handler(ngx_conf_t *cf, ngx_http_phases phase, ngx_http_han
     return NGX_OK;
 }
 
+/* Where the gate is not used, or no path passes, no request pays for a handler. */
 static ngx_int_t add_handlers(ngx_conf_t *cf)
 {
-    if (add_handler(cf, NGX_HTTP_POST_READ_PHASE, note_path) != NGX_OK)
+    const struct main_conf *conf = ngx_http_conf_get_module_main_conf(cf, ngx_http_opsgate_module);
+    if (!conf->is_used)
+        return NGX_OK;
+    if (conf->health_paths.nelts > 0 && add_handler(cf, NGX_HTTP_POST_READ_PHASE, note_path) != NGX_OK)
         return NGX_ERROR;
     return add_handler(cf, NGX_HTTP_PREACCESS_PHASE, check);
+}
+
+static ngx_int_t add_variable(ngx_conf_t *cf)
+{
+    static ngx_str_t name = ngx_string("opsgate");
+    struct main_conf *conf = ngx_http_conf_get_module_main_conf(cf, ngx_http_opsgate_module);
+    ngx_http_variable_t *variable = ngx_http_add_variable(cf, &name, 0);
+    if (!variable)
+        return NGX_ERROR;
+    variable->get_handler = get_verdict;
+    conf->verdict_index = ngx_http_get_variable_index(cf, &name);
+    return conf->verdict_index == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 static ngx_http_module_t context = {
