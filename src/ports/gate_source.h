@@ -20,7 +20,8 @@ struct ops_gate_source_ops {
                            struct ops_error *error);
     void (*close)(struct ops_gate_source *self);
     /* Lets go of what must not be open in two processes at once; the next question opens it again. No question is under way.
-     * NULL: there is nothing of the kind. */
+     * The thread that forks calls it, so it is for sources that share the process's descriptors. NULL: there is nothing of
+     * the kind. */
     void (*before_fork)(struct ops_gate_source *self);
 };
 

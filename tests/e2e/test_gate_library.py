@@ -3,6 +3,7 @@
 import ctypes
 import html
 import json
+import os
 import re
 import shutil
 import socket
@@ -243,6 +244,24 @@ def test_a_service_closes_with_the_window_and_opens_with_its_end(bare, start_ser
     counters = service.counters()
     assert counters["blocked"] >= 3 and counters["fresh"] >= 2 and counters["asked"] >= 2
     assert counters["failed"] == counters["unknown"] == 0 and counters["last"] == ""
+    service.stop()
+
+
+def descriptors(pid, task):
+    directory = Path(f"/proc/{pid}/task/{task}/fd")
+    return {entry.name: os.readlink(entry) for entry in directory.iterdir()}
+
+
+def test_its_thread_holds_nothing_that_a_service_has_open_and_a_service_nothing_of_its_threads(bare, start_service):
+    """Whoever reads a service's output, or turns its log over, waits for nobody but the service."""
+    service = start_service(bare.serve().http_url)
+    until(lambda: service.counters()["asked"] > 0, "the gate has asked")
+    pid = service.process.pid
+    threads = [descriptors(pid, task) for task in os.listdir(f"/proc/{pid}/task") if int(task) != pid]
+    own = descriptors(pid, pid)
+    assert len(threads) == 1 and {threads[0].pop(stream) for stream in "012"} == {"/dev/null"}
+    assert any(link.startswith("socket:") for link in threads[0].values())
+    assert not set(own.values()) & set(threads[0].values()) and not [link for link in own.values() if "socket" in link]
     service.stop()
 
 
