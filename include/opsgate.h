@@ -40,9 +40,10 @@
  * Descriptors: the thread that asks over HTTP or asks DynamoDB has a table of its own, with nothing of the process's in it.
  * So a file that the service closes is closed, the thread's connections are in nobody's way and no child's, and a process with
  * a single thread does not pay for a second one: while two share a table, Linux counts the users of a file at each system call
- * on it, which takes some tens of nanoseconds. /proc/PID/fd does not show these connections, /proc/PID/task/TID/fd does. A
- * thread that asks a store or a function of your own shares the process's table, and so does any where the system refuses
- * (close_range(2); Linux 5.9).
+ * on it, which takes some tens of nanoseconds. /proc/PID/fd does not show these connections, /proc/PID/task/TID/fd does. While
+ * it asks it has the process's standard error; a handler that the service has for faults finds nothing else of the service's
+ * there. A thread that asks a store or a function of your own shares the process's table, and so does any while SSLKEYLOGFILE
+ * is set, or where the system refuses (close_range(2); Linux 5.9).
  *
  * Memory: a gate takes about 100 KiB and one thread, which sleeps. Nothing here ever aborts the process, prints, changes a
  * signal's handling or reads anything but what its source needs.

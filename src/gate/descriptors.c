@@ -7,14 +7,8 @@
 #include "gate/gate.h"
 
 #include <fcntl.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
-
-/* A sanitizer reports on the descriptor 2 of whichever thread finds something. */
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-enum { FIRST_LEFT = STDERR_FILENO + 1 };
-#else
-enum { FIRST_LEFT = 0 };
-#endif
 
 /* No connection gets the number of a standard stream, where whatever a library prints would go into it. There may be no
  * /dev; what is opened for its path alone takes no output either. */
@@ -29,8 +23,28 @@ static void fill_standard_streams(void)
         (void)close(fd);
 }
 
-void ops_gate_descriptors_part(void)
+bool ops_gate_descriptors_part(void)
 {
-    if (close_range(FIRST_LEFT, ~0U, CLOSE_RANGE_UNSHARE) == 0)
-        fill_standard_streams();
+    if (close_range(0, ~0U, CLOSE_RANGE_UNSHARE) != 0)
+        return false;
+    fill_standard_streams();
+    return true;
+}
+
+void ops_gate_descriptors_borrow_stderr(void)
+{
+    int process = pidfd_open(getpid(), 0);
+    if (process < 0)
+        return;
+    int fd = pidfd_getfd(process, STDERR_FILENO, 0);
+    if (fd >= 0) {
+        (void)dup2(fd, STDERR_FILENO);
+        (void)close(fd);
+    }
+    (void)close(process);
+}
+
+void ops_gate_descriptors_return_stderr(void)
+{
+    (void)dup2(STDIN_FILENO, STDERR_FILENO);
 }

@@ -60,8 +60,15 @@ uint64_t ops_gate_roll(struct opsgate *gate, uint64_t limit);
 /* ---- descriptors.c ---- */
 
 /* Parts the calling thread from the process's table of descriptors: from now on it has one of its own, with nothing of the
- * process's in it. Does nothing where the system refuses. Whatever this thread opens, it alone must close. */
-void ops_gate_descriptors_part(void);
+ * process's in it, and standard streams that lead nowhere. False: the system refuses, and nothing has changed. Whatever this
+ * thread opens, it alone must close. */
+bool ops_gate_descriptors_part(void) OPS_MUST_USE;
+
+/* For a thread that has parted, around what may have to tell something: a command that finds keys, glibc before it aborts, a
+ * sanitizer. Takes the process's standard error as it is now, where the system lets it (pidfd_getfd(2); Linux 5.6), and gives
+ * it back, since the process may close it or turn over the log that it leads to. */
+void ops_gate_descriptors_borrow_stderr(void);
+void ops_gate_descriptors_return_stderr(void);
 
 /* ---- wait.c: checks that know nothing ---- */
 

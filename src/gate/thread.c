@@ -158,14 +158,17 @@ static bool may_part(const struct opsgate *gate)
 static void *ask_on(void *context)
 {
     struct opsgate *gate = context;
-    if (may_part(gate))
-        ops_gate_descriptors_part();
+    bool has_parted = may_part(gate) && ops_gate_descriptors_part();
     pthread_mutex_lock(&gate->mutex);
     while (!gate->synced.closing) {
         uint64_t failed_before = gate->synced.failed;
         pthread_mutex_unlock(&gate->mutex);
         int64_t asked_ns = ops_gate_monotonic_ns(NULL);
+        if (has_parted)
+            ops_gate_descriptors_borrow_stderr();
         ask_once(gate);
+        if (has_parted)
+            ops_gate_descriptors_return_stderr();
         pthread_mutex_lock(&gate->mutex);
         wait_until_due(gate, next_due_ns(gate, asked_ns, failed_before));
     }

@@ -9,6 +9,7 @@
 #include "main/gate_dynamodb.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Of what comes behind the scheme. "/ops/ping" and "/ops.sqlite" must fit behind that; DynamoDB takes so long a TableName,
  * which may be an ARN. */
@@ -127,10 +128,16 @@ static enum ops_status open_source(const char *name, struct ops_gate_source **re
     return status == OPS_OK && ret_source ? row->open(name, rest, ret_source, error) : status;
 }
 
+/* libcurl writes a connection's secrets to the file that this names, which all of a process's connections share. */
+static bool logs_keys(void)
+{
+    return getenv("SSLKEYLOGFILE");
+}
+
 static bool shares_descriptors(const char *name)
 {
     const struct scheme_row *row = find_scheme(name);
-    return row && row->shares_descriptors;
+    return !row || row->shares_descriptors || logs_keys();
 }
 
 const struct ops_gate_sources ops_gate_sources = {.open = open_source, .shares_descriptors = shares_descriptors};

@@ -537,6 +537,17 @@ def test_the_module_may_go_and_come_back_while_another_comes(blocked, serve):
     assert blocked.http("GET", "/echo").body == b"hello\n"
 
 
+def test_a_subrequest_with_variables_of_its_own_has_its_requests_verdict(gated, serve):
+    if not OTHER_MODULE.exists():
+        pytest.skip(f"there is no {OTHER_MODULE}: libnginx-mod-http-echo is not installed")
+    gated.configure(GATE.format(source=serve.http_url), LOCATIONS + """
+        location /outer {{ echo_subrequest GET /inner; }}
+        location /inner {{ echo $opsgate; }}""", [OTHER_MODULE, gated.module])
+    gated.renew()
+    gated.settles(200)
+    assert gated.http("GET", "/outer").body == b"open\n"
+
+
 def test_a_source_that_is_not_there_lets_all_in_and_the_log_says_so(nginx):
     port = free_ports(1)[0]
     nginx.configure(GATE.format(source=f"http://127.0.0.1:{port}"), LOCATIONS)

@@ -23,6 +23,9 @@ static struct http_server server;
 static char source[SOURCE_SIZE];
 static bool is_refused; /* set only while there is no gate */
 
+/* The lowest numbers, which nothing else of the process has. */
+static int reserved[OPENED];
+
 int __real_close_range(unsigned first, unsigned last, int flags);
 int __wrap_close_range(unsigned first, unsigned last, int flags);
 
@@ -34,13 +37,43 @@ int __wrap_close_range(unsigned first, unsigned last, int flags)
     return -1;
 }
 
+static void open_some(int fds[static OPENED])
+{
+    for (unsigned i = 0; i < OPENED; i++) {
+        fds[i] = eventfd(i + 1, EFD_CLOEXEC);
+        assert_true(fds[i] >= 0);
+    }
+}
+
+static void close_some(const int fds[static OPENED])
+{
+    for (int i = 0; i < OPENED; i++)
+        assert_int_equal(close(fds[i]), 0);
+}
+
+static void set_keys(bool by_command)
+{
+    const char *path = scratch_path(server.directory, "config");
+    scratch_write(path, "[default]\ncredential_process = echo expired >&2; exit 1\n");
+    (void)setenv("AWS_CONFIG_FILE", by_command ? path : "/dev/null", 1);
+    if (by_command) {
+        (void)unsetenv("AWS_ACCESS_KEY_ID");
+        (void)unsetenv("AWS_SECRET_ACCESS_KEY");
+    } else {
+        (void)setenv("AWS_ACCESS_KEY_ID", "id", 1);
+        (void)setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    }
+}
+
 static int set_up(void **state)
 {
     char endpoint[64];
     (void)state;
     (void)alarm(ALARM_S);
     is_refused = false;
+    open_some(reserved);
     http_server_start(&server);
+    set_keys(false);
     (void)snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%d", server.port);
     assert_int_equal(setenv("AWS_ENDPOINT_URL", endpoint, 1), 0);
     assert_int_equal(setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint, 1), 0);
@@ -51,6 +84,7 @@ static int tear_down(void **state)
 {
     (void)state;
     http_server_stop(&server);
+    close_some(reserved);
     return 0;
 }
 
@@ -130,7 +164,7 @@ static void read_link(const char *task, int fd, char ret_link[static PATH_MAX])
     ret_link[length > 0 ? length : 0] = '\0';
 }
 
-/* Of this process's threads, those that do not have its descriptor. */
+/* Of this process's threads, those that do not have its descriptor, which is of a pipe: no other link is like its. */
 static int count_without(int fd)
 {
     char own[PATH_MAX], others[PATH_MAX], self[32];
@@ -150,19 +184,36 @@ static int count_without(int fd)
     return count;
 }
 
+static void close_pipe(const int ends[static 2])
+{
+    assert_int_equal(close(ends[0]), 0);
+    assert_int_equal(close(ends[1]), 0);
+}
+
 static void the_thread_has_the_processs_descriptors_only_where_its_source_needs_them(void **state)
 {
     (void)state;
     for (int i = 0; i < SOURCE_COUNT; i++) {
-        int before = eventfd(0, EFD_CLOEXEC);
+        int before[2], after[2];
+        assert_int_equal(pipe2(before, O_CLOEXEC), 0);
         opsgate *gate = open_gate(&source_rows[i]);
-        int after = eventfd(0, EFD_CLOEXEC);
-        assert_true(before >= 0 && after >= 0);
-        assert_int_equal(count_without(before), !source_rows[i].shares);
-        assert_int_equal(count_without(after), !source_rows[i].shares);
+        assert_int_equal(pipe2(after, O_CLOEXEC), 0);
+        assert_int_equal(count_without(before[0]), !source_rows[i].shares);
+        assert_int_equal(count_without(after[0]), !source_rows[i].shares);
         opsgate_close(gate);
-        assert_int_equal(close(before), 0);
-        assert_int_equal(close(after), 0);
+        close_pipe(before), close_pipe(after);
+    }
+}
+
+static void expect_sharing(void)
+{
+    for (int i = 0; i < SOURCE_COUNT; i++) {
+        int ends[2];
+        opsgate *gate = open_gate(&source_rows[i]);
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        assert_int_equal(count_without(ends[0]), 0);
+        opsgate_close(gate);
+        close_pipe(ends);
     }
 }
 
@@ -170,24 +221,19 @@ static void where_the_system_refuses_it_shares(void **state)
 {
     (void)state;
     is_refused = true;
-    for (int i = 0; i < SOURCE_COUNT; i++) {
-        opsgate *gate = open_gate(&source_rows[i]);
-        int fd = eventfd(0, EFD_CLOEXEC);
-        assert_int_equal(count_without(fd), 0);
-        opsgate_close(gate);
-        assert_int_equal(close(fd), 0);
-    }
+    expect_sharing();
+}
+
+/* libcurl opens that file once for all its connections, in whichever thread comes first. */
+static void where_libcurl_has_a_file_for_the_whole_process_it_shares(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("SSLKEYLOGFILE", "/dev/null", 1), 0);
+    expect_sharing();
+    assert_int_equal(unsetenv("SSLKEYLOGFILE"), 0);
 }
 
 /* ---- What the process has ---- */
-
-static void open_some(int fds[static OPENED])
-{
-    for (unsigned i = 0; i < OPENED; i++) {
-        fds[i] = eventfd(i + 1, EFD_CLOEXEC);
-        assert_true(fds[i] >= 0);
-    }
-}
 
 /* By what was written into each: a number may have been given to another file. */
 static bool are_as_opened(const int fds[static OPENED])
@@ -200,7 +246,8 @@ static bool are_as_opened(const int fds[static OPENED])
     return true;
 }
 
-/* The numbers are those that the thread has its connections under. */
+/* The numbers begin with those under which a thread with a table of its own has its connections, right behind the standard
+ * streams. */
 static void a_gate_closes_nothing_of_the_process_or_its_child(void **state)
 {
     int fds[OPENED], result;
@@ -208,7 +255,9 @@ static void a_gate_closes_nothing_of_the_process_or_its_child(void **state)
     for (int i = 0; i < 2 * SOURCE_COUNT; i++) {
         is_refused = i >= SOURCE_COUNT;
         opsgate *gate = open_gate(&source_rows[i % SOURCE_COUNT]);
+        close_some(reserved);
         open_some(fds);
+        assert_memory_equal(fds, reserved, sizeof fds);
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
@@ -222,8 +271,8 @@ static void a_gate_closes_nothing_of_the_process_or_its_child(void **state)
             fail_msg("the child ended with %#x", (unsigned)result);
         opsgate_close(gate);
         assert_true(are_as_opened(fds));
-        for (int j = 0; j < OPENED; j++)
-            assert_int_equal(close(fds[j]), 0);
+        close_some(fds);
+        open_some(reserved);
     }
 }
 
@@ -256,6 +305,27 @@ static void nothing_is_left_open_behind_a_gate(void **state)
     }
 }
 
+/* ---- What both have ---- */
+
+static void what_a_command_for_keys_complains_of_is_heard(void **state)
+{
+    static const struct source_row row = {name_dynamodb, false};
+    int ends[2], kept = dup(STDERR_FILENO);
+    char heard[64] = "";
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    set_keys(true);
+    (void)dup2(ends[1], STDERR_FILENO);
+    opsgate *gate = open_gate(&row);
+    (void)dup2(kept, STDERR_FILENO);
+    opsgate_close(gate);
+    set_keys(false);
+    assert_true(read(ends[0], heard, sizeof heard - 1) > 0);
+    assert_memory_equal(heard, "expired\n", 8); /* and again, for each try */
+    assert_int_equal(close(kept), 0);
+    close_pipe(ends);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -263,13 +333,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_thread_has_the_processs_descriptors_only_where_its_source_needs_them),
         CASE(where_the_system_refuses_it_shares),
+        CASE(where_libcurl_has_a_file_for_the_whole_process_it_shares),
         CASE(a_gate_closes_nothing_of_the_process_or_its_child),
         CASE(nothing_is_left_open_behind_a_gate),
+        CASE(what_a_command_for_keys_complains_of_is_heard),
     };
     /* Keys and settings from nowhere but here. */
-    (void)setenv("AWS_ACCESS_KEY_ID", "id", 1);
-    (void)setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
     (void)setenv("AWS_CONFIG_FILE", "/dev/null", 1);
     (void)setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null", 1);
+    (void)close_range(STDERR_FILENO + 1, ~0U, 0); /* what was inherited */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,11 +67,21 @@ static ngx_uint_t is_verdict(const ngx_http_variable_value_t *value, const ngx_s
     return value->valid && value->data == verdict->data;
 }
 
-/* Asked for only as long as there is none. */
+static ngx_uint_t is_final(const ngx_http_variable_value_t *value)
+{
+    return is_verdict(value, &verdict_open) || is_verdict(value, &verdict_blocked);
+}
+
+/* Asked for only as long as there is none. Some modules give a subrequest variables of its own; its verdict is the request's
+ * all the same. */
 static ngx_int_t get_verdict(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
 {
-    (void)r, (void)data;
-    set_verdict(value, &verdict_off, 0);
+    const ngx_http_variable_value_t *known = verdict_of(r->main);
+    (void)data;
+    if (is_final(known))
+        *value = *known;
+    else
+        set_verdict(value, &verdict_off, 0);
     return NGX_OK;
 }
 
@@ -221,7 +231,7 @@ static ngx_int_t check(ngx_http_request_t *r)
     if (!conf->is_on || !gate || r != r->main)
         return NGX_DECLINED;
     ngx_http_variable_value_t *verdict = verdict_of(r);
-    if (!is_verdict(verdict, &verdict_open) && !is_verdict(verdict, &verdict_blocked))
+    if (!is_final(verdict))
         set_verdict(verdict, judge(r), 1);
     if (is_verdict(verdict, &verdict_open))
         return NGX_DECLINED;
