@@ -55,11 +55,11 @@ static ngx_http_variable_value_t *verdict_of(ngx_http_request_t *r)
     return &r->variables[conf->verdict_index];
 }
 
-static void set_verdict(ngx_http_variable_value_t *value, const ngx_str_t *verdict, unsigned is_final)
+static void set_verdict(ngx_http_variable_value_t *value, const ngx_str_t *verdict, unsigned cacheable)
 {
     *value = (ngx_http_variable_value_t){.len = (unsigned)verdict->len, .data = verdict->data};
     value->valid = 1;
-    value->no_cacheable = !is_final;
+    value->no_cacheable = !cacheable;
 }
 
 static ngx_uint_t is_verdict(const ngx_http_variable_value_t *value, const ngx_str_t *verdict)
