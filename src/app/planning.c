@@ -47,10 +47,10 @@ struct note_context {
     json_t *targets;
 };
 
-static enum ops_status note_existing(void *context, enum ops_target_kind kind, const char *name)
+static enum ops_status note_existing(void *context, const struct ops_resource *resource)
 {
     struct note_context *note = context;
-    return ops_plan_note_existing(note->manifest, note->targets, kind, name);
+    return ops_plan_note_existing(note->manifest, note->targets, resource->kind, resource->name);
 }
 
 static enum ops_status make_targets(struct ops_app *app, const json_t *vacuum, enum ops_vacuum_type type,
@@ -64,8 +64,8 @@ static enum ops_status make_targets(struct ops_app *app, const json_t *vacuum, e
         if (status == OPS_OK && is_pending(target))
             status = survey_target(app, target, error);
     struct note_context note = {app->manifest, targets};
-    if (status == OPS_OK)
-        status = ops_catalogue_list(app->ports.catalogue, note_existing, &note, error);
+    for (int kind = 0; kind < OPS_TARGET_KIND_COUNT && status == OPS_OK; kind++)
+        status = ops_catalogue_list(app->ports.catalogue, (enum ops_target_kind)kind, note_existing, &note, error);
     if (status == OPS_OK)
         *ret_targets = targets;
     else

@@ -64,18 +64,18 @@ static enum ops_status survey_org_rule(struct check *check, size_t index, json_t
     return set;
 }
 
-static enum ops_status note_existing(void *context, enum ops_target_kind kind, const char *name)
+static enum ops_status note_existing(void *context, const struct ops_resource *resource)
 {
     struct check *check = context;
-    return ops_plan_note_existing(&check->manifest, check->targets, kind, name);
+    return ops_plan_note_existing(&check->manifest, check->targets, resource->kind, resource->name);
 }
 
 static enum ops_status survey_all(struct check *check, struct ops_error *error)
 {
     enum ops_status status = ops_plan_make(&check->manifest, OPS_VACUUM_ALL, NULL, &check->targets);
     /* First, so that an account that can't be reached is said once and not for every target. */
-    if (status == OPS_OK)
-        status = ops_catalogue_list(check->catalogue, note_existing, check, error);
+    for (int kind = 0; kind < OPS_TARGET_KIND_COUNT && status == OPS_OK; kind++)
+        status = ops_catalogue_list(check->catalogue, (enum ops_target_kind)kind, note_existing, check, error);
     size_t i;
     json_t *target;
     json_array_foreach(check->targets, i, target) {

@@ -1,4 +1,4 @@
-/* What exists in the stack, and how to open it. */
+/* What exists in the stack, what a thing is, and how to open it. */
 #ifndef OPS_PORTS_CATALOGUE_H
 #define OPS_PORTS_CATALOGUE_H
 
@@ -6,14 +6,56 @@
 
 struct ops_catalogue;
 
-typedef enum ops_status (*ops_on_resource_fn)(void *context, enum ops_target_kind kind, const char *name);
+enum { OPS_RESOURCE_NAME_MAX = 255, OPS_IDENTITY_SIZE = 256, OPS_LOCATION_SIZE = 1024, OPS_ALIASES_MAX = 8 };
+
+/* Another name under which the guard and the manifest's rules are asked about a thing: a file that lies in a bucket is a key
+ * of it, and a table's file may be the file of another table. */
+struct ops_alias {
+    enum ops_target_kind kind;
+    char name[OPS_RESOURCE_NAME_MAX + 1]; /* of a table, bucket or log group */
+    char key[OPS_RESOURCE_NAME_MAX + 1];  /* what in it, or ""; a longer one is cut at its end */
+};
+
+/* What a thing is, whatever names it. */
+struct ops_identity {
+    char text[OPS_IDENTITY_SIZE];     /* equal texts are one thing (device, inode and SQL table; region, account and name);
+                                       * "": it does not exist, or the engine can't tell */
+    char location[OPS_LOCATION_SIZE]; /* where it is, without links and dots: a path, an ARN; "" likewise. It may be there
+                                       * for what does not exist */
+    struct ops_alias aliases[OPS_ALIASES_MAX];
+    size_t alias_count;
+    bool own;   /* it belongs to g3nops itself: records, sockets, audit trail */
+    bool empty; /* there is nothing in it at all, in whatever scope; false where the engine can't tell at once */
+};
+
+/* Something that exists. All borrowed for the call. */
+struct ops_resource {
+    enum ops_target_kind kind;
+    const char *name;     /* as the manifest would call it; any bytes */
+    const char *guarded;  /* the name that the guard is asked about, where it is not name; else NULL */
+    const char *identity; /* as in struct ops_identity; "" where the engine can't tell */
+    const char *note;     /* what people should know ("a full-text table of shop.db"), or NULL */
+};
+
+typedef enum ops_status (*ops_on_resource_fn)(void *context, const struct ops_resource *resource);
 
 struct ops_catalogue_ops {
-    /* Calls on_resource for every table, bucket and log group that exists, in no order; stops at its first status that is
-     * not OPS_OK and returns that. OPS_STORE_UNAVAILABLE, OPS_THROTTLED, OPS_NO_MEMORY; OPS_TARGET_ERROR names what can't
-     * be listed. */
-    enum ops_status (*list)(struct ops_catalogue *self, ops_on_resource_fn on_resource, void *context,
-                            struct ops_error *error);
+    /* Calls on_resource for everything of this kind that exists where the engine keeps its own, in no order; stops at its
+     * first status that is not OPS_OK and returns that. OPS_STORE_UNAVAILABLE, OPS_THROTTLED, OPS_NO_MEMORY;
+     * OPS_TARGET_ERROR names what can't be listed, after all the rest has been. */
+    enum ops_status (*list)(struct ops_catalogue *self, enum ops_target_kind kind, ops_on_resource_fn on_resource,
+                            void *context, struct ops_error *error);
+    /* Likewise for what else is in the place where the target is: the other tables of its SQLite file. The target itself is
+     * among them. Nothing for a target that is missing. NULL: a target is alone in its place. */
+    enum ops_status (*list_beside)(struct ops_catalogue *self, const struct ops_target_spec *spec,
+                                   ops_on_resource_fn on_resource, void *context, struct ops_error *error);
+    /* What spec names, as it is now. Opens nothing and changes nothing; asks no service where it can do without. OPS_OK also
+     * for what does not exist. OPS_TARGET_ERROR: it can't be told what it is, and then it must not be touched. */
+    enum ops_status (*identify)(struct ops_catalogue *self, const struct ops_target_spec *spec,
+                                struct ops_identity *ret_identity, struct ops_error *error);
+    /* Where the stack is, as a JSON object for people and for the plan's hash: {"engine", "path"} or {"engine", "account",
+     * "region", "endpoint"?}. */
+    enum ops_status (*where)(struct ops_catalogue *self, json_t **ret_place, struct ops_error *error);
     /* Opens a target for one scope; *ret_target is the caller's to close. Copies what it needs of spec and scope.
      * OPS_TARGET_MISSING; OPS_TARGET_ERROR: not what it should be (not a database, no such column, a link, ...). */
     enum ops_status (*open)(struct ops_catalogue *self, const struct ops_target_spec *spec, const struct ops_scope *scope,
@@ -21,30 +63,26 @@ struct ops_catalogue_ops {
     void (*release)(struct ops_catalogue *self);
 };
 
-/* Embed as the first member. list and open are thread-safe. */
+/* Embed as the first member. All calls but release are thread-safe. */
 struct ops_catalogue {
     const struct ops_catalogue_ops *ops;
 };
 
-static inline enum ops_status OPS_MUST_USE ops_catalogue_list(struct ops_catalogue *catalogue,
-                                                              ops_on_resource_fn on_resource, void *context,
-                                                              struct ops_error *error)
-{
-    return catalogue->ops->list(catalogue, on_resource, context, error);
-}
+/* Calls on_resource for a thing of which the engine knows no more than its name. For adapters. */
+enum ops_status ops_resource_found(ops_on_resource_fn on_resource, void *context, enum ops_target_kind kind,
+                                   const char *name) OPS_MUST_USE;
 
-static inline enum ops_status OPS_MUST_USE ops_catalogue_open(struct ops_catalogue *catalogue,
-                                                              const struct ops_target_spec *spec,
-                                                              const struct ops_scope *scope,
-                                                              struct ops_target **ret_target, struct ops_error *error)
-{
-    return catalogue->ops->open(catalogue, spec, scope, ret_target, error);
-}
-
-static inline void ops_catalogue_release(struct ops_catalogue *catalogue)
-{
-    if (catalogue)
-        catalogue->ops->release(catalogue);
-}
+enum ops_status ops_catalogue_list(struct ops_catalogue *catalogue, enum ops_target_kind kind,
+                                   ops_on_resource_fn on_resource, void *context, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_catalogue_list_beside(struct ops_catalogue *catalogue, const struct ops_target_spec *spec,
+                                          ops_on_resource_fn on_resource, void *context,
+                                          struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_catalogue_identify(struct ops_catalogue *catalogue, const struct ops_target_spec *spec,
+                                       struct ops_identity *ret_identity, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_catalogue_where(struct ops_catalogue *catalogue, json_t **ret_place, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_catalogue_open(struct ops_catalogue *catalogue, const struct ops_target_spec *spec,
+                                   const struct ops_scope *scope, struct ops_target **ret_target,
+                                   struct ops_error *error) OPS_MUST_USE;
+void ops_catalogue_release(struct ops_catalogue *catalogue); /* NULL is fine */
 
 #endif

@@ -3,6 +3,8 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 static const char *const kind_names[OPS_TARGET_KIND_COUNT] = {
     [OPS_TABLE] = "table",
@@ -26,6 +28,18 @@ const char *ops_target_kind_name(enum ops_target_kind kind)
 const char *ops_scope_by_name(enum ops_scope_by by)
 {
     return by_names[by];
+}
+
+void ops_findings_add(struct ops_findings *findings, bool blocks, const char *format, ...)
+{
+    if (findings->count == OPS_FINDINGS_MAX)
+        return;
+    struct ops_finding *finding = &findings->list[findings->count++];
+    finding->blocks = blocks;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(finding->text, sizeof finding->text, format, arguments); /* cut where it is too long */
+    va_end(arguments);
 }
 
 void ops_key_page_init(struct ops_key_page *page, size_t storage_limit_bytes)
@@ -90,6 +104,11 @@ enum ops_status ops_target_recount(struct ops_target *target, uint32_t segment, 
 {
     assert(segment < target->segment_count);
     return target->ops->recount(target, segment, receipt, ret_there, error);
+}
+
+enum ops_status ops_target_inspect(struct ops_target *target, struct ops_findings *ret_findings, struct ops_error *error)
+{
+    return target->ops->inspect ? target->ops->inspect(target, ret_findings, error) : OPS_OK;
 }
 
 void ops_target_close(struct ops_target *target)

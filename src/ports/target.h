@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "ports/remarks.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -83,6 +84,24 @@ enum ops_removal {
     OPS_FAILED,  /* refused; trying again is no use */
 };
 
+/* What can be told beforehand of a target as a whole: rights that are missing, a protection against deletion, an index that
+ * does not hold every record, and what a vacuum would do then. */
+enum { OPS_FINDINGS_MAX = 8, OPS_FINDING_SIZE = 320 };
+
+struct ops_finding {
+    bool blocks;                 /* a vacuum would leave records behind, or end as failed */
+    char text[OPS_FINDING_SIZE]; /* a sentence, printable UTF-8 */
+};
+
+/* Zeroed: none. */
+struct ops_findings {
+    struct ops_finding list[OPS_FINDINGS_MAX];
+    size_t count;
+};
+
+/* One more, unless the list is full: the first are the ones that matter most. */
+void ops_findings_add(struct ops_findings *findings, bool blocks, const char *format, ...) OPS_PRINTF(3, 4);
+
 /* What is still there of the records that a receipt names. */
 struct ops_recount {
     size_t count;
@@ -96,11 +115,12 @@ struct ops_target;
 struct ops_target_ops {
     /* The next keys in scope: at most limit of them, from cursor ("" = start) in the adapter's own order, within segment
      * (0..segment_count-1). A page may be empty and not the last. Records added behind the cursor meanwhile may be missed;
-     * what was there before and stays is never missed and never given twice. */
+     * what was there before and stays is never missed and never given twice. What of the scope can't be looked at, or not be
+     * compared, is a remark, and the page goes on behind it; it is said once for each reading of the page. */
     enum ops_status (*page)(struct ops_target *self, uint32_t segment, const char *cursor, size_t limit,
                             struct ops_key_page *ret_page, struct ops_error *error);
     /* Removes these keys, which all come from one page, in that page's order, and fills an outcome for each. OPS_OK: see
-     * the outcomes; where one is not OPS_REMOVED, error may say why. OPS_THROTTLED, OPS_STORE_UNAVAILABLE: nothing was
+     * the outcomes; where one is OPS_FAILED, a remark may name it, and error may say why. OPS_THROTTLED, OPS_STORE_UNAVAILABLE: nothing was
      * removed. OPS_UNKNOWN: any part may have been. Removing again is harmless. Within OPS_REMOVE_MAX_MS it is over, and
      * nothing of it happens afterwards: the lease under which it was begun still holds then. */
     enum ops_status (*remove)(struct ops_target *self, const struct ops_key *keys, size_t count,
@@ -110,6 +130,8 @@ struct ops_target_ops {
     enum ops_status (*recount)(struct ops_target *self, uint32_t segment, const char *receipt,
                                struct ops_recount *ret_there, struct ops_error *error);
     void (*close)(struct ops_target *self);
+    /* What can be told of the target without removing anything; bounded, a few requests at most. NULL: nothing ever. */
+    enum ops_status (*inspect)(struct ops_target *self, struct ops_findings *ret_findings, struct ops_error *error);
 };
 
 /* Embed as the first member. One thread at a time. */
@@ -121,6 +143,7 @@ struct ops_target {
     const char *split;
     size_t page_max;        /* the largest useful limit for page */
     size_t batch_max;       /* the most keys that remove takes at once */
+    struct ops_remarks *remarks; /* where page and remove add their remarks: the caller's, who sets it; NULL: nobody asks */
 };
 
 enum ops_status ops_target_page(struct ops_target *target, uint32_t segment, const char *cursor, size_t limit,
@@ -129,6 +152,9 @@ enum ops_status ops_target_remove(struct ops_target *target, const struct ops_ke
                                   enum ops_removal *ret_outcomes, struct ops_error *error) OPS_MUST_USE;
 enum ops_status ops_target_recount(struct ops_target *target, uint32_t segment, const char *receipt,
                                    struct ops_recount *ret_there, struct ops_error *error) OPS_MUST_USE;
+/* Adds to ret_findings. */
+enum ops_status ops_target_inspect(struct ops_target *target, struct ops_findings *ret_findings,
+                                   struct ops_error *error) OPS_MUST_USE;
 void ops_target_close(struct ops_target *target); /* NULL is fine */
 
 #endif

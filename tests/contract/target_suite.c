@@ -375,16 +375,15 @@ static void a_strangers_cursor_is_refused(void **state)
     assert_int_not_equal(ops_target_recount(target, 0, "{\"!", &there, NULL), OPS_OK);
 }
 
-static enum ops_status find_itself(void *context, enum ops_target_kind kind, const char *name)
+static enum ops_status find_itself(void *context, const struct ops_resource *resource)
 {
-    *(int *)context += kind == rig->spec.kind && strcmp(name, rig->spec.name) == 0;
+    *(int *)context += resource->kind == rig->spec.kind && strcmp(resource->name, rig->spec.name) == 0;
     return OPS_OK;
 }
 
-static enum ops_status stop_listing(void *context, enum ops_target_kind kind, const char *name)
+static enum ops_status stop_listing(void *context, const struct ops_resource *resource)
 {
-    (void)kind;
-    (void)name;
+    (void)resource;
     ++*(int *)context;
     return OPS_LIMIT;
 }
@@ -393,7 +392,7 @@ static void the_catalogue_lists_what_exists(void **state)
 {
     (void)state;
     int found = 0;
-    assert_int_equal(ops_catalogue_list(rig->catalogue(), find_itself, &found, NULL), OPS_OK);
+    assert_int_equal(ops_catalogue_list(rig->catalogue(), rig->spec.kind, find_itself, &found, NULL), OPS_OK);
     assert_int_equal(found, rig->lists_itself);
 }
 
@@ -403,7 +402,7 @@ static void listing_stops_when_it_is_told_to(void **state)
     int calls = 0;
     if (!rig->lists_itself)
         return;
-    assert_int_equal(ops_catalogue_list(rig->catalogue(), stop_listing, &calls, NULL), OPS_LIMIT);
+    assert_int_equal(ops_catalogue_list(rig->catalogue(), rig->spec.kind, stop_listing, &calls, NULL), OPS_LIMIT);
     assert_int_equal(calls, 1);
 }
 

@@ -1088,10 +1088,10 @@ static void many_long_keys_go_in_requests_of_a_megabyte(void **state)
 
 /* ---- Buckets that exist ---- */
 
-static enum ops_status count_bucket(void *context, enum ops_target_kind kind, const char *name)
+static enum ops_status count_bucket(void *context, const struct ops_resource *resource)
 {
-    assert_int_equal(kind, OPS_BUCKET);
-    assert_string_not_equal(name, "Owner");
+    assert_int_equal(resource->kind, OPS_BUCKET);
+    assert_string_not_equal(resource->name, "Owner");
     ++*(int *)context;
     return OPS_OK;
 }

@@ -100,10 +100,11 @@ static size_t count_items(void)
 
 /* ---- The suite's rig ---- */
 
-static enum ops_status wrapper_list(struct ops_catalogue *self, ops_on_resource_fn on_resource, void *context,
-                                    struct ops_error *ret_error)
+static enum ops_status wrapper_list(struct ops_catalogue *self, enum ops_target_kind kind, ops_on_resource_fn on_resource,
+                                    void *context, struct ops_error *ret_error)
 {
     (void)self;
+    (void)kind;
     return ops_aws_tables_list(&stack, on_resource, context, ret_error);
 }
 

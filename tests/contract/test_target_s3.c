@@ -51,10 +51,11 @@ static char bucket[NAME_SIZE];
 static char missing[NAME_SIZE];
 
 /* The account's buckets, and neither its tables nor its log groups, which not every emulator has. */
-static enum ops_status list_buckets(struct ops_catalogue *self, ops_on_resource_fn on_resource, void *context,
-                                    struct ops_error *error)
+static enum ops_status list_buckets(struct ops_catalogue *self, enum ops_target_kind kind, ops_on_resource_fn on_resource,
+                                    void *context, struct ops_error *error)
 {
     (void)self;
+    (void)kind;
     return ops_aws_buckets_list(&stack, on_resource, context, error);
 }
 

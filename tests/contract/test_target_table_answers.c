@@ -925,12 +925,12 @@ static void large_tables_are_cut_into_more_segments(void **state)
     assert_non_null(strstr(request_of("Scan", 1), "\"Segment\":7,\"TotalSegments\":10}"));
 }
 
-static enum ops_status note_name(void *context, enum ops_target_kind kind, const char *name)
+static enum ops_status note_name(void *context, const struct ops_resource *resource)
 {
-    assert_int_equal(kind, OPS_TABLE);
-    ops_buf_append_text(context, name);
+    assert_int_equal(resource->kind, OPS_TABLE);
+    ops_buf_append_text(context, resource->name);
     ops_buf_append_char(context, ' ');
-    return strcmp(name, "stop") == 0 ? OPS_CONFLICT : OPS_OK;
+    return strcmp(resource->name, "stop") == 0 ? OPS_CONFLICT : OPS_OK;
 }
 
 static void tables_are_listed_page_by_page(void **state)

@@ -327,6 +327,7 @@ static enum ops_status sim_page(struct ops_target *self, uint32_t segment, const
     if (!enter(target->process, SIM_SITE_PAGE))
         return OPS_STORE_UNAVAILABLE;
     enum ops_status status = draw_failure_at(target->process, SIM_SITE_PAGE, target->number);
+    target->inner->remarks = self->remarks;
     if (status == OPS_OK)
         status = page_part(target, segment, cursor, limit, ret_page, error);
     trace_target(target, "page", status, status == OPS_OK ? ret_page->count : 0);
@@ -478,16 +479,29 @@ static enum ops_status sim_open(struct ops_catalogue *self, const struct ops_tar
     return status == OPS_OK ? wrap(process, inner, spec, number, ret_target) : status;
 }
 
-static enum ops_status sim_list(struct ops_catalogue *self, ops_on_resource_fn on_resource, void *context,
-                                struct ops_error *error)
+static enum ops_status sim_list(struct ops_catalogue *self, enum ops_target_kind kind, ops_on_resource_fn on_resource,
+                                void *context, struct ops_error *error)
 {
     struct sim_process *process = ((struct sim_catalogue *)self)->process;
     if (!enter(process, SIM_SITE_LIST))
         return OPS_STORE_UNAVAILABLE;
     enum ops_status status = draw_failure(process, SIM_SITE_LIST);
     if (status == OPS_OK)
-        status = ops_catalogue_list(process->world->catalogue, on_resource, context, error);
+        status = ops_catalogue_list(process->world->catalogue, kind, on_resource, context, error);
     return leave(process, SIM_SITE_LIST) ? status : OPS_STORE_UNAVAILABLE;
+}
+
+static enum ops_status sim_identify(struct ops_catalogue *self, const struct ops_target_spec *spec,
+                                    struct ops_identity *ret_identity, struct ops_error *error)
+{
+    struct sim_process *process = ((struct sim_catalogue *)self)->process;
+    return ops_catalogue_identify(process->world->catalogue, spec, ret_identity, error);
+}
+
+static enum ops_status sim_where(struct ops_catalogue *self, json_t **ret_place, struct ops_error *error)
+{
+    struct sim_process *process = ((struct sim_catalogue *)self)->process;
+    return ops_catalogue_where(process->world->catalogue, ret_place, error);
 }
 
 static void sim_catalogue_release(struct ops_catalogue *self)
@@ -495,7 +509,11 @@ static void sim_catalogue_release(struct ops_catalogue *self)
     (void)self; /* the world's own outlives every process; likewise below */
 }
 
-static const struct ops_catalogue_ops catalogue_ops = {.list = sim_list, .open = sim_open, .release = sim_catalogue_release};
+static const struct ops_catalogue_ops catalogue_ops = {.list = sim_list,
+                                                       .identify = sim_identify,
+                                                       .where = sim_where,
+                                                       .open = sim_open,
+                                                       .release = sim_catalogue_release};
 
 /* ---- Log sink, hasher, sessions ---- */
 

@@ -133,6 +133,7 @@ static enum ops_status fault_page(struct ops_target *self, uint32_t segment, con
     struct port_fault fault = ask(target->ports, CALL_TARGET_PAGE);
     if (fault.status != OPS_OK)
         return fault.status;
+    target->inner->remarks = self->remarks;
     return ops_target_page(target->inner, segment, cursor, limit, ret_page, error);
 }
 
@@ -164,6 +165,7 @@ static enum ops_status fault_remove(struct ops_target *self, const struct ops_ke
         return fault.status;
     /* Of a removal whose answer is lost, half has happened. */
     size_t done = fault.status != OPS_OK ? (count + 1) / 2 : count;
+    target->inner->remarks = self->remarks;
     enum ops_status status = remove_each(target, keys, done, ret_outcomes, error);
     return fault.status != OPS_OK ? fault.status : status;
 }
@@ -184,15 +186,27 @@ static void fault_close(struct ops_target *self)
     ops_mem_free(self);
 }
 
-static const struct ops_target_ops target_ops = {fault_page, fault_remove, fault_recount, fault_close};
+static const struct ops_target_ops target_ops = {
+    .page = fault_page, .remove = fault_remove, .recount = fault_recount, .close = fault_close};
 
-static enum ops_status fault_list(struct ops_catalogue *self, ops_on_resource_fn on_resource, void *context,
-                                  struct ops_error *error)
+static enum ops_status fault_list(struct ops_catalogue *self, enum ops_target_kind kind, ops_on_resource_fn on_resource,
+                                  void *context, struct ops_error *error)
 {
     struct fault_ports *ports = PORTS_OF(self, catalogue);
     struct port_fault fault = ask(ports, CALL_CATALOGUE_LIST);
     return fault.status != OPS_OK ? fault.status
-                                  : ops_catalogue_list(ports->inner.catalogue, on_resource, context, error);
+                                  : ops_catalogue_list(ports->inner.catalogue, kind, on_resource, context, error);
+}
+
+static enum ops_status fault_identify(struct ops_catalogue *self, const struct ops_target_spec *spec,
+                                      struct ops_identity *ret_identity, struct ops_error *error)
+{
+    return ops_catalogue_identify(PORTS_OF(self, catalogue)->inner.catalogue, spec, ret_identity, error);
+}
+
+static enum ops_status fault_where(struct ops_catalogue *self, json_t **ret_place, struct ops_error *error)
+{
+    return ops_catalogue_where(PORTS_OF(self, catalogue)->inner.catalogue, ret_place, error);
 }
 
 static enum ops_status fault_open(struct ops_catalogue *self, const struct ops_target_spec *spec,
@@ -218,7 +232,8 @@ static enum ops_status fault_open(struct ops_catalogue *self, const struct ops_t
     return OPS_OK;
 }
 
-static const struct ops_catalogue_ops catalogue_ops = {.list = fault_list, .open = fault_open};
+static const struct ops_catalogue_ops catalogue_ops = {
+    .list = fault_list, .identify = fault_identify, .where = fault_where, .open = fault_open};
 
 void fault_ports_init(struct fault_ports *ports, const struct ops_app_ports *inner)
 {

@@ -48,7 +48,7 @@ static enum ops_status report(struct names *names, struct ops_view text)
     enum ops_status status = ops_buf_status(&names->name);
     if (status != OPS_OK)
         return status;
-    status = names->on_resource(names->context, OPS_BUCKET, ops_buf_text(&names->name));
+    status = ops_resource_found(names->on_resource, names->context, OPS_BUCKET, ops_buf_text(&names->name));
     names->reported = status != OPS_OK;
     return status;
 }

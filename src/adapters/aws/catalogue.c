@@ -26,14 +26,29 @@ struct aws_catalogue {
     struct ops_aws_stack stack;
 };
 
-static enum ops_status aws_list(struct ops_catalogue *self, ops_on_resource_fn on_resource, void *context,
-                                struct ops_error *error)
+static enum ops_status aws_list(struct ops_catalogue *self, enum ops_target_kind kind, ops_on_resource_fn on_resource,
+                                void *context, struct ops_error *error)
 {
     struct aws_catalogue *catalogue = (struct aws_catalogue *)self;
-    enum ops_status status = OPS_OK;
-    for (int kind = 0; kind < OPS_TARGET_KIND_COUNT && status == OPS_OK; kind++)
-        status = listers[kind](&catalogue->stack, on_resource, context, error);
-    return status;
+    return listers[kind](&catalogue->stack, on_resource, context, error);
+}
+
+static enum ops_status aws_identify(struct ops_catalogue *self, const struct ops_target_spec *spec,
+                                    struct ops_identity *ret_identity, struct ops_error *error)
+{
+    (void)self;
+    (void)spec;
+    (void)ret_identity;
+    (void)error;
+    return OPS_OK;
+}
+
+static enum ops_status aws_where(struct ops_catalogue *self, json_t **ret_place, struct ops_error *error)
+{
+    (void)self;
+    (void)error;
+    *ret_place = json_pack("{s:s}", "engine", "aws");
+    return *ret_place ? OPS_OK : OPS_NO_MEMORY;
 }
 
 static enum ops_status aws_open(struct ops_catalogue *self, const struct ops_target_spec *spec,
@@ -56,6 +71,8 @@ static void aws_release(struct ops_catalogue *self)
 
 static const struct ops_catalogue_ops aws_catalogue_ops = {
     .list = aws_list,
+    .identify = aws_identify,
+    .where = aws_where,
     .open = aws_open,
     .release = aws_release,
 };

@@ -392,7 +392,7 @@ static enum ops_status report_groups(const json_t *answer, ops_on_resource_fn on
     json_array_foreach(json_object_get(answer, "logGroups"), i, group) {
         const char *name = ops_json_text(group, "logGroupName", NULL);
         if (status == OPS_OK && name)
-            status = on_resource(context, OPS_LOG_GROUP, name);
+            status = ops_resource_found(on_resource, context, OPS_LOG_GROUP, name);
     }
     return status;
 }

@@ -201,7 +201,7 @@ static enum ops_status list_page(const json_t *answer, ops_on_resource_fn on_res
         return ops_fail(error, OPS_STORE_UNAVAILABLE, "DynamoDB gave an answer to ListTables that can't be read.");
     json_array_foreach(names, i, name)
         if (status == OPS_OK && json_is_string(name))
-            status = on_resource(context, OPS_TABLE, json_string_value(name));
+            status = ops_resource_found(on_resource, context, OPS_TABLE, json_string_value(name));
     ops_mem_free(*last);
     *last = NULL;
     if (status == OPS_OK && more)

@@ -1,8 +1,10 @@
 #include "adapters/local/catalogue.h"
 
+#include "adapters/local/identity.h"
 #include "adapters/local/objects.h"
 #include "adapters/local/table.h"
 #include "adapters/local/tree.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <dirent.h>
@@ -10,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define TABLE_SUFFIX ".sqlite"
@@ -56,7 +59,7 @@ static enum ops_status list_table(const struct listing *listing, const char *fil
         return OPS_OK;
     memcpy(name, file, length - suffix);
     name[length - suffix] = '\0';
-    return listing->on_resource(listing->context, OPS_TABLE, name);
+    return ops_resource_found(listing->on_resource, listing->context, OPS_TABLE, name);
 }
 
 /* Tables are files, buckets are directories; anything else there is not ours, a link least of all. */
@@ -67,7 +70,7 @@ static enum ops_status list_entry(const struct listing *listing, DIR *directory,
         return OPS_OK;
     if (listing->kind == OPS_TABLE)
         return S_ISREG(type) ? list_table(listing, entry->d_name) : OPS_OK;
-    return S_ISDIR(type) ? listing->on_resource(listing->context, OPS_BUCKET, entry->d_name) : OPS_OK;
+    return S_ISDIR(type) ? ops_resource_found(listing->on_resource, listing->context, OPS_BUCKET, entry->d_name) : OPS_OK;
 }
 
 /* Takes fd. */
@@ -140,7 +143,7 @@ static enum ops_status list_groups(const struct listing *listing, int fd, struct
     if (status == OPS_OK && errno != 0)
         status = list_fail(listing, errno);
     if (status == OPS_OK && depth > 0 && (has_file || !has_directory))
-        status = listing->on_resource(listing->context, OPS_LOG_GROUP, ops_buf_text(path));
+        status = ops_resource_found(listing->on_resource, listing->context, OPS_LOG_GROUP, ops_buf_text(path));
     (void)closedir(directory); /* it was only read */
     return status;
 }
@@ -171,15 +174,31 @@ static enum ops_status list_kind(const struct local_catalogue *catalogue, struct
     return status;
 }
 
-static enum ops_status local_catalogue_list(struct ops_catalogue *self, ops_on_resource_fn on_resource, void *context,
-                                            struct ops_error *error)
+static enum ops_status local_catalogue_list(struct ops_catalogue *self, enum ops_target_kind kind,
+                                            ops_on_resource_fn on_resource, void *context, struct ops_error *error)
 {
     const struct local_catalogue *catalogue = (const struct local_catalogue *)self;
     struct listing listing = {.on_resource = on_resource, .context = context, .error = error};
-    enum ops_status status = OPS_OK;
-    for (enum ops_target_kind kind = 0; kind < OPS_TARGET_KIND_COUNT && status == OPS_OK; kind++)
-        status = list_kind(catalogue, &listing, kind);
-    return status;
+    return list_kind(catalogue, &listing, kind);
+}
+
+static enum ops_status local_catalogue_identify(struct ops_catalogue *self, const struct ops_target_spec *spec,
+                                                struct ops_identity *ret_identity, struct ops_error *error)
+{
+    const struct local_catalogue *catalogue = (const struct local_catalogue *)self;
+    return local_identify(catalogue->data_dir, spec, ret_identity, error);
+}
+
+/* A data directory that can't be resolved is one that can't be used: whoever works in it says so. */
+static enum ops_status local_catalogue_where(struct ops_catalogue *self, json_t **ret_place, struct ops_error *error)
+{
+    (void)error;
+    const struct local_catalogue *catalogue = (const struct local_catalogue *)self;
+    char resolved[PATH_MAX];
+    const char *path = realpath(catalogue->data_dir, resolved);
+    *ret_place = json_pack("{s:s, s:o}", "engine", "local", "path",
+                           ops_json_any_text(ops_view_of(path ? path : catalogue->data_dir)));
+    return *ret_place ? OPS_OK : OPS_NO_MEMORY;
 }
 
 static enum ops_status local_catalogue_open(struct ops_catalogue *self, const struct ops_target_spec *spec,
@@ -203,6 +222,8 @@ static void local_catalogue_release(struct ops_catalogue *self)
 
 static const struct ops_catalogue_ops local_catalogue_ops = {
     .list = local_catalogue_list,
+    .identify = local_catalogue_identify,
+    .where = local_catalogue_where,
     .open = local_catalogue_open,
     .release = local_catalogue_release,
 };

@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <stdio.h>
+
 static struct memory_stack *stack_of(struct ops_catalogue *catalogue)
 {
     return (struct memory_stack *)catalogue;
@@ -293,8 +295,8 @@ void ops_memory_record_each(struct ops_catalogue *catalogue, enum ops_target_kin
 /* ---- The catalogue ---- */
 
 /* The lock is not held over the callback, so that it may do what it likes; the list may grow or shrink meanwhile. */
-static enum ops_status memory_catalogue_list(struct ops_catalogue *self, ops_on_resource_fn on_resource, void *context,
-                                             struct ops_error *error)
+static enum ops_status memory_catalogue_list(struct ops_catalogue *self, enum ops_target_kind kind,
+                                             ops_on_resource_fn on_resource, void *context, struct ops_error *error)
 {
     (void)error;
     struct memory_stack *stack = stack_of(self);
@@ -302,15 +304,40 @@ static enum ops_status memory_catalogue_list(struct ops_catalogue *self, ops_on_
     for (size_t i = 0; status == OPS_OK; i++) {
         lock(stack);
         const struct memory_resource *resource = i < stack->synced.count ? stack->synced.resources[i] : NULL;
-        enum ops_target_kind kind = resource ? resource->kind : OPS_TABLE;
-        char *name = resource ? ops_mem_strdup(resource->name) : NULL;
+        bool is_wanted = resource && resource->kind == kind;
+        char *name = is_wanted ? ops_mem_strdup(resource->name) : NULL;
         unlock(stack);
         if (!resource)
             break;
-        status = name ? on_resource(context, kind, name) : OPS_NO_MEMORY;
+        if (is_wanted)
+            status = name ? ops_resource_found(on_resource, context, kind, name) : OPS_NO_MEMORY;
         ops_mem_free(name);
     }
     return status;
+}
+
+static enum ops_status memory_catalogue_identify(struct ops_catalogue *self, const struct ops_target_spec *spec,
+                                                 struct ops_identity *ret_identity, struct ops_error *error)
+{
+    (void)error;
+    struct memory_stack *stack = stack_of(self);
+    lock(stack);
+    const struct memory_resource *resource = memory_resource_find_locked(stack, spec->kind, spec->name);
+    (void)snprintf(ret_identity->location, sizeof ret_identity->location, "%s %s", ops_target_kind_name(spec->kind),
+                   spec->name);
+    if (resource)
+        (void)snprintf(ret_identity->text, sizeof ret_identity->text, "%s %s", ops_target_kind_name(spec->kind), spec->name);
+    ret_identity->empty = resource && resource->count == 0;
+    unlock(stack);
+    return OPS_OK;
+}
+
+static enum ops_status memory_catalogue_where(struct ops_catalogue *self, json_t **ret_place, struct ops_error *error)
+{
+    (void)self;
+    (void)error;
+    *ret_place = json_pack("{s:s}", "engine", "memory");
+    return *ret_place ? OPS_OK : OPS_NO_MEMORY;
 }
 
 static enum ops_status memory_catalogue_open(struct ops_catalogue *self, const struct ops_target_spec *spec,
@@ -332,6 +359,8 @@ static void memory_catalogue_release(struct ops_catalogue *self)
 
 static const struct ops_catalogue_ops memory_catalogue_ops = {
     .list = memory_catalogue_list,
+    .identify = memory_catalogue_identify,
+    .where = memory_catalogue_where,
     .open = memory_catalogue_open,
     .release = memory_catalogue_release,
 };
