@@ -175,6 +175,22 @@ enum ops_status ops_claim_checkpoint(struct ops_app *app, struct ops_claim *clai
     return write_task(app, claim, until_ms, error);
 }
 
+enum ops_status ops_claim_write_settled(struct ops_app *app, const json_t *vacuum, struct ops_task *task,
+                                        struct ops_error *error)
+{
+    struct ops_txn txn;
+    ops_change_begin(app, &txn, ops_clock_now_ms(app->ports.clock));
+    json_int_t revision_before = task->revision++;
+    memcpy(task->lease, txn.token, sizeof task->lease);
+    task->lease_until_ms = 0;
+    put_task(&txn, vacuum, task);
+    ops_txn_if_integer(&txn, "revision", revision_before);
+    ops_vacuums_check_mutex(&txn, vacuum);
+    enum ops_status status = commit_task(app, &txn, error);
+    ops_txn_release(&txn);
+    return status;
+}
+
 void ops_claim_let_go(struct ops_app *app, struct ops_claim *claim)
 {
     enum ops_status ignored = write_task(app, claim, 0, NULL);

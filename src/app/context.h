@@ -38,6 +38,9 @@ struct ops_app {
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */
     struct ops_rate rate;
+    char settling[OPS_ULID_SIZE];   /* the vacuum whose open receipts could not be counted, or ""; likewise */
+    int64_t survey_not_before_ms;   /* monotonic; when targets that were deferred are looked at again; likewise */
+    int64_t settling_since_ms;      /* monotonic; likewise */
     char planned_now[OPS_ULID_SIZE]; /* the vacuum that one of our workers is planning, or ""; under pace_lock too */
 };
 

@@ -22,6 +22,8 @@ struct ops_page_in_hand {
     size_t waiting;               /* page.keys[0..waiting) were not taken in this round */
     struct ops_counters counters; /* of this page */
     bool doubtful;                /* not every key was surely removed: ask the target before counting */
+    struct ops_remarks remarks;   /* of this page, from its reading and its removal */
+    char why[OPS_TASK_ERROR_SIZE]; /* what was last said of keys that were not taken, or "" */
 };
 
 struct ops_errand {

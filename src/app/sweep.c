@@ -2,6 +2,7 @@
 
 #include "app/audit.h"
 #include "app/keys.h"
+#include "app/settle.h"
 #include "app/use_cases.h"
 #include "app/vacuums.h"
 #include "app/windows.h"
@@ -87,7 +88,9 @@ static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t
     if (status == OPS_OK && !ops_vacuum_dry_run(vacuum)) {
         bool mine = strcmp(mutex.holder, id) == 0;
         if (mine && ops_mutex_expired(&mutex, now_ms) && ops_vacuum_open(vacuum)) {
-            status = ops_vacuums_expired(app, vacuum, &mutex, now_ms, &expired, error);
+            status = ops_settle(app, vacuum, error);
+            if (status == OPS_OK)
+                status = ops_vacuums_expired(app, vacuum, &mutex, now_ms, &expired, error);
             if (status == OPS_OK)
                 status = ops_vacuums_end(app, vacuum, expired, ops_json_text(vacuum, "actor", NULL), NULL, now_ms, error);
             result->vacuums_failed += status == OPS_OK;

@@ -1,6 +1,7 @@
 #include "app/use_cases.h"
 
 #include "app/keys.h"
+#include "app/settle.h"
 #include "app/vacuums.h"
 #include "app/work.h"
 #include "base/json.h"
@@ -34,12 +35,30 @@ static void put_open(struct ops_txn *txn, const char *id)
     ops_txn_put(txn, OPS_PK_VACUUM_OPEN, id, json_pack("{s:s}", "vacuum_id", id));
 }
 
+/* While its last pages can't be counted it is not ended, and the new one has to wait. */
+static enum ops_status settle_expired(struct ops_call_context *context, const json_t *old, const struct ops_mutex *mutex)
+{
+    struct ops_error why = OPS_ERROR_INIT;
+    enum ops_status status = ops_settle(context->app, old, &why);
+    if (status != OPS_OK && status != OPS_CONFLICT && status != OPS_NO_MEMORY) {
+        struct ops_error *error = &context->error;
+        status = refuse_second(mutex, error);
+        (void)ops_fail(error, status, "The vacuum %s has run out of its time and is not ended yet. %s", mutex->holder,
+                       ops_error_text(&why, status));
+        ops_error_detail(error, "vacuum_id", mutex->holder);
+    }
+    ops_error_release(&why);
+    return status;
+}
+
 /* Ends the vacuum whose mutex is taken over: its record in this transaction, its event in *ret_event. */
 static enum ops_status put_expired(struct ops_call_context *context, struct ops_txn *txn, const struct ops_mutex *mutex,
                                    struct ops_audit_event *ret_event, json_t **ret_expired)
 {
     json_t *old = NULL;
     enum ops_status status = ops_vacuums_load(context->app, mutex->holder, &old, &context->error);
+    if (status == OPS_OK)
+        status = settle_expired(context, old, mutex);
     if (status == OPS_OK)
         status = ops_vacuums_expired(context->app, old, mutex, context->now_ms, ret_expired, &context->error);
     if (status == OPS_OK)

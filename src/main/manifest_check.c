@@ -67,7 +67,7 @@ static enum ops_status survey_org_rule(struct check *check, size_t index, json_t
 static enum ops_status note_existing(void *context, const struct ops_resource *resource)
 {
     struct check *check = context;
-    return ops_plan_note_existing(&check->manifest, check->targets, resource->kind, resource->name);
+    return ops_plan_note_existing(&check->manifest, check->targets, resource);
 }
 
 static enum ops_status survey_all(struct check *check, struct ops_error *error)

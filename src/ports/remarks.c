@@ -101,6 +101,16 @@ void ops_remarks_merge(struct ops_remarks *remarks, const struct ops_remarks *mo
         remarks->first[remarks->count++] = more->first[i];
 }
 
+void ops_remarks_drop(struct ops_remarks *remarks, enum ops_remark_kind kind)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < remarks->count; i++)
+        if (remarks->first[i].kind != kind)
+            remarks->first[kept++] = remarks->first[i];
+    remarks->count = kept;
+    remarks->counts[kind] = 0;
+}
+
 void ops_remarks_clear(struct ops_remarks *remarks)
 {
     remarks->count = 0;

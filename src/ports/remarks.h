@@ -53,4 +53,7 @@ void ops_remarks_merge(struct ops_remarks *remarks, const struct ops_remarks *mo
 
 void ops_remarks_clear(struct ops_remarks *remarks);
 
+/* Takes those of a kind away. */
+void ops_remarks_drop(struct ops_remarks *remarks, enum ops_remark_kind kind);
+
 #endif

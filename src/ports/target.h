@@ -47,6 +47,39 @@ struct ops_target_spec {
     const char *split;      /* how the plan says it is cut into segments; NULL: not planned yet, the adapter chooses */
 };
 
+enum { OPS_RESOURCE_NAME_MAX = 255, OPS_IDENTITY_SIZE = 256, OPS_LOCATION_SIZE = 1024, OPS_ALIASES_MAX = 8, OPS_IDENTITY_MARK_SIZE = 32 };
+
+/* Another name under which the guard and the manifest's rules are asked about a thing: a file that lies in a bucket is a key
+ * of it, and a table's file may be the file of another table. */
+struct ops_alias {
+    enum ops_target_kind kind;
+    char name[OPS_RESOURCE_NAME_MAX + 1]; /* of a table, bucket or log group */
+    char key[OPS_RESOURCE_NAME_MAX + 1];  /* what in it, or ""; a longer one is cut at its end */
+};
+
+/* What a thing is, whatever names it. */
+struct ops_identity {
+    char text[OPS_IDENTITY_SIZE];     /* equal texts are one thing (device, inode and SQL table; region, account and name);
+                                       * "": it does not exist, or the engine can't tell */
+    char location[OPS_LOCATION_SIZE]; /* where it is, without links and dots: a path, an ARN; "" likewise. It may be there
+                                       * for what does not exist */
+    struct ops_alias aliases[OPS_ALIASES_MAX];
+    size_t alias_count;
+    char mark[OPS_IDENTITY_MARK_SIZE]; /* what of text stays the same over a restart of the machine (the inode): another
+                                        * one says that another thing is in its place; "" where the engine has none */
+    bool own;   /* it belongs to g3nops itself: records, sockets, audit trail */
+    bool empty; /* there is nothing in it at all, in whatever scope; false where the engine can't tell at once */
+};
+
+/* Something that exists. All borrowed for the call. */
+struct ops_resource {
+    enum ops_target_kind kind;
+    const char *name;     /* as the manifest would call it; any bytes */
+    const char *guarded;  /* the name that the guard is asked about, where it is not name; else NULL */
+    const char *identity; /* as in struct ops_identity; "" where the engine can't tell */
+    const char *note;     /* what people should know ("a full-text table of shop.db"), or NULL */
+};
+
 /* One record in a page. Views into the page's storage. */
 struct ops_key {
     struct ops_view guarded; /* what the guard looks at: the partition key's text, the object key, the stream's name */
