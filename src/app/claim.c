@@ -113,8 +113,8 @@ static enum ops_status claim_chosen(struct ops_app *app, const char *worker_name
                                     const struct choice *choice, struct ops_claim *claim, struct ops_error *error)
 {
     claim->vacuum = json_incref(vacuum);
-    enum ops_status status = choice->doc ? ops_task_read(choice->doc, &claim->task)
-                                         : ops_pass_task(vacuum, choice->number, &claim->task);
+    enum ops_status status =
+        choice->doc ? ops_task_read(choice->doc, &claim->task) : ops_pass_task(vacuum, choice->number, &claim->task);
     if (status == OPS_OK)
         status = load_mutex_expiry(app, claim, error);
     if (status == OPS_OK)

@@ -24,8 +24,8 @@ enum ops_claim_outcome {
 /* Claims a task of the pass under way; vacuum is running and planned. *ret_tasks is NULL but for OPS_CLAIM_DONE: then all
  * the vacuum's tasks. */
 enum ops_status ops_claim_take(struct ops_app *app, const char *worker_name, json_t *vacuum, struct ops_claim *claim,
-                               enum ops_claim_outcome *ret_outcome, json_t **ret_tasks, struct ops_error *error)
-    OPS_MUST_USE;
+                               enum ops_claim_outcome *ret_outcome, json_t **ret_tasks,
+                               struct ops_error *error) OPS_MUST_USE;
 
 /* Writes the task as it is now and renews the lease, provided that lease and mutex are still ours: OPS_CONFLICT when they
  * are not, and then nothing more may be deleted under this claim. */

@@ -113,7 +113,8 @@ static json_t *gone_names(const json_t *targets)
     json_t *target;
     json_array_foreach(targets, i, target)
         if (json_object_get(target, "gone"))
-            (void)json_array_append(names, json_object_get(target, "name")); /* without memory it is left out of the details */
+            (void)json_array_append(names,
+                                    json_object_get(target, "name")); /* without memory it is left out of the details */
     return names;
 }
 

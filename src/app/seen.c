@@ -50,10 +50,11 @@ static enum ops_status mark_gone(json_t *target, const char *how)
     enum ops_status status = ops_json_set_text(target, "gone", how);
     if (status != OPS_OK)
         return status;
-    return ops_plan_warn(target, missing ? "It was there at the last completed vacuum or dry run and does not exist now: is a "
-                                           "volume not mounted? A vacuum without it needs this plan's hash."
-                                         : "It is empty and not the one that was there at the last completed vacuum or dry "
-                                           "run: is a volume not mounted? A vacuum of it needs this plan's hash.");
+    return ops_plan_warn(target, missing
+                                     ? "It was there at the last completed vacuum or dry run and does not exist now: is a "
+                                       "volume not mounted? A vacuum without it needs this plan's hash."
+                                     : "It is empty and not the one that was there at the last completed vacuum or dry "
+                                       "run: is a volume not mounted? A vacuum of it needs this plan's hash.");
 }
 
 enum ops_status ops_seen_compare(struct ops_app *app, json_t *targets, size_t *ret_count, struct ops_error *error)

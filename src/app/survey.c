@@ -66,7 +66,8 @@ static const json_t *find_twin(const json_t *targets, size_t index)
     return NULL;
 }
 
-/* Which of two rules would hold for a thing that the manifest names twice is not ours to choose: nothing of it is touched. */
+/* Which of two rules would hold for a thing that the manifest names twice is not ours to choose: nothing of it is touched.
+ */
 static enum ops_status refuse_twin(const json_t *targets, size_t index, json_t *target)
 {
     const json_t *twin = is_pending(target) ? find_twin(targets, index) : NULL;
@@ -186,7 +187,8 @@ static enum ops_status note_unlisted(json_t **unlisted, enum ops_target_kind kin
 }
 
 /* That something can't be listed is no reason to leave the rest undone: it is told. */
-static enum ops_status told(enum ops_status status, const struct ops_error *why, enum ops_target_kind kind, json_t **unlisted)
+static enum ops_status told(enum ops_status status, const struct ops_error *why, enum ops_target_kind kind,
+                            json_t **unlisted)
 {
     if (status == OPS_OK || status == OPS_NO_MEMORY)
         return status;

@@ -1,5 +1,5 @@
-/* What the targets of a plan are, and whether they can be opened: asked once for each, so that one in trouble does not hold up
- * the others.
+/* What the targets of a plan are, and whether they can be opened: asked once for each, so that one in trouble does not hold
+ * up the others.
  */
 #ifndef OPS_APP_SURVEY_H
 #define OPS_APP_SURVEY_H

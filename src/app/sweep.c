@@ -77,8 +77,8 @@ static enum ops_status start_vacuum(struct ops_app *app, const json_t *vacuum, i
     return status;
 }
 
-static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t now_ms,
-                                    struct ops_sweep_result *result, struct ops_error *error)
+static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t now_ms, struct ops_sweep_result *result,
+                                    struct ops_error *error)
 {
     json_t *vacuum = NULL, *expired = NULL;
     struct ops_mutex mutex;

@@ -62,8 +62,8 @@ static enum ops_status put_expired(struct ops_call_context *context, struct ops_
     if (status == OPS_OK)
         status = ops_vacuums_expired(context->app, old, mutex, context->now_ms, ret_expired, &context->error);
     if (status == OPS_OK)
-        status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED,
-                                   ops_json_text(*ret_expired, "actor", NULL), NULL, ret_event);
+        status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED, ops_json_text(*ret_expired, "actor", NULL), NULL,
+                                   ret_event);
     if (status == OPS_OK) {
         ops_vacuums_put(txn, old, json_incref(*ret_expired));
         ops_txn_delete(txn, OPS_PK_VACUUM_OPEN, mutex->holder);
@@ -163,8 +163,8 @@ static enum ops_status request_vacuum(struct ops_call_context *context, enum ops
         .plan_sha256 = ops_input_text(context, "plan_sha256"),
     };
     json_t *vacuum = NULL;
-    enum ops_status status = request.dry_run ? write_dry_run(context, id, &request, &vacuum)
-                                             : write_request(context, id, &request, &vacuum);
+    enum ops_status status =
+        request.dry_run ? write_dry_run(context, id, &request, &vacuum) : write_request(context, id, &request, &vacuum);
     if (status == OPS_OK && request.dry_run)
         advance_dry_run(context, id, &vacuum);
     if (status == OPS_OK)
@@ -194,8 +194,7 @@ enum ops_status ops_run_vacuum_org(struct ops_call_context *context, json_t **re
 enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t **ret_data)
 {
     json_t *vacuum = NULL, *cancelled = NULL;
-    enum ops_status status =
-        ops_vacuums_load(context->app, ops_input_text(context, "vacuum_id"), &vacuum, &context->error);
+    enum ops_status status = ops_vacuums_load(context->app, ops_input_text(context, "vacuum_id"), &vacuum, &context->error);
     if (status == OPS_OK)
         status = ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
     if (status == OPS_OK)
@@ -224,8 +223,8 @@ enum ops_status ops_run_vacuum_status(struct ops_call_context *context, json_t *
 {
     const char *id = ops_input_text(context, "vacuum_id");
     json_t *vacuum = NULL;
-    enum ops_status status = id ? ops_vacuums_load(context->app, id, &vacuum, &context->error)
-                                : load_latest(context, &vacuum);
+    enum ops_status status =
+        id ? ops_vacuums_load(context->app, id, &vacuum, &context->error) : load_latest(context, &vacuum);
     if (status == OPS_OK)
         status = show(context, vacuum, ret_data);
     json_decref(vacuum);

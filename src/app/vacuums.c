@@ -263,8 +263,8 @@ enum ops_status ops_vacuums_finish(struct ops_app *app, const json_t *vacuum, en
     return ops_vacuums_end(app, vacuum, after, ops_json_text(vacuum, "actor", NULL), NULL, now_ms, error);
 }
 
-enum ops_status ops_vacuums_expired(struct ops_app *app, const json_t *vacuum, const struct ops_mutex *mutex,
-                                    int64_t now_ms, json_t **ret_vacuum, struct ops_error *error)
+enum ops_status ops_vacuums_expired(struct ops_app *app, const json_t *vacuum, const struct ops_mutex *mutex, int64_t now_ms,
+                                    json_t **ret_vacuum, struct ops_error *error)
 {
     struct ops_error why = OPS_ERROR_INIT;
     char expired[OPS_INSTANT_TEXT_SIZE];

@@ -49,12 +49,12 @@ enum ops_status ops_pass_task(const json_t *vacuum, json_int_t number, struct op
 /* One target's counts over all passes so far. */
 struct target_tally {
     struct ops_counters sum;
-    struct ops_counters last; /* of the latest pass alone */
-    json_int_t pass;          /* the latest pass that has a task here; -1: none has */
-    int passes;               /* how many have had one */
-    json_int_t started;       /* tasks of that pass that have a record */
-    json_int_t done;          /* of those, done */
-    const char *error;        /* the first one of any task, or NULL; borrowed from its document */
+    struct ops_counters last;               /* of the latest pass alone */
+    json_int_t pass;                        /* the latest pass that has a task here; -1: none has */
+    int passes;                             /* how many have had one */
+    json_int_t started;                     /* tasks of that pass that have a record */
+    json_int_t done;                        /* of those, done */
+    const char *error;                      /* the first one of any task, or NULL; borrowed from its document */
     const json_t *remarks[OPS_REMARKS_MAX]; /* the first of the latest pass; likewise */
     size_t remark_count;
 };

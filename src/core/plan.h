@@ -51,8 +51,8 @@ bool ops_plan_may_be_tried(const json_t *target);        /* deferred, and not gi
 const char *ops_plan_defer_reason(const json_t *target); /* NULL: it is not deferred */
 json_int_t ops_plan_tries(const json_t *target);
 
-/* How long to wait before the next look at targets that have been tried so often: 1 s, and twice as long each time, so that a
- * minute's trouble of all of them is lived through. */
+/* How long to wait before the next look at targets that have been tried so often: 1 s, and twice as long each time, so that
+ * a minute's trouble of all of them is lived through. */
 int64_t ops_plan_retry_wait_ms(json_int_t tries);
 
 /* How it is cut; ends its being deferred. split may be NULL. */
@@ -65,8 +65,8 @@ enum ops_status ops_plan_note_existing(const struct ops_manifest *manifest, json
                                        const struct ops_resource *resource) OPS_MUST_USE;
 
 /* Reads a target back for the catalogue; all text borrowed from it. OPS_CORRUPT when it is not one. */
-enum ops_status ops_plan_target_read(const json_t *target, struct ops_target_spec *ret_spec, struct ops_scope *ret_scope)
-    OPS_MUST_USE;
+enum ops_status ops_plan_target_read(const json_t *target, struct ops_target_spec *ret_spec,
+                                     struct ops_scope *ret_scope) OPS_MUST_USE;
 
 /* Of a target that ops_plan_target_read can read. */
 enum ops_target_kind ops_plan_target_kind(const json_t *target);

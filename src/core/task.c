@@ -85,10 +85,12 @@ static bool read_integers(const json_t *doc, struct ops_task *task)
     bool good = true;
     for (size_t i = 0; i < INTEGER_MEMBER_COUNT; i++)
         good = read_integer(doc, integer_members[i].name, false,
-                            (json_int_t *)(void *)((char *)task + integer_members[i].offset)) && good;
+                            (json_int_t *)(void *)((char *)task + integer_members[i].offset)) &&
+               good;
     for (size_t i = 0; i < OPS_COUNTER_COUNT; i++)
         good = read_integer(doc, ops_counter_members[i].name, ops_counter_members[i].rare,
-                            ops_counter(&task->counters, &ops_counter_members[i])) && good;
+                            ops_counter(&task->counters, &ops_counter_members[i])) &&
+               good;
     return good;
 }
 

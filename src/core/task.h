@@ -30,11 +30,11 @@
 enum { OPS_WORKER_NAME_SIZE = 64, OPS_TASK_ERROR_SIZE = 256 };
 
 struct ops_counters {
-    json_int_t matched;   /* records in scope, without the protected ones */
-    json_int_t deleted;   /* of those, gone */
-    json_int_t failed;    /* of those, still there after every try */
-    json_int_t protected; /* records that the guard kept */
-    json_int_t bytes;     /* of matched objects and streams */
+    json_int_t matched;      /* records in scope, without the protected ones */
+    json_int_t deleted;      /* of those, gone */
+    json_int_t failed;       /* of those, still there after every try */
+    json_int_t protected;    /* records that the guard kept */
+    json_int_t bytes;        /* of matched objects and streams */
     json_int_t failed_bytes; /* of the failed ones among them */
     json_int_t unreadable;   /* places in scope that can't be looked into */
     json_int_t incomparable; /* records that can't be compared with the tenant */
@@ -46,9 +46,9 @@ enum { OPS_COUNTER_COUNT = 9 };
 
 struct ops_counter_member {
     const char *name;
-    size_t offset; /* in struct ops_counters, of a json_int_t */
-    bool shown;    /* a target in an answer has it */
-    bool rare;     /* and only where it is not 0 */
+    size_t offset;     /* in struct ops_counters, of a json_int_t */
+    bool shown;        /* a target in an answer has it */
+    bool rare;         /* and only where it is not 0 */
     bool of_last_pass; /* what a pass found is found again by the next one: not summed */
 };
 
@@ -69,7 +69,7 @@ static inline json_int_t ops_counter_value(const struct ops_counters *counters, 
 struct ops_task {
     json_int_t number;
     json_int_t pass;
-    json_int_t target;  /* index in the vacuum's targets */
+    json_int_t target; /* index in the vacuum's targets */
     json_int_t segment;
     bool done;
     char owner[OPS_WORKER_NAME_SIZE]; /* for people */
@@ -78,12 +78,12 @@ struct ops_task {
     json_int_t revision; /* 0: no record yet */
     struct ops_counters counters;
     struct ops_buf cursor;
-    struct ops_buf receipt;      /* "" when no removal can be under way */
-    json_int_t receipt_matched;  /* of the receipt's records, how many are to be removed */
+    struct ops_buf receipt;     /* "" when no removal can be under way */
+    json_int_t receipt_matched; /* of the receipt's records, how many are to be removed */
     json_int_t receipt_protected;
-    json_int_t receipt_bytes; /* of all the receipt's records */
+    json_int_t receipt_bytes;        /* of all the receipt's records */
     char error[OPS_TASK_ERROR_SIZE]; /* why the target could not be finished, or "" */
-    struct ops_remarks remarks; /* of the pages that the counters cover; their counts are in the counters */
+    struct ops_remarks remarks;      /* of the pages that the counters cover; their counts are in the counters */
 };
 
 void ops_task_init(struct ops_task *task);

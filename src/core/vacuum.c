@@ -75,13 +75,13 @@ enum ops_status ops_vacuum_request(const char *id, const struct ops_vacuum_reque
     ops_instant_format(now_ms, requested);
     ops_instant_format(ops_instant_ceil_second(now_ms) + OPS_VACUUM_PENDING_MS, execute);
     bool dry = request->dry_run;
-    json_t *vacuum = ops_json_pack(
-        "{s:s, s:s, s:s*, s:b, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:[], s:{}, s:i, s:{s:s, s:I, s:s*}}", "vacuum_id", id,
-        "type", ops_vacuum_type_name(request->type), "orgcode", request->orgcode, "dry_run", dry, "status",
-        status_names[dry ? OPS_VACUUM_RUNNING : OPS_VACUUM_PENDING], "requested_at", requested, "execute_at",
-        dry ? NULL : execute, "started_at", dry ? requested : NULL, "actor", request->actor, "reason", request->reason,
-        "targets", "totals", "revision", 1, "work", "phase", "plan", "fence", request->fence, "expected_plan_sha256",
-        request->plan_sha256);
+    json_t *vacuum =
+        ops_json_pack("{s:s, s:s, s:s*, s:b, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:[], s:{}, s:i, s:{s:s, s:I, s:s*}}",
+                      "vacuum_id", id, "type", ops_vacuum_type_name(request->type), "orgcode", request->orgcode, "dry_run",
+                      dry, "status", status_names[dry ? OPS_VACUUM_RUNNING : OPS_VACUUM_PENDING], "requested_at", requested,
+                      "execute_at", dry ? NULL : execute, "started_at", dry ? requested : NULL, "actor", request->actor,
+                      "reason", request->reason, "targets", "totals", "revision", 1, "work", "phase", "plan", "fence",
+                      request->fence, "expected_plan_sha256", request->plan_sha256);
     if (!vacuum)
         return OPS_NO_MEMORY;
     *ret_vacuum = vacuum;
@@ -340,7 +340,7 @@ enum ops_status ops_vacuum_trim(json_t *vacuum, size_t max_bytes)
 }
 
 /* Of a target, not shown. */
-static const char *const internal_members[] = {"location", "segments",   "split", "plan_error",
+static const char *const internal_members[] = {"location",   "segments", "split", "plan_error",
                                                "plan_tries", "identity", "mark",  "empty"};
 
 enum ops_status ops_vacuum_view(const json_t *vacuum, json_t *targets, json_t **ret_view)

@@ -32,9 +32,9 @@ enum ops_vacuum_status {
 const char *ops_vacuum_status_name(enum ops_vacuum_status status);
 enum ops_status ops_vacuum_status(const json_t *vacuum, enum ops_vacuum_status *ret_status) OPS_MUST_USE;
 bool ops_vacuum_is(const json_t *vacuum, enum ops_vacuum_status status);
-bool ops_vacuum_open(const json_t *vacuum);     /* pending or running */
+bool ops_vacuum_open(const json_t *vacuum); /* pending or running */
 bool ops_vacuum_dry_run(const json_t *vacuum);
-bool ops_vacuum_planned(const json_t *vacuum);  /* its targets are fixed */
+bool ops_vacuum_planned(const json_t *vacuum); /* its targets are fixed */
 enum ops_status ops_vacuum_type(const json_t *vacuum, enum ops_vacuum_type *ret_type) OPS_MUST_USE;
 json_int_t ops_vacuum_fence(const json_t *vacuum);
 
@@ -59,12 +59,12 @@ bool ops_vacuum_due(const json_t *vacuum, int64_t now_ms);
 enum ops_status ops_vacuum_start(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum) OPS_MUST_USE;
 
 /* OPS_VACUUM_NOT_PENDING: it is not pending, or its five minutes are over. */
-enum ops_status ops_vacuum_cancel(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum, struct ops_error *error)
-    OPS_MUST_USE;
+enum ops_status ops_vacuum_cancel(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum,
+                                  struct ops_error *error) OPS_MUST_USE;
 
 /* Fixes the targets of a running vacuum and its first pass over them. Takes nothing. */
-enum ops_status ops_vacuum_fix_plan(const json_t *vacuum, json_t *targets, const char *plan_sha256, json_t **ret_vacuum)
-    OPS_MUST_USE;
+enum ops_status ops_vacuum_fix_plan(const json_t *vacuum, json_t *targets, const char *plan_sha256,
+                                    json_t **ret_vacuum) OPS_MUST_USE;
 
 /* Whether it was asked for with a plan's hash. */
 bool ops_vacuum_expects_plan(const json_t *vacuum);
@@ -75,19 +75,19 @@ enum ops_status ops_vacuum_expect_plan(const json_t *vacuum, const char *plan_sh
 /* Goes on with another pass over the targets with these indices. */
 enum ops_status ops_vacuum_next_pass(const json_t *vacuum, json_t *in_pass, json_t **ret_vacuum) OPS_MUST_USE;
 
-/* After another look at the targets that were deferred: targets is the plan's array as it is now. The next pass is over those
- * of in_pass (may be empty) and those that were deferred before and are not any more; with none of either the pass stays
- * the one that it is. */
-enum ops_status ops_vacuum_replan(const json_t *vacuum, json_t *targets, const json_t *in_pass, json_t **ret_vacuum)
-    OPS_MUST_USE;
+/* After another look at the targets that were deferred: targets is the plan's array as it is now. The next pass is over
+ * those of in_pass (may be empty) and those that were deferred before and are not any more; with none of either the pass
+ * stays the one that it is. */
+enum ops_status ops_vacuum_replan(const json_t *vacuum, json_t *targets, const json_t *in_pass,
+                                  json_t **ret_vacuum) OPS_MUST_USE;
 
 /* The terminal state: completed when failure is OPS_OK, else failed with error {"tag", "message", "details"?}. targets is
  * what it comes to, target by target; NULL keeps the record's own. Sets totals. */
 enum ops_status ops_vacuum_finish(const json_t *vacuum, json_t *targets, enum ops_status failure,
                                   const struct ops_error *error, int64_t now_ms, json_t **ret_vacuum) OPS_MUST_USE;
 
-/* Takes names and warnings out of the record's targets, from the last on, until its text has at most max_bytes, and says how many
- * lists it took in "left_out": a plan of many targets in trouble must still fit the store. */
+/* Takes names and warnings out of the record's targets, from the last on, until its text has at most max_bytes, and says how
+ * many lists it took in "left_out": a plan of many targets in trouble must still fit the store. */
 enum ops_status ops_vacuum_trim(json_t *vacuum, size_t max_bytes) OPS_MUST_USE;
 
 /* What the outside sees: without "work" and without the targets' internals. targets as in ops_vacuum_finish. */

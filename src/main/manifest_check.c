@@ -46,8 +46,7 @@ static enum ops_status survey_org_rule(struct check *check, size_t index, json_t
     const struct ops_manifest_target *planned = &check->manifest.targets[index];
     if (planned->org.skip || strcmp(ops_json_text(target, "finding", ""), "exists") != 0 || planned->kind == OPS_LOG_GROUP)
         return OPS_OK;
-    const struct ops_target_spec spec = {
-        .kind = planned->kind, .name = planned->name, .location = planned->location};
+    const struct ops_target_spec spec = {.kind = planned->kind, .name = planned->name, .location = planned->location};
     const struct ops_scope scope = {planned->org.by, planned->org.attribute, planned->org.index, "manifest-check"};
     struct ops_target *opened = NULL;
     struct ops_error why = OPS_ERROR_INIT;
@@ -95,8 +94,8 @@ static enum ops_status run(struct ops_cli *cli, struct check *check, struct ops_
     struct ops_place place;
     enum ops_status status = ops_command_place(cli, &place, error);
     if (status == OPS_OK)
-        status = ops_engine_load_manifest(place.data_dir, ops_cli_manifest(cli), &check->manifest, &check->manifest_name,
-                                          error);
+        status =
+            ops_engine_load_manifest(place.data_dir, ops_cli_manifest(cli), &check->manifest, &check->manifest_name, error);
     if (status == OPS_OK)
         status = ops_backend_open(&place, &check->backend, error);
     if (status == OPS_OK)

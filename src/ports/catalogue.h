@@ -48,7 +48,8 @@ enum ops_status ops_catalogue_list_beside(struct ops_catalogue *catalogue, const
                                           struct ops_error *error) OPS_MUST_USE;
 enum ops_status ops_catalogue_identify(struct ops_catalogue *catalogue, const struct ops_target_spec *spec,
                                        struct ops_identity *ret_identity, struct ops_error *error) OPS_MUST_USE;
-enum ops_status ops_catalogue_where(struct ops_catalogue *catalogue, json_t **ret_place, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_catalogue_where(struct ops_catalogue *catalogue, json_t **ret_place,
+                                    struct ops_error *error) OPS_MUST_USE;
 enum ops_status ops_catalogue_open(struct ops_catalogue *catalogue, const struct ops_target_spec *spec,
                                    const struct ops_scope *scope, struct ops_target **ret_target,
                                    struct ops_error *error) OPS_MUST_USE;
