@@ -86,18 +86,24 @@ static enum ops_status fix_plan(struct ops_app *app, const json_t *vacuum, const
     return status;
 }
 
+static struct ops_survey survey_of(const struct ops_app *app)
+{
+    return (struct ops_survey){.catalogue = app->ports.catalogue, .manifest = app->manifest};
+}
+
 static enum ops_status make_plan(struct ops_app *app, const json_t *vacuum, struct made_plan *plan, struct ops_error *error)
 {
+    const struct ops_survey survey = survey_of(app);
     const char *orgcode = ops_json_text(vacuum, "orgcode", NULL);
     enum ops_status status = ops_vacuum_type(vacuum, &plan->type);
     if (status == OPS_OK)
         status = ops_plan_make(app->manifest, plan->type, orgcode, &plan->targets);
     if (status == OPS_OK)
-        status = ops_survey_targets(app, plan->type, plan->targets, error);
+        status = ops_survey_targets(&survey, plan->type, plan->targets, error);
     if (status == OPS_OK)
         status = ops_seen_compare(app, plan->targets, &plan->gone_count, error);
     if (status == OPS_OK)
-        status = ops_survey_existing(app, plan->targets, &plan->unlisted);
+        status = ops_survey_existing(&survey, plan->targets, &plan->unlisted);
     if (status == OPS_OK)
         status = ops_place_load(app, &plan->place, error);
     if (status == OPS_OK)
@@ -207,9 +213,10 @@ enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, boo
 static enum ops_status survey_again(struct ops_app *app, const json_t *vacuum, const json_t *in_pass, int64_t *ret_wait_ms,
                                     struct ops_error *error)
 {
+    const struct ops_survey survey = survey_of(app);
     json_int_t tries = 0;
     json_t *planned = NULL, *targets = ops_json_copy(json_object_get(vacuum, "targets"));
-    enum ops_status status = targets ? ops_survey_deferred(app, targets, &tries, error) : OPS_NO_MEMORY;
+    enum ops_status status = targets ? ops_survey_deferred(&survey, targets, &tries, error) : OPS_NO_MEMORY;
     if (status == OPS_OK)
         status = ops_vacuum_replan(vacuum, targets, in_pass, &planned);
     if (status == OPS_OK)

@@ -32,14 +32,14 @@ static enum ops_status note_identity(json_t *target, const struct ops_target_spe
 }
 
 /* A target that can't be told apart from others must not be touched, and one that is left alone anyway needs no identity. */
-static enum ops_status identify(struct ops_app *app, enum ops_vacuum_type type, size_t index, json_t *target,
+static enum ops_status identify(const struct ops_survey *survey, enum ops_vacuum_type type, size_t index, json_t *target,
                                 struct ops_error *error)
 {
-    const struct ops_manifest *manifest = app->manifest;
+    const struct ops_manifest *manifest = survey->manifest;
     const struct ops_target_spec spec = spec_of(&manifest->targets[index]);
     struct ops_identity identity;
     struct ops_error why = OPS_ERROR_INIT;
-    enum ops_status status = ops_catalogue_identify(app->ports.catalogue, &spec, &identity, &why);
+    enum ops_status status = ops_catalogue_identify(survey->catalogue, &spec, &identity, &why);
     if (status == OPS_NO_MEMORY) {
         (void)ops_fail(error, status, "%s", ops_error_text(&why, status));
     } else if (status != OPS_OK) {
@@ -91,12 +91,15 @@ static enum ops_status note_findings(json_t *target, struct ops_target *opened)
     status = status == OPS_NO_MEMORY ? status : OPS_OK;
     for (size_t i = 0; i < findings.count && status == OPS_OK; i++)
         status = ops_plan_warn(target, findings.list[i].text);
+    for (size_t i = 0; i < findings.count && status == OPS_OK; i++)
+        if (findings.list[i].blocks)
+            status = ops_json_set(target, "would_fail", json_true());
     ops_error_release(&why);
     return status;
 }
 
 /* Opens it once. What may pass is tried again later, what will not get better is given up; the vacuum goes on either way. */
-static enum ops_status open_once(struct ops_app *app, json_t *target, struct ops_error *error)
+static enum ops_status open_once(const struct ops_survey *survey, json_t *target, struct ops_error *error)
 {
     struct ops_target_spec spec;
     struct ops_scope scope;
@@ -104,7 +107,7 @@ static enum ops_status open_once(struct ops_app *app, json_t *target, struct ops
     struct ops_error why = OPS_ERROR_INIT;
     enum ops_status status = ops_plan_target_read(target, &spec, &scope);
     if (status == OPS_OK)
-        status = ops_catalogue_open(app->ports.catalogue, &spec, &scope, &opened, &why);
+        status = ops_catalogue_open(survey->catalogue, &spec, &scope, &opened, &why);
     if (status == OPS_OK)
         status = note_findings(target, opened);
     switch (status) {
@@ -131,24 +134,26 @@ static enum ops_status open_once(struct ops_app *app, json_t *target, struct ops
     return status;
 }
 
-enum ops_status ops_survey_targets(struct ops_app *app, enum ops_vacuum_type type, json_t *targets, struct ops_error *error)
+enum ops_status ops_survey_targets(const struct ops_survey *survey, enum ops_vacuum_type type, json_t *targets,
+                                   struct ops_error *error)
 {
     enum ops_status status = OPS_OK;
     size_t i;
     json_t *target;
     json_array_foreach(targets, i, target)
         if (status == OPS_OK)
-            status = identify(app, type, i, target, error);
+            status = identify(survey, type, i, target, error);
     json_array_foreach(targets, i, target)
         if (status == OPS_OK)
             status = refuse_twin(targets, i, target);
     json_array_foreach(targets, i, target)
         if (status == OPS_OK && is_pending(target) && !ops_plan_deferred(target))
-            status = open_once(app, target, error);
+            status = open_once(survey, target, error);
     return status;
 }
 
-enum ops_status ops_survey_deferred(struct ops_app *app, json_t *targets, json_int_t *ret_tries, struct ops_error *error)
+enum ops_status ops_survey_deferred(const struct ops_survey *survey, json_t *targets, json_int_t *ret_tries,
+                                    struct ops_error *error)
 {
     enum ops_status status = OPS_OK;
     *ret_tries = 0;
@@ -157,7 +162,7 @@ enum ops_status ops_survey_deferred(struct ops_app *app, json_t *targets, json_i
     json_array_foreach(targets, i, target) {
         if (status != OPS_OK || !ops_plan_may_be_tried(target))
             continue;
-        status = open_once(app, target, error);
+        status = open_once(survey, target, error);
         if (ops_plan_may_be_tried(target) && ops_plan_tries(target) > *ret_tries)
             *ret_tries = ops_plan_tries(target);
     }
@@ -195,37 +200,37 @@ static enum ops_status told(enum ops_status status, const struct ops_error *why,
     return note_unlisted(unlisted, kind, ops_error_text(why, status));
 }
 
-static enum ops_status list_kind(struct ops_app *app, enum ops_target_kind kind, struct note_context *note,
+static enum ops_status list_kind(const struct ops_survey *survey, enum ops_target_kind kind, struct note_context *note,
                                  json_t **unlisted)
 {
     struct ops_error why = OPS_ERROR_INIT;
-    enum ops_status status = ops_catalogue_list(app->ports.catalogue, kind, note_existing, note, &why);
+    enum ops_status status = ops_catalogue_list(survey->catalogue, kind, note_existing, note, &why);
     status = told(status, &why, kind, unlisted);
     ops_error_release(&why);
     return status;
 }
 
-static enum ops_status list_beside(struct ops_app *app, const struct ops_manifest_target *target, struct note_context *note,
-                                   json_t **unlisted)
+static enum ops_status list_beside(const struct ops_survey *survey, const struct ops_manifest_target *target,
+                                   struct note_context *note, json_t **unlisted)
 {
     const struct ops_target_spec spec = spec_of(target);
     struct ops_error why = OPS_ERROR_INIT;
-    enum ops_status status = ops_catalogue_list_beside(app->ports.catalogue, &spec, note_existing, note, &why);
+    enum ops_status status = ops_catalogue_list_beside(survey->catalogue, &spec, note_existing, note, &why);
     status = told(status, &why, target->kind, unlisted);
     ops_error_release(&why);
     return status;
 }
 
-enum ops_status ops_survey_existing(struct ops_app *app, json_t *targets, json_t **ret_unlisted)
+enum ops_status ops_survey_existing(const struct ops_survey *survey, json_t *targets, json_t **ret_unlisted)
 {
-    struct note_context note = {app->manifest, targets};
+    struct note_context note = {survey->manifest, targets};
     json_t *unlisted = NULL;
     enum ops_status status = OPS_OK;
     for (int kind = 0; kind < OPS_TARGET_KIND_COUNT && status == OPS_OK; kind++)
-        status = list_kind(app, (enum ops_target_kind)kind, &note, &unlisted);
-    for (size_t i = 0; i < app->manifest->target_count && status == OPS_OK; i++)
-        if (app->manifest->targets[i].location)
-            status = list_beside(app, &app->manifest->targets[i], &note, &unlisted);
+        status = list_kind(survey, (enum ops_target_kind)kind, &note, &unlisted);
+    for (size_t i = 0; i < survey->manifest->target_count && status == OPS_OK; i++)
+        if (survey->manifest->targets[i].location)
+            status = list_beside(survey, &survey->manifest->targets[i], &note, &unlisted);
     if (status == OPS_OK)
         *ret_unlisted = unlisted;
     else

@@ -98,6 +98,7 @@ static enum ops_status write_request(struct ops_call_context *context, const cha
                                    &events[event_count++]);
     if (status == OPS_OK) {
         ops_vacuums_put(&txn, NULL, json_incref(*ret_vacuum));
+        ops_vacuums_put_sequence(&txn, request->sequence);
         put_open(&txn, id);
         ops_vacuums_put_mutex(&txn, &before, &taken);
         status = ops_change_commit(context->app, &txn, events, event_count, context->now_ms, &context->error);
@@ -120,6 +121,7 @@ static enum ops_status write_dry_run(struct ops_call_context *context, const cha
         status = ops_vacuums_event(*ret_vacuum, OPS_AUDIT_VACUUM_DRY_RUN, request->actor, request->reason, &event);
     if (status == OPS_OK) {
         ops_vacuums_put(&txn, NULL, json_incref(*ret_vacuum));
+        ops_vacuums_put_sequence(&txn, request->sequence);
         put_open(&txn, id);
         status = ops_change_commit(context->app, &txn, &event, 1, context->now_ms, &context->error);
     }
@@ -163,8 +165,10 @@ static enum ops_status request_vacuum(struct ops_call_context *context, enum ops
         .plan_sha256 = ops_input_text(context, "plan_sha256"),
     };
     json_t *vacuum = NULL;
-    enum ops_status status =
-        request.dry_run ? write_dry_run(context, id, &request, &vacuum) : write_request(context, id, &request, &vacuum);
+    enum ops_status status = ops_vacuums_next_sequence(context->app, &request.sequence, &context->error);
+    if (status == OPS_OK)
+        status =
+            request.dry_run ? write_dry_run(context, id, &request, &vacuum) : write_request(context, id, &request, &vacuum);
     if (status == OPS_OK && request.dry_run)
         advance_dry_run(context, id, &vacuum);
     if (status == OPS_OK)
@@ -207,14 +211,20 @@ enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t *
     return status;
 }
 
-static enum ops_status load_latest(struct ops_call_context *context, json_t **ret_vacuum)
+/* The one that is open, if there is one: who asks without an id asks for what can still be stopped. Else the latest. */
+static enum ops_status load_current(struct ops_call_context *context, json_t **ret_vacuum)
 {
     json_t *vacuums = NULL;
-    enum ops_status status = ops_vacuums_latest(context->app, 1, &vacuums, &context->error);
-    if (status == OPS_OK && json_array_size(vacuums) == 0)
-        status = ops_fail(&context->error, OPS_VACUUM_NOT_FOUND, "No vacuum has ever been asked for.");
-    if (status == OPS_OK)
-        *ret_vacuum = json_incref(json_array_get(vacuums, 0));
+    enum ops_status status = ops_vacuums_open(context->app, &vacuums, &context->error);
+    if (status == OPS_OK && json_array_size(vacuums) == 0) {
+        json_decref(vacuums);
+        status = ops_vacuums_latest(context->app, 1, &vacuums, &context->error);
+    }
+    if (status != OPS_OK)
+        return status;
+    const char *id = ops_json_text(json_array_get(vacuums, 0), "vacuum_id", NULL);
+    status = id ? ops_vacuums_load(context->app, id, ret_vacuum, &context->error)
+                : ops_fail(&context->error, OPS_VACUUM_NOT_FOUND, "No vacuum has ever been asked for.");
     json_decref(vacuums);
     return status;
 }
@@ -224,7 +234,7 @@ enum ops_status ops_run_vacuum_status(struct ops_call_context *context, json_t *
     const char *id = ops_input_text(context, "vacuum_id");
     json_t *vacuum = NULL;
     enum ops_status status =
-        id ? ops_vacuums_load(context->app, id, &vacuum, &context->error) : load_latest(context, &vacuum);
+        id ? ops_vacuums_load(context->app, id, &vacuum, &context->error) : load_current(context, &vacuum);
     if (status == OPS_OK)
         status = show(context, vacuum, ret_data);
     json_decref(vacuum);

@@ -207,6 +207,16 @@ enum ops_status ops_plan_warn(json_t *target, const char *text)
     return json_array_append_new(warnings, ops_json_any_text(ops_view_of(text))) == 0 ? OPS_OK : OPS_NO_MEMORY;
 }
 
+enum ops_status ops_plan_warn_once(json_t *target, const char *text)
+{
+    size_t i;
+    json_t *warning;
+    json_array_foreach(json_object_get(target, "warnings"), i, warning)
+        if (json_is_string(warning) && strcmp(json_string_value(warning), text) == 0)
+            return OPS_OK;
+    return ops_plan_warn(target, text);
+}
+
 enum ops_status ops_plan_skip(json_t *target, const char *reason)
 {
     json_t *skipped = json_string("skipped");

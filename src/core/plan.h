@@ -5,6 +5,7 @@
  *   identity, mark, where, empty  what it is (ports/target.h) when it was planned (internal, but for where)
  *   gone      "missing" or "emptied": it was there at the last completed vacuum or dry run
  *   warnings  what is to be known of it
+ *   would_fail  true: by one of the warnings a vacuum would leave records behind, or end as failed
  *   scope     {"by", "attribute"?, "index"?, "value"?} for what is touched
  *   location  the manifest's "sqlite" object, when there is one (internal: not shown)
  *   segments  how many parts the target is read in (internal; set by app)
@@ -34,8 +35,9 @@ const char *ops_plan_keep_reason(const struct ops_manifest *manifest, enum ops_v
 /* skipped_reason of a target that does not exist. */
 #define OPS_PLAN_MISSING "does not exist"
 
-/* Adds to the target's "warnings", an array of sentences. */
+/* Adds to the target's "warnings", an array of sentences; once: unless it is among them. */
 enum ops_status ops_plan_warn(json_t *target, const char *text) OPS_MUST_USE;
+enum ops_status ops_plan_warn_once(json_t *target, const char *text) OPS_MUST_USE;
 
 /* Turns a pending target into a skipped one. */
 enum ops_status ops_plan_skip(json_t *target, const char *reason) OPS_MUST_USE;

@@ -68,6 +68,25 @@ json_int_t ops_vacuum_fence(const json_t *vacuum)
     return ops_json_integer(work_of(vacuum), "fence", 0);
 }
 
+json_int_t ops_vacuum_sequence(const json_t *vacuum)
+{
+    return ops_json_integer(vacuum, "sequence", 0);
+}
+
+json_t *ops_vacuum_summary(const json_t *vacuum)
+{
+    json_t *summary = json_object(), *value;
+    const char *name;
+    json_object_foreach((json_t *)(uintptr_t)vacuum, name, value) {
+        bool left_out = strcmp(name, "targets") == 0 || strcmp(name, "work") == 0;
+        if (!summary || left_out || json_object_set(summary, name, value) == 0)
+            continue;
+        json_decref(summary);
+        return NULL;
+    }
+    return summary;
+}
+
 enum ops_status ops_vacuum_request(const char *id, const struct ops_vacuum_request *request, int64_t now_ms,
                                    json_t **ret_vacuum)
 {
@@ -75,13 +94,13 @@ enum ops_status ops_vacuum_request(const char *id, const struct ops_vacuum_reque
     ops_instant_format(now_ms, requested);
     ops_instant_format(ops_instant_ceil_second(now_ms) + OPS_VACUUM_PENDING_MS, execute);
     bool dry = request->dry_run;
-    json_t *vacuum =
-        ops_json_pack("{s:s, s:s, s:s*, s:b, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:[], s:{}, s:i, s:{s:s, s:I, s:s*}}",
-                      "vacuum_id", id, "type", ops_vacuum_type_name(request->type), "orgcode", request->orgcode, "dry_run",
-                      dry, "status", status_names[dry ? OPS_VACUUM_RUNNING : OPS_VACUUM_PENDING], "requested_at", requested,
-                      "execute_at", dry ? NULL : execute, "started_at", dry ? requested : NULL, "actor", request->actor,
-                      "reason", request->reason, "targets", "totals", "revision", 1, "work", "phase", "plan", "fence",
-                      request->fence, "expected_plan_sha256", request->plan_sha256);
+    json_t *vacuum = ops_json_pack(
+        "{s:s, s:I, s:s, s:s*, s:b, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:[], s:{}, s:i, s:{s:s, s:I, s:s*}}", "vacuum_id", id,
+        "sequence", request->sequence, "type", ops_vacuum_type_name(request->type), "orgcode", request->orgcode, "dry_run",
+        dry, "status", status_names[dry ? OPS_VACUUM_RUNNING : OPS_VACUUM_PENDING], "requested_at", requested, "execute_at",
+        dry ? NULL : execute, "started_at", dry ? requested : NULL, "actor", request->actor, "reason", request->reason,
+        "targets", "totals", "revision", 1, "work", "phase", "plan", "fence", request->fence, "expected_plan_sha256",
+        request->plan_sha256);
     if (!vacuum)
         return OPS_NO_MEMORY;
     *ret_vacuum = vacuum;

@@ -37,6 +37,10 @@ bool ops_vacuum_dry_run(const json_t *vacuum);
 bool ops_vacuum_planned(const json_t *vacuum); /* its targets are fixed */
 enum ops_status ops_vacuum_type(const json_t *vacuum, enum ops_vacuum_type *ret_type) OPS_MUST_USE;
 json_int_t ops_vacuum_fence(const json_t *vacuum);
+json_int_t ops_vacuum_sequence(const json_t *vacuum); /* 0: of version 0.1, which had none */
+
+/* The record without its targets and its work. NULL: no memory. */
+json_t *ops_vacuum_summary(const json_t *vacuum);
 
 struct ops_vacuum_request {
     enum ops_vacuum_type type;
@@ -46,6 +50,7 @@ struct ops_vacuum_request {
     const char *reason;      /* likewise */
     const char *plan_sha256; /* NULL: whatever the plan is */
     json_int_t fence;        /* of the mutex taken for it; 0 for a dry run */
+    json_int_t sequence;     /* its number among all that this store took */
 };
 
 /* A dry run begins as running; anything else as pending, to be executed no sooner than five minutes after now. */

@@ -103,7 +103,7 @@ static void the_completion_script_is_bash(void **state)
     snprintf(script, sizeof script,
              "%s\ncheck() { COMP_WORDS=(\"${@:2}\") COMP_CWORD=$(($# - 2)); _g3nops; [[ \"${COMPREPLY[*]}\" == \"$1\" ]] || "
              "{ echo \"${COMPREPLY[*]}\" >&2; exit 1; }; }\n"
-             "check 'vacuum-org vacuum-all vacuum-cancel vacuum-status' g3nops vacuum-\n"
+             "check 'vacuum-org vacuum-all vacuum-cancel vacuum-status vacuum-list' g3nops vacuum-\n"
              "check '--dry-run' g3nops vacuum-all --dr\n"
              "check 'active all' g3nops maintenance-list --status a\n"
              "check 'bash' g3nops completion b\n"

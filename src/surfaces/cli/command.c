@@ -152,8 +152,16 @@ static const struct ops_cli_flag vacuum_cancel_flags[] = {
 };
 
 static const struct ops_cli_flag vacuum_status_flags[] = {
-    TEXT("--vacuum-id", "ID", "vacuum_id", "the vacuum (default: the latest)"),
+    TEXT("--vacuum-id", "ID", "vacuum_id", "the vacuum (default: the open one, else the latest)"),
     WATCH,
+    END,
+};
+
+static const struct ops_cli_flag vacuum_list_flags[] = {
+    CHOICE("--status", "STATUS", OPS_VACUUM_STATUS_CHOICES, "status",
+           "all (the default), open (pending and running), pending, running, completed, failed or cancelled"),
+    INTEGER("--limit", "N", "limit", "at most N vacuums, 1 to 256 (default: 8)"),
+    NEXT_TOKEN,
     END,
 };
 
@@ -277,6 +285,11 @@ static const struct ops_cli_command commands[] = {
      .summary = "show or follow a vacuum",
      .description = "Shows a vacuum: its state, and for every target what was matched, deleted, protected and left.",
      .example = "g3nops vacuum-status --watch"},
+    {.name = "vacuum-list", .group = OPS_COMMANDS_VACUUM, .via = OPS_VIA_INVOKE, .target = "ops_vacuumlist",
+     .shared = COMMON, .flags = vacuum_list_flags, .render = ops_render_vacuum_list,
+     .summary = "list vacuums and dry runs",
+     .description = "Lists vacuums: those that are open first, then the others, the latest first.",
+     .example = "g3nops vacuum-list --status open"},
 
     {.name = "audit-list", .group = OPS_COMMANDS_AUDIT, .via = OPS_VIA_INVOKE, .target = "ops_auditlist", .shared = COMMON,
      .flags = audit_list_flags, .render = ops_render_audit_list, .summary = "read the audit trail",

@@ -5,6 +5,8 @@
 #include "surfaces/cli/human.h"
 #include "surfaces/cli/text.h"
 
+#include <stdio.h>
+
 static void append_updates(struct ops_buf *buf, const json_t *updates)
 {
     size_t i;
@@ -147,6 +149,38 @@ enum ops_status ops_render_window_list(const json_t *data, const struct ops_styl
         ops_table_add(&table, ops_json_text(window, "description", ""));
     }
     return finish_list(&table, data, style, "No maintenance windows.", buf);
+}
+
+enum ops_status ops_render_vacuum_list(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    static const struct ops_table_column columns[] = {
+        {.title = "ID"},
+        {.title = "STATUS"},
+        {.title = "REQUESTED"},
+        {.title = "SCOPE"},
+        {.title = "DELETED", .right = true},
+        {.title = "FAILED", .right = true},
+        {.title = "REASON", .flexible = true},
+    };
+    struct ops_table table;
+    ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    size_t i;
+    json_t *vacuum;
+    json_array_foreach(json_object_get(data, "items"), i, vacuum) {
+        const char *status = ops_json_text(vacuum, "status", "");
+        const json_t *totals = json_object_get(vacuum, "totals");
+        char scope[OPS_HUMAN_SIZE + 64];
+        (void)snprintf(scope, sizeof scope, "%.64s%s", ops_json_text(vacuum, "orgcode", "all"),
+                       ops_json_flag(vacuum, "dry_run", false) ? ", dry run" : "");
+        ops_table_add(&table, ops_json_text(vacuum, "vacuum_id", ""));
+        ops_table_add_painted(&table, status, ops_card_paint(status));
+        add_instant(&table, ops_json_text(vacuum, "requested_at", ""));
+        ops_table_add(&table, scope);
+        ops_table_add_number(&table, ops_json_integer(totals, "deleted", 0));
+        ops_table_add_number(&table, ops_json_integer(totals, "failed", 0));
+        ops_table_add(&table, ops_json_text(vacuum, "reason", ""));
+    }
+    return finish_list(&table, data, style, "No vacuums.", buf);
 }
 
 enum ops_status ops_render_audit_list(const json_t *data, const struct ops_style *style, struct ops_buf *buf)

@@ -22,7 +22,7 @@ static const struct gauge gauges[] = {
      offsetof(struct ops_measures, maintenance_overdue)},
     {"g3nops_maintenance_scheduled", "Maintenance windows that are scheduled and not yet started.",
      offsetof(struct ops_measures, maintenance_scheduled)},
-    {"g3nops_vacuum_pending", "1 while a vacuum waits for its five minutes to pass.",
+    {"g3nops_vacuum_pending", "1 while a vacuum waits for its five minutes to pass; g3nops vacuum-status shows which.",
      offsetof(struct ops_measures, vacuum_pending)},
     {"g3nops_vacuum_running", "1 while a vacuum removes records.", offsetof(struct ops_measures, vacuum_running)},
     {"g3nops_vacuum_dry_runs", "Dry runs under way.", offsetof(struct ops_measures, vacuum_dry_runs)},
