@@ -57,19 +57,22 @@ static enum ops_status make_targets(struct ops_app *app, const json_t *vacuum, e
                                     json_t **ret_targets, struct ops_error *error)
 {
     json_t *targets = NULL;
-    enum ops_status status = ops_plan_make(app->manifest, type, ops_json_text(vacuum, "orgcode", NULL), &targets);
+    const struct ops_manifest *manifest;
+    struct ops_shared *held = ops_app_hold_manifest(app, &manifest);
+    enum ops_status status = ops_plan_make(manifest, type, ops_json_text(vacuum, "orgcode", NULL), &targets);
     size_t i;
     json_t *target;
     json_array_foreach(targets, i, target)
         if (status == OPS_OK && is_pending(target))
             status = survey_target(app, target, error);
-    struct note_context note = {app->manifest, targets};
+    struct note_context note = {manifest, targets};
     if (status == OPS_OK)
         status = ops_catalogue_list(app->ports.catalogue, note_existing, &note, error);
     if (status == OPS_OK)
         *ret_targets = targets;
     else
         json_decref(targets);
+    ops_shared_let_go(held);
     return status;
 }
 
