@@ -13,6 +13,7 @@
 #include "surfaces/http/server.h"
 #include "surfaces/invoke/server.h"
 #include "surfaces/wire/listen.h"
+#include "surfaces/wire/tls.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -30,8 +31,8 @@ static const char http_listen_default[] = "127.0.0.1:8080";
 struct serving {
     int lock; /* -1: not held */
     struct ops_engine engine;
-    char *tls_cert;
-    char *tls_key;
+    const char *tls_cert; /* paths; NULL: no TLS */
+    const char *tls_key;
     struct ops_traffic *traffic;
     struct ops_http_server *http;
     struct ops_invoke_server *invoke;
@@ -74,10 +75,20 @@ static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *
     return status;
 }
 
+/* *ret_tls: NULL without TLS. */
+static enum ops_status read_tls(struct ops_cli *cli, struct serving *serving, struct ops_shared **ret_tls,
+                                struct ops_error *error)
+{
+    serving->tls_cert = ops_cli_text(cli, "--tls-cert");
+    serving->tls_key = ops_cli_text(cli, "--tls-key");
+    if (!serving->tls_cert != !serving->tls_key)
+        return ops_fail(error, OPS_USAGE, "TLS needs a certificate and its key; only one of them is given.");
+    return serving->tls_cert ? ops_tls_read(serving->tls_cert, serving->tls_key, ret_tls, error) : OPS_OK;
+}
+
 static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
     const char *listen = ops_cli_text(cli, "--http-listen");
-    const char *cert = ops_cli_text(cli, "--tls-cert"), *key = ops_cli_text(cli, "--tls-key");
     char address[OPS_ADDRESS_SIZE];
     struct ops_host_port at;
     enum ops_status status = ops_host_port_parse(listen ? listen : http_listen_default, &at, error);
@@ -85,18 +96,13 @@ static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, 
         return ops_error_about(error, status, "--http-listen");
     struct ops_http_config config = {
         .host = at.host, .port = at.port, .openapi = ops_embedded_openapi(), .traffic = serving->traffic};
-    if (cert)
-        status = ops_http_read_pem(cert, &serving->tls_cert, error);
-    if (status == OPS_OK && key)
-        status = ops_http_read_pem(key, &serving->tls_key, error);
-    config.tls_cert_pem = serving->tls_cert;
-    config.tls_key_pem = serving->tls_key;
+    status = read_tls(cli, serving, &config.tls, error);
     if (status == OPS_OK)
         status = ops_http_server_start(serving->engine.app, &config, &serving->http, error);
     if (status != OPS_OK)
         return status;
     ops_host_port_format(at.host, ops_http_server_port(serving->http), address);
-    (void)snprintf(serving->http_address, sizeof serving->http_address, "%s://%s", cert ? "https" : "http", address);
+    (void)snprintf(serving->http_address, sizeof serving->http_address, "%s://%s", serving->tls_cert ? "https" : "http", address);
     return OPS_OK;
 }
 
@@ -158,8 +164,6 @@ static void stop(struct serving *serving)
     ops_traffic_free(serving->traffic);
     ops_threads_stop(serving->threads);
     ops_engine_close(&serving->engine);
-    ops_mem_free(serving->tls_cert);
-    ops_mem_free(serving->tls_key);
     if (serving->lock >= 0)
         ops_serve_unlock(serving->lock);
 }
