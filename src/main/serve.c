@@ -9,13 +9,14 @@
 #include "main/engine.h"
 #include "main/lock.h"
 #include "main/open_files.h"
+#include "main/reload.h"
+#include "main/signals.h"
 #include "main/threads.h"
 #include "surfaces/http/server.h"
 #include "surfaces/invoke/server.h"
 #include "surfaces/wire/listen.h"
 #include "surfaces/wire/tls.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ enum {
     WORKERS_DEFAULT = 2,
     ADDRESS_SIZE = 512,
     PATH_TEXT_MAX = 4096,
+    LINE_SIZE = 4096 + 64,
+    WAIT_MS = 1000,
 };
 
 static const char http_listen_default[] = "127.0.0.1:8080";
@@ -30,6 +33,7 @@ static const char http_listen_default[] = "127.0.0.1:8080";
 /* A serve from its first lock to its last. */
 struct serving {
     int lock; /* -1: not held */
+    struct ops_engine_config config;
     struct ops_engine engine;
     const char *tls_cert; /* paths; NULL: no TLS */
     const char *tls_key;
@@ -43,15 +47,21 @@ struct serving {
     char endpoints_path[PATH_TEXT_MAX];
 };
 
-static void report(const char *line)
+/* One line, whatever a file may be called. Whoever does not read it any more does no harm: see ops_signals_init. */
+static void report(const char *text)
 {
+    char line[LINE_SIZE];
+    (void)snprintf(line, sizeof line, "%s", text);
+    for (char *c = line; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
     (void)fprintf(stderr, "g3nops: %s\n", line);
 }
 
 static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *place, struct serving *serving,
                                    struct ops_error *error)
 {
-    struct ops_engine_config config = {
+    serving->config = (struct ops_engine_config){
         .aws = place->aws,
         .region = place->region,
         .profile = place->profile,
@@ -62,12 +72,12 @@ static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *
         .hasher = ops_scrypt_hasher(),
     };
     char *data_dir = NULL;
-    config.data_dir = place->data_dir;
+    serving->config.data_dir = place->data_dir;
     enum ops_status status = ops_engine_data_dir(place->data_dir, &data_dir, error);
     if (status == OPS_OK)
         status = ops_serve_lock(data_dir, &serving->lock, error);
     if (status == OPS_OK)
-        status = ops_engine_open(&config, &serving->engine, error);
+        status = ops_engine_open(&serving->config, &serving->engine, error);
     /* The lock says that we are the only one, so that nobody's lease is alive. */
     if (status == OPS_OK && serving->engine.backend->ops->exclusive)
         status = ops_app_adopt(serving->engine.app, error);
@@ -159,6 +169,9 @@ static void stop(struct serving *serving)
 {
     if (serving->endpoints_path[0])
         (void)unlink(serving->endpoints_path);
+    /* Requests and steps under way may take their time. Who asks a second time does not want to wait for them, and loses
+     * nothing that the next start would not find. */
+    ops_signals_end_at_once();
     ops_http_server_stop(serving->http);
     ops_invoke_server_stop(serving->invoke);
     ops_traffic_free(serving->traffic);
@@ -168,25 +181,35 @@ static void stop(struct serving *serving)
         ops_serve_unlock(serving->lock);
 }
 
+static void wait_for_end(struct serving *serving, const sigset_t *waited)
+{
+    const struct ops_reload what = {.engine = &serving->engine,
+                                    .config = &serving->config,
+                                    .http = serving->http,
+                                    .tls_cert = serving->tls_cert,
+                                    .tls_key = serving->tls_key};
+    int number = 0;
+    while (number != SIGTERM && number != SIGINT) {
+        number = ops_signals_wait(waited, WAIT_MS);
+        if (number == SIGHUP)
+            (void)ops_reload(&what, report); /* it has told all there is */
+    }
+}
+
 int ops_command_serve(struct ops_cli *cli, void *context)
 {
     (void)context;
     struct serving serving = {.lock = -1};
     struct ops_error error = OPS_ERROR_INIT;
-    sigset_t ends;
-    (void)sigemptyset(&ends);
-    (void)sigaddset(&ends, SIGTERM);
-    (void)sigaddset(&ends, SIGINT);
-    /* Before any thread begins, so that all of them leave these signals to sigwait. */
-    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    sigset_t waited;
+    ops_signals_init(true, &waited);
     ops_raise_open_files();
     enum ops_status status = start(cli, &serving, &error);
     int code = OPS_EXIT_DONE;
     if (status == OPS_OK) {
         write_endpoints(&serving);
         (void)fprintf(stderr, "ready http=%s invoke=%s\n", serving.http_address, serving.invoke_address);
-        int signal_number;
-        (void)sigwait(&ends, &signal_number);
+        wait_for_end(&serving, &waited);
     } else {
         code = ops_cli_fail(cli, status, &error);
     }

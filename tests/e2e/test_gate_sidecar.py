@@ -524,6 +524,16 @@ def test_a_unix_socket_is_private_answers_and_goes_with_the_sidecar(tmp_path, ba
     assert sidecar.stop() == 0 and not path.exists()
 
 
+@pytest.mark.parametrize("signal_number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE, signal.SIGALRM,
+                                           signal.SIGRTMIN])
+def test_a_stray_signal_does_nothing(make_sidecar, signal_number):
+    sidecar = make_sidecar("http://127.0.0.1:1")
+    for _ in range(3):
+        sidecar.send(signal_number)
+        assert sidecar.get("/healthz").status == 200
+    assert sidecar.stop() == 0
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_0(make_sidecar, signal_number):
     sidecar = make_sidecar("http://127.0.0.1:1")

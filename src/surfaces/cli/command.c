@@ -196,7 +196,8 @@ static const struct ops_cli_command commands[] = {
      .summary = "run the service",
      .description = "Runs the HTTP surface, the invoke surface, the sweep and the vacuum workers in one process. Prints "
                     "one line, \"ready http=... invoke=...\", on standard error when both surfaces accept. SIGTERM and "
-                    "SIGINT end it cleanly; a vacuum that is under way goes on at the next start.",
+                    "SIGINT end it cleanly; a vacuum that is under way goes on at the next start. SIGHUP makes it "
+                    "read the manifest and the certificate anew.",
      .example = "g3nops serve --data /var/lib/g3nops --http-listen 127.0.0.1:8080"},
     {.name = "gate", .group = OPS_COMMANDS_SERVICE, .via = OPS_VIA_HANDLER, .shared = COMMON, .flags = gate_flags,
      .summary = "tell proxies and services whether a window is active",
