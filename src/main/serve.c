@@ -8,6 +8,7 @@
 #include "main/embedded.h"
 #include "main/engine.h"
 #include "main/lock.h"
+#include "main/manager.h"
 #include "main/open_files.h"
 #include "main/reload.h"
 #include "main/signals.h"
@@ -25,7 +26,6 @@ enum {
     ADDRESS_SIZE = 512,
     PATH_TEXT_MAX = 4096,
     LINE_SIZE = 4096 + 64,
-    WAIT_MS = 1000,
 };
 
 static const char http_listen_default[] = "127.0.0.1:8080";
@@ -33,6 +33,7 @@ static const char http_listen_default[] = "127.0.0.1:8080";
 /* A serve from its first lock to its last. */
 struct serving {
     int lock; /* -1: not held */
+    struct ops_manager manager;
     struct ops_engine_config config;
     struct ops_engine engine;
     const char *tls_cert; /* paths; NULL: no TLS */
@@ -179,6 +180,21 @@ static void stop(struct serving *serving)
     ops_engine_close(&serving->engine);
     if (serving->lock >= 0)
         ops_serve_unlock(serving->lock);
+    ops_manager_close(&serving->manager);
+}
+
+static void tell_ready(struct serving *serving, const char *more)
+{
+    char status[2 * ADDRESS_SIZE + 64];
+    (void)snprintf(status, sizeof status, "http=%s invoke=%s%s", serving->http_address, serving->invoke_address, more);
+    ops_manager_ready(&serving->manager, status, ops_clock_monotonic_ms(serving->config.clock));
+}
+
+static void read_anew(struct serving *serving, const struct ops_reload *what)
+{
+    ops_notify_reloading(&serving->manager.notify);
+    bool well = ops_reload(what, report);
+    tell_ready(serving, well ? "" : "; what was to be read anew was refused, see the log");
 }
 
 static void wait_for_end(struct serving *serving, const sigset_t *waited)
@@ -190,10 +206,13 @@ static void wait_for_end(struct serving *serving, const sigset_t *waited)
                                     .tls_key = serving->tls_key};
     int number = 0;
     while (number != SIGTERM && number != SIGINT) {
-        number = ops_signals_wait(waited, WAIT_MS);
+        number = ops_signals_wait(waited, ops_manager_wait_ms(&serving->manager));
         if (number == SIGHUP)
-            (void)ops_reload(&what, report); /* it has told all there is */
+            read_anew(serving, &what);
+        ops_manager_look(&serving->manager, ops_threads_sweep_pulse(serving->threads),
+                         ops_clock_monotonic_ms(serving->config.clock), report);
     }
+    ops_notify_tell(&serving->manager.notify, "STOPPING=1\nSTATUS=lets what is under way finish");
 }
 
 int ops_command_serve(struct ops_cli *cli, void *context)
@@ -203,12 +222,14 @@ int ops_command_serve(struct ops_cli *cli, void *context)
     struct ops_error error = OPS_ERROR_INIT;
     sigset_t waited;
     ops_signals_init(true, &waited);
+    ops_manager_open(&serving.manager);
     ops_raise_open_files();
     enum ops_status status = start(cli, &serving, &error);
     int code = OPS_EXIT_DONE;
     if (status == OPS_OK) {
         write_endpoints(&serving);
         (void)fprintf(stderr, "ready http=%s invoke=%s\n", serving.http_address, serving.invoke_address);
+        tell_ready(&serving, "");
         wait_for_end(&serving, &waited);
     } else {
         code = ops_cli_fail(cli, status, &error);
