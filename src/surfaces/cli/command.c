@@ -237,8 +237,9 @@ static const struct ops_cli_command commands[] = {
                     "active one. At least one of --description, --duration and --text is needed.",
      .example = "g3nops maintenance-update --text \"Half of the tables are moved\""},
     {.name = "maintenance-end", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE, .target = "ops_maintenanceend",
-     .shared = OPERATOR, .flags = end_flags, .render = ops_render_window, .summary = "end the active window",
-     .description = "Ends the active window. Within 20 seconds every service answers again.",
+     .shared = OPERATOR, .flags = end_flags, .render = ops_render_window_end, .summary = "end the active window",
+     .description = "Ends the active window. Within 20 seconds every service answers again, unless another window is due: "
+                    "that one starts at once, and the answer says so.",
      .example = "g3nops maintenance-end --end-message \"All moved\""},
     {.name = "maintenance-cancel", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE,
      .target = "ops_maintenancecancel", .shared = OPERATOR, .flags = start_flags, .render = ops_render_window,
