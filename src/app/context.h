@@ -29,7 +29,8 @@ struct ops_notice_cache {
 
 struct ops_app {
     struct ops_app_ports ports;
-    const struct ops_manifest *manifest;
+    struct ops_slot manifest;   /* a const struct ops_manifest; see ops_app_hold_manifest */
+    pthread_rwlock_t removing;  /* read: a removal is under way, by the manifest in the slot; write: another goes in */
     struct ops_build build;
     int64_t started_ms;          /* monotonic */
     int64_t inline_dry_run_ms;   /* how long a request may itself advance the dry run that it asked for */
@@ -58,6 +59,9 @@ struct ops_call_context {
     json_int_t revision; /* for the envelope; 0: none */
     struct ops_error error;
 };
+
+/* The manifest that counts now. It stays as it is until the caller lets the result go, whatever takes its place. */
+struct ops_shared *ops_app_hold_manifest(struct ops_app *app, const struct ops_manifest **ret_manifest);
 
 /* Members of the validated input. */
 const char *ops_input_text(const struct ops_call_context *context, const char *name); /* NULL: absent */

@@ -25,14 +25,16 @@ void ops_errand_sort_page(struct ops_errand *errand)
 {
     struct ops_page_in_hand *hand = &errand->hand;
     struct ops_task *task = &errand->claim.task;
+    const struct ops_manifest *manifest;
+    struct ops_shared *held = ops_app_hold_manifest(errand->app, &manifest);
     page_begin(hand);
     count_remarks(hand, ops_vacuum_dry_run(errand->claim.vacuum));
     task->receipt_bytes = 0;
     for (size_t i = 0; i < hand->page.count; i++) {
         struct ops_key key = hand->page.keys[i];
         task->receipt_bytes += key.size_bytes;
-        if (ops_guard_key(&errand->app->manifest->guard, errand->kind, key.guarded)) {
-            hand->counters.protected ++;
+        if (ops_guard_key(&manifest->guard, errand->kind, key.guarded)) {
+            hand->counters.protected++;
             continue;
         }
         hand->counters.matched++;
@@ -41,6 +43,7 @@ void ops_errand_sort_page(struct ops_errand *errand)
     }
     task->receipt_matched = hand->counters.matched;
     task->receipt_protected = hand->counters.protected;
+    ops_shared_let_go(held);
 }
 
 void ops_errand_note_outcomes(struct ops_page_in_hand *hand, const enum ops_removal *outcomes, size_t count)

@@ -11,7 +11,10 @@ static enum ops_status check_thing(struct ops_app *app, const struct ops_target_
     enum ops_status status = ops_catalogue_identify(app->ports.catalogue, spec, &identity, error);
     if (status != OPS_OK)
         return status;
-    const char *reason = ops_guard_thing(&app->manifest->guard, spec->kind, spec->name, &identity);
+    const struct ops_manifest *manifest;
+    struct ops_shared *held = ops_app_hold_manifest(app, &manifest);
+    const char *reason = ops_guard_thing(&manifest->guard, spec->kind, spec->name, &identity);
+    ops_shared_let_go(held);
     if (reason)
         return ops_fail(error, OPS_TARGET_ERROR, "It is protected: %s.", reason);
     const char *planned = ops_json_text(doc, "identity", "");

@@ -86,28 +86,32 @@ static enum ops_status fix_plan(struct ops_app *app, const json_t *vacuum, const
     return status;
 }
 
-static struct ops_survey survey_of(const struct ops_app *app)
+/* What the manifest that counts now makes of the stack as it is now. */
+static enum ops_status survey(struct ops_app *app, const struct ops_manifest *manifest, const json_t *vacuum,
+                              struct made_plan *plan, struct ops_error *error)
 {
-    return (struct ops_survey){.catalogue = app->ports.catalogue, .manifest = app->manifest};
-}
-
-static enum ops_status make_plan(struct ops_app *app, const json_t *vacuum, struct made_plan *plan, struct ops_error *error)
-{
-    const struct ops_survey survey = survey_of(app);
-    const char *orgcode = ops_json_text(vacuum, "orgcode", NULL);
-    enum ops_status status = ops_vacuum_type(vacuum, &plan->type);
-    if (status == OPS_OK)
-        status = ops_plan_make(app->manifest, plan->type, orgcode, &plan->targets);
+    const struct ops_survey survey = {.catalogue = app->ports.catalogue, .manifest = manifest};
+    enum ops_status status = ops_plan_make(manifest, plan->type, ops_json_text(vacuum, "orgcode", NULL), &plan->targets);
     if (status == OPS_OK)
         status = ops_survey_targets(&survey, plan->type, plan->targets, error);
     if (status == OPS_OK)
         status = ops_seen_compare(app, plan->targets, &plan->gone_count, error);
+    return status == OPS_OK ? ops_survey_existing(&survey, plan->targets, &plan->unlisted) : status;
+}
+
+static enum ops_status make_plan(struct ops_app *app, const json_t *vacuum, struct made_plan *plan, struct ops_error *error)
+{
+    const struct ops_manifest *manifest;
+    struct ops_shared *held = ops_app_hold_manifest(app, &manifest);
+    enum ops_status status = ops_vacuum_type(vacuum, &plan->type);
     if (status == OPS_OK)
-        status = ops_survey_existing(&survey, plan->targets, &plan->unlisted);
+        status = survey(app, manifest, vacuum, plan, error);
+    ops_shared_let_go(held);
     if (status == OPS_OK)
         status = ops_place_load(app, &plan->place, error);
     if (status == OPS_OK)
-        status = ops_plan_sha256(plan->type, orgcode, plan->place, plan->targets, plan->sha256);
+        status = ops_plan_sha256(plan->type, ops_json_text(vacuum, "orgcode", NULL), plan->place, plan->targets,
+                                 plan->sha256);
     return status;
 }
 
@@ -213,10 +217,9 @@ enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, boo
 static enum ops_status survey_again(struct ops_app *app, const json_t *vacuum, const json_t *in_pass, int64_t *ret_wait_ms,
                                     struct ops_error *error)
 {
-    const struct ops_survey survey = survey_of(app);
     json_int_t tries = 0;
     json_t *planned = NULL, *targets = ops_json_copy(json_object_get(vacuum, "targets"));
-    enum ops_status status = targets ? ops_survey_deferred(&survey, targets, &tries, error) : OPS_NO_MEMORY;
+    enum ops_status status = targets ? ops_survey_deferred(app->ports.catalogue, targets, &tries, error) : OPS_NO_MEMORY;
     if (status == OPS_OK)
         status = ops_vacuum_replan(vacuum, targets, in_pass, &planned);
     if (status == OPS_OK)

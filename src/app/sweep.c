@@ -10,49 +10,21 @@
 
 #include <stdio.h>
 
-/* The due window that comes first, or NULL. */
-static enum ops_status find_due(struct ops_app *app, int64_t now_ms, json_t **ret_window, struct ops_error *error)
-{
-    *ret_window = NULL;
-    char after_sk[OPS_STORE_KEY_SIZE] = "";
-    bool more = true;
-    enum ops_status status = OPS_OK;
-    while (status == OPS_OK && more) {
-        const struct ops_query query = {
-            .pk = OPS_PK_MAINTENANCE_OPEN, .after_sk = after_sk[0] ? after_sk : NULL, .limit = OPS_STORE_PAGE_MAX};
-        struct ops_store_page page = {0};
-        status = ops_store_query(app->ports.store, &query, &page, error);
-        size_t i;
-        json_t *window;
-        json_array_foreach(page.docs, i, window) {
-            if (ops_window_due(window, now_ms) && (!*ret_window || ops_window_before(window, *ret_window))) {
-                json_decref(*ret_window);
-                *ret_window = json_incref(window);
-            }
-        }
-        more = page.more;
-        if (page.last_sk[0])
-            memcpy(after_sk, page.last_sk, sizeof after_sk);
-        ops_store_page_release(&page);
-    }
-    return status;
-}
-
 static enum ops_status sweep_windows(struct ops_app *app, int64_t now_ms, size_t *ret_started, struct ops_error *error)
 {
-    json_t *active = NULL, *due = NULL, *started = NULL;
+    json_t *active = NULL, *next = NULL, *started = NULL;
     enum ops_status status = ops_windows_active(app, &active, error);
     if (status == OPS_OK && !active)
-        status = find_due(app, now_ms, &due, error);
-    if (status == OPS_OK && due) {
-        status = ops_windows_start(app, due, "sweep", NULL, NULL, now_ms, &started, error);
+        status = ops_windows_next(app, &next, error);
+    if (status == OPS_OK && next && ops_window_due(next, now_ms)) {
+        status = ops_windows_start(app, next, "sweep", NULL, NULL, now_ms, &started, error);
         *ret_started += status == OPS_OK;
         /* Someone else was quicker, and what they did is as good. */
         if (status == OPS_CONFLICT || status == OPS_MAINTENANCE_ALREADY_ACTIVE)
             status = OPS_OK;
     }
     json_decref(active);
-    json_decref(due);
+    json_decref(next);
     json_decref(started);
     return status;
 }

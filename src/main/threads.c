@@ -30,6 +30,7 @@ struct ops_threads {
     bool stopping; /* under lock */
     pthread_t sweeper;
     bool has_sweeper;
+    struct ops_pulse sweep_pulse;
     struct worker_thread *workers;
     unsigned worker_count; /* that have a thread */
 };
@@ -69,7 +70,9 @@ static void *sweep_loop(void *context)
 {
     struct ops_threads *threads = context;
     struct trouble trouble = {""};
+    ops_pulse_of_thread(&threads->sweep_pulse);
     do {
+        ops_pulse_beat();
         struct ops_sweep_result result;
         struct ops_error error = OPS_ERROR_INIT;
         enum ops_status status = ops_app_sweep(threads->app, &result, &error);
@@ -143,6 +146,11 @@ enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, op
     }
     *ret_threads = threads;
     return OPS_OK;
+}
+
+const struct ops_pulse *ops_threads_sweep_pulse(const struct ops_threads *threads)
+{
+    return &threads->sweep_pulse;
 }
 
 void ops_threads_stop(struct ops_threads *threads)

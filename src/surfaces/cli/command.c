@@ -204,7 +204,8 @@ static const struct ops_cli_command commands[] = {
      .summary = "run the service",
      .description = "Runs the HTTP surface, the invoke surface, the sweep and the vacuum workers in one process. Prints "
                     "one line, \"ready http=... invoke=...\", on standard error when both surfaces accept. SIGTERM and "
-                    "SIGINT end it cleanly; a vacuum that is under way goes on at the next start.",
+                    "SIGINT end it cleanly; a vacuum that is under way goes on at the next start. SIGHUP makes it "
+                    "read the manifest and the certificate anew.",
      .example = "g3nops serve --data /var/lib/g3nops --http-listen 127.0.0.1:8080"},
     {.name = "gate", .group = OPS_COMMANDS_SERVICE, .via = OPS_VIA_HANDLER, .shared = COMMON, .flags = gate_flags,
      .summary = "tell proxies and services whether a window is active",
@@ -244,8 +245,9 @@ static const struct ops_cli_command commands[] = {
                     "active one. At least one of --description, --duration and --text is needed.",
      .example = "g3nops maintenance-update --text \"Half of the tables are moved\""},
     {.name = "maintenance-end", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE, .target = "ops_maintenanceend",
-     .shared = OPERATOR, .flags = end_flags, .render = ops_render_window, .summary = "end the active window",
-     .description = "Ends the active window. Within 20 seconds every service answers again.",
+     .shared = OPERATOR, .flags = end_flags, .render = ops_render_window_end, .summary = "end the active window",
+     .description = "Ends the active window. Within 20 seconds every service answers again, unless another window is due: "
+                    "that one starts at once, and the answer says so.",
      .example = "g3nops maintenance-end --end-message \"All moved\""},
     {.name = "maintenance-cancel", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE,
      .target = "ops_maintenancecancel", .shared = OPERATOR, .flags = start_flags, .render = ops_render_window,

@@ -40,6 +40,46 @@ enum ops_status ops_render_window(const json_t *data, const struct ops_style *st
     return ops_buf_status(buf);
 }
 
+/* "01JD...  2026-11-24 06:50:02Z (2s ago)  Move to new disks" */
+static void append_window_line(struct ops_buf *buf, const struct ops_style *style, const json_t *window)
+{
+    ops_buf_append_text(buf, "  ");
+    ops_text_append_safe(buf, ops_view_of(ops_json_text(window, "maintenance_id", "")));
+    ops_buf_append_text(buf, "  ");
+    ops_human_append_instant(buf, ops_json_text(window, "scheduled_start_utc", ""), style->now_ms);
+    ops_buf_append_text(buf, "  ");
+    ops_text_append_safe(buf, ops_view_of(ops_json_text(window, "description", "")));
+    ops_buf_append_char(buf, '\n');
+}
+
+static void append_due(struct ops_buf *buf, const struct ops_style *style, const json_t *next)
+{
+    ops_buf_append_char(buf, '\n');
+    ops_paint_append(buf, style, OPS_PAINT_BUSY, "warning: another window is due, and starts now, with the next sweep:");
+    ops_buf_append_char(buf, '\n');
+    append_window_line(buf, style, next);
+    ops_buf_append_text(buf, "\nEnd it as well: g3nops maintenance-end --maintenance-id ");
+    ops_text_append_safe(buf, ops_view_of(ops_json_text(next, "maintenance_id", "")));
+    ops_buf_append_char(buf, '\n');
+}
+
+enum ops_status ops_render_window_end(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    const json_t *next = json_object_get(data, "next");
+    enum ops_status status = ops_render_window(data, style, buf);
+    if (ops_json_flag(next, "due", false)) {
+        append_due(buf, style, next);
+    } else if (json_is_object(next)) {
+        ops_buf_append_text(buf, "\nNext:\n");
+        append_window_line(buf, style, next);
+    } else if (json_is_null(next)) {
+        ops_buf_append_text(buf, "\nNo other window is scheduled.\n");
+    } else {
+        ops_buf_append_text(buf, "\nWhich window is next could not be read: see 'g3nops maintenance-list'.\n");
+    }
+    return status == OPS_OK ? ops_buf_status(buf) : status;
+}
+
 enum ops_status ops_render_ping(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     const json_t *window = json_object_get(data, "maintenance");
