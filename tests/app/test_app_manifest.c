@@ -182,7 +182,7 @@ static void one_that_was_asked_for_with_a_plan_notices_that_the_manifest_is_anot
     json_decref(dry);
 }
 
-static void a_dry_run_in_the_middle_of_which_a_name_becomes_protected_ends_as_it_was_planned(void **state)
+static void a_dry_run_in_the_middle_of_which_a_name_becomes_protected_says_so(void **state)
 {
     (void)state;
     begin(stack);
@@ -193,8 +193,9 @@ static void a_dry_run_in_the_middle_of_which_a_name_becomes_protected_ends_as_it
         assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
     }
     replace(stack_where_main_is_protected);
-    json_t *vacuum = settle(ops_json_text(asked, "vacuum_id", ""), "completed");
-    assert_int_equal(ops_json_integer(world_target(vacuum, "pvm_main"), "matched", 0), 60);
+    /* As the real one would, whichever of the two tables was looked at before. */
+    json_t *vacuum = settle(ops_json_text(asked, "vacuum_id", ""), "failed");
+    expect_stopped(vacuum, "pvm_main");
     json_decref(vacuum);
     json_decref(asked);
 }
@@ -290,7 +291,7 @@ int main(void)
         CASE(a_vacuum_that_is_planned_keeps_its_plan),
         CASE(a_vacuum_that_waits_is_planned_by_the_manifest_of_its_start),
         CASE(one_that_was_asked_for_with_a_plan_notices_that_the_manifest_is_another),
-        CASE(a_dry_run_in_the_middle_of_which_a_name_becomes_protected_ends_as_it_was_planned),
+        CASE(a_dry_run_in_the_middle_of_which_a_name_becomes_protected_says_so),
         CASE(each_manifest_but_the_app_s_first_is_freed_once_nobody_goes_by_it),
         CASE(a_manifest_that_is_in_has_waited_for_the_removals_that_went_by_the_old_one),
     };
