@@ -164,8 +164,10 @@ static enum ops_status write_task(struct ops_app *app, struct ops_claim *claim, 
     ops_vacuums_check_mutex(&txn, claim->vacuum);
     enum ops_status status = commit_task(app, &txn, error);
     ops_txn_release(&txn);
-    if (status == OPS_OK)
+    if (status == OPS_OK) {
         claim->renewed_ms = monotonic_ms;
+        ops_progress_moved(app, ops_json_text(claim->vacuum, "vacuum_id", ""));
+    }
     return status;
 }
 

@@ -84,11 +84,20 @@ static enum ops_status give_up_target(struct ops_errand *errand, enum ops_status
     return accounted;
 }
 
+static void tell_trouble(struct ops_errand *errand, enum ops_status status, const struct ops_error *error)
+{
+    char reason[OPS_PROGRESS_REASON_SIZE];
+    (void)snprintf(reason, sizeof reason, "%.*s: %s", OPS_PROGRESS_REASON_SIZE / 3, errand->target_name,
+                   ops_error_text(error, status));
+    ops_progress_trouble(errand->app, ops_json_text(errand->claim.vacuum, "vacuum_id", ""), reason);
+}
+
 /* A port failed. What may pass is tried again later, up to the limit; the rest ends the task. */
 static enum ops_status retry_later(struct ops_errand *errand, enum ops_status status, const struct ops_error *error)
 {
     uint32_t random;
     errand->throttled = status == OPS_THROTTLED;
+    tell_trouble(errand, status, error);
     bool lasts = status == OPS_TARGET_ERROR || status == OPS_LIMIT || status == OPS_PROTECTED;
     if (lasts || errand->attempt + 1 >= OPS_RETRY_ATTEMPTS_MAX)
         return give_up_target(errand, status, error);

@@ -49,6 +49,16 @@ static enum ops_status start_vacuum(struct ops_app *app, const json_t *vacuum, i
     return status;
 }
 
+static void tell_standing(struct ops_app *app, const json_t *vacuum, int64_t now_ms, struct ops_sweep_result *result)
+{
+    char reason[OPS_PROGRESS_REASON_SIZE];
+    if (ops_vacuum_is(vacuum, OPS_VACUUM_RUNNING))
+        ops_progress_look(app, vacuum);
+    if (ops_progress_stands_seconds(app, vacuum, now_ms, reason) > 0)
+        (void)snprintf(result->standing, sizeof result->standing, "The vacuum %s stands still. %s",
+                       ops_json_text(vacuum, "vacuum_id", ""), reason);
+}
+
 static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t now_ms, struct ops_sweep_result *result,
                                     struct ops_error *error)
 {
@@ -57,6 +67,8 @@ static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t
     enum ops_status status = ops_vacuums_load(app, id, &vacuum, error);
     if (status == OPS_OK)
         status = ops_vacuums_mutex(app, &mutex, error);
+    if (status == OPS_OK)
+        tell_standing(app, vacuum, now_ms, result);
     if (status == OPS_OK && !ops_vacuum_dry_run(vacuum)) {
         bool mine = strcmp(mutex.holder, id) == 0;
         if (mine && ops_mutex_expired(&mutex, now_ms) && ops_vacuum_open(vacuum)) {

@@ -6,6 +6,17 @@
 #include "app/work.h"
 #include "base/json.h"
 
+static enum ops_status show_standing(struct ops_call_context *context, const json_t *vacuum, json_t *data)
+{
+    char reason[OPS_PROGRESS_REASON_SIZE];
+    int64_t seconds = ops_progress_stands_seconds(context->app, vacuum, context->now_ms, reason);
+    if (seconds == 0)
+        return OPS_OK;
+    return ops_json_set(
+        data, "standing_still",
+        json_pack("{s:I, s:o}", "seconds", (json_int_t)seconds, "reason", ops_json_any_text(ops_view_of(reason))));
+}
+
 /* What the caller sees of a vacuum now: while it runs, with the counters of its tasks. */
 static enum ops_status show(struct ops_call_context *context, const json_t *vacuum, json_t **ret_data)
 {
@@ -16,6 +27,8 @@ static enum ops_status show(struct ops_call_context *context, const json_t *vacu
     if (status == OPS_OK)
         status = ops_vacuum_view(vacuum, targets, ret_data);
     json_decref(targets);
+    if (status == OPS_OK)
+        status = show_standing(context, vacuum, *ret_data);
     context->revision = ops_json_integer(vacuum, "revision", 0);
     return status;
 }

@@ -134,6 +134,8 @@ static enum ops_status work_on(struct ops_worker *worker, const char *id, int64_
     }
     json_decref(tasks);
     json_decref(vacuum);
+    if (status != OPS_OK && status != OPS_CONFLICT && status != OPS_VACUUM_NOT_FOUND)
+        ops_progress_trouble(worker->app, id, ops_error_text(error, status));
     return status == OPS_CONFLICT || status == OPS_VACUUM_NOT_FOUND ? OPS_OK : status;
 }
 

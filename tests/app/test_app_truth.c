@@ -511,6 +511,76 @@ static void a_target_that_breaks_off_says_all_that_it_deleted(void **state)
     json_decref(vacuum);
 }
 
+/* ---- What stands still ---- */
+
+static struct port_fault store_takes_no_task(void *context, enum port_call call)
+{
+    (void)context;
+    return call == CALL_STORE_TRANSACT ? (struct port_fault){OPS_STORE_UNAVAILABLE, false} : NO_PORT_FAULT;
+}
+
+static void sweep(struct ops_sweep_result *ret_result)
+{
+    struct ops_error error = OPS_ERROR_INIT;
+    enum ops_status ignored = ops_app_sweep(world.app, ret_result, &error);
+    (void)ignored;
+    ops_error_release(&error);
+}
+
+static void a_vacuum_that_stands_still_says_so_and_why(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    struct ops_sweep_result result;
+    json_t *running = run_until_a_page_is_in_hand(id);
+    sweep(&result);
+    assert_string_equal(result.standing, "");
+    world.ports.on_call = store_takes_no_task;
+    for (int i = 0; i < 90; i++) {
+        int64_t wait_ms;
+        struct ops_error error = OPS_ERROR_INIT;
+        enum ops_status ignored = ops_worker_step(world.workers[0], &wait_ms, &error);
+        (void)ignored;
+        ops_error_release(&error);
+        world_pass(&world, OPS_SECOND_MS);
+        sweep(&result);
+    }
+    assert_non_null(strstr(result.standing, id));
+    json_t *vacuum = world_vacuum(&world, id);
+    assert_in_range(number(json_object_get(vacuum, "standing_still"), "seconds"), 60, 120);
+    assert_string_not_equal(ops_json_text(json_object_get(vacuum, "standing_still"), "reason", ""), "");
+    json_decref(vacuum);
+    world.ports.on_call = NULL;
+    world_run(&world, OPS_SECOND_MS);
+    sweep(&result);
+    assert_string_equal(result.standing, "");
+    world_settle(&world, OPS_HOUR_MS);
+    vacuum = world_vacuum(&world, id);
+    assert_string_equal(ops_json_text(vacuum, "status", ""), "completed");
+    assert_null(json_object_get(vacuum, "standing_still"));
+    json_decref(vacuum);
+    json_decref(running);
+}
+
+static void a_pending_vacuum_that_waits_for_a_clock_that_went_back_says_so(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    struct ops_sweep_result result;
+    world_vacuum_all(&world, id);
+    sweep(&result);
+    assert_string_equal(result.standing, "");
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) - 3 * OPS_HOUR_MS);
+    sweep(&result);
+    assert_non_null(strstr(result.standing, "The clock was set back"));
+    json_t *vacuum = world_vacuum(&world, id);
+    assert_int_equal(number(json_object_get(vacuum, "standing_still"), "seconds"), 3 * 3600);
+    json_decref(vacuum);
+    char payload[64];
+    (void)snprintf(payload, sizeof payload, "{'vacuum_id': '%s'}", id);
+    json_decref(world_do(&world, "ops_vacuumcancel", payload, "ok"));
+}
+
 /* ---- Reasons ---- */
 
 static enum ops_removal refuse_all(void *context, const char *target, const struct ops_key *key)
@@ -644,6 +714,8 @@ int main(void)
         CASE(a_vacuum_that_runs_out_of_its_time_says_all_that_it_deleted),
         CASE(a_page_that_can_not_be_counted_is_waited_for_and_then_told),
         CASE(a_target_that_breaks_off_says_all_that_it_deleted),
+        CASE(a_vacuum_that_stands_still_says_so_and_why),
+        CASE(a_pending_vacuum_that_waits_for_a_clock_that_went_back_says_so),
         CASE(refused_records_are_named_the_first_ten_of_each_target),
         CASE(status_without_an_id_is_the_one_that_can_still_be_stopped),
         CASE(the_latest_is_the_one_that_the_store_took_last_whatever_the_clock_says),

@@ -77,6 +77,18 @@ static void append_place(const json_t *data, const struct ops_style *style, stru
     ops_buf_append_char(buf, '\n');
 }
 
+static void append_standing(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    const json_t *standing = json_object_get(data, "standing_still");
+    char duration[OPS_HUMAN_SIZE];
+    if (!json_is_object(standing))
+        return;
+    ops_card_name(buf, style, "stands still");
+    ops_paint_append(buf, style, OPS_PAINT_BAD, ops_human_duration(ops_json_integer(standing, "seconds", 0), duration));
+    append_safe_member(buf, ": ", standing, "reason");
+    ops_buf_append_char(buf, '\n');
+}
+
 static void append_card(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     ops_card_title(buf, style, "Vacuum", ops_json_text(data, "vacuum_id", ""), ops_json_text(data, "status", ""));
@@ -92,6 +104,7 @@ static void append_card(const json_t *data, const struct ops_style *style, struc
     append_place(data, style, buf);
     ops_card_text(buf, style, "plan_sha256", data, "plan_sha256");
     append_error(data, style, buf);
+    append_standing(data, style, buf);
 }
 
 static const char *const counters[] = {"matched", "deleted", "failed", "protected"};
