@@ -113,9 +113,11 @@ static const char *code_of_status(int http_status)
     }
 }
 
-/* "BatchWriteItem" of "DynamoDB_20120810.BatchWriteItem"; for S3 the method. */
+/* "BatchWriteItem" of "DynamoDB_20120810.BatchWriteItem"; for S3 what the caller says, else the method. */
 static const char *operation_of(const struct ops_aws_call *call)
 {
+    if (call->operation)
+        return call->operation;
     for (size_t i = 0; i < call->header_count; i++)
         if (strcasecmp(call->headers[i].name, "x-amz-target") == 0 && strchr(call->headers[i].value, '.'))
             return strchr(call->headers[i].value, '.') + 1;

@@ -124,7 +124,8 @@ static enum ops_status add_digest(struct request *request, struct ops_aws_call *
     return OPS_NO_MEMORY;
 }
 
-static struct request *add_request(struct removal *removal, const char *method, struct ops_aws_call **ret_call)
+static struct request *add_request(struct removal *removal, const char *method, const char *operation,
+                                   struct ops_aws_call **ret_call)
 {
     struct request *request = &removal->requests[removal->request_count];
     struct ops_aws_call *call = &removal->calls[removal->request_count++];
@@ -133,6 +134,7 @@ static struct request *add_request(struct removal *removal, const char *method, 
     ops_buf_init(&request->path, PATH_MAX_BYTES);
     ops_buf_init(&request->query, PATH_MAX_BYTES);
     ops_s3_call_init(removal->bucket, call, method, ANSWER_MAX_BYTES);
+    call->operation = operation;
     call->timeout_ms = TIMEOUT_MS;
     *ret_call = call;
     return request;
@@ -141,7 +143,7 @@ static struct request *add_request(struct removal *removal, const char *method, 
 static enum ops_status add_many(struct removal *removal)
 {
     struct ops_aws_call *call;
-    struct request *request = add_request(removal, "POST", &call);
+    struct request *request = add_request(removal, "POST", "DeleteObjects", &call);
     struct ops_buf *body = &request->body;
     ops_s3_delete_begin(body);
     while (request->to < removal->many_count && request->to - request->from < OPS_S3_DELETE_MAX &&
@@ -160,8 +162,10 @@ static enum ops_status add_many(struct removal *removal)
 static enum ops_status add_one(struct removal *removal)
 {
     struct ops_aws_call *call;
-    struct request *request = add_request(removal, "DELETE", &call);
-    struct record record = record_at(removal, request->to++);
+    struct record record = record_at(removal, removal->next);
+    struct request *request =
+        add_request(removal, "DELETE", record.is_upload ? "AbortMultipartUpload" : "DeleteObject", &call);
+    request->to++;
     ops_buf_append_char(&request->path, '/');
     ops_aws_percent_append(&request->path, record.key, true);
     if (record.id.length > 0) {
@@ -275,6 +279,14 @@ static void judge_many(struct removal *removal, const struct request *request, c
         removal->status = OPS_NO_MEMORY;
 }
 
+static const char *right_of(const struct removal *removal, const struct request *request)
+{
+    struct record record = record_at(removal, request->from);
+    if (record.is_upload)
+        return "s3:AbortMultipartUpload";
+    return record.id.length > 0 ? "s3:DeleteObjectVersion" : "s3:DeleteObject";
+}
+
 /* A request that was refused as a whole. That the bucket can't be used any more is said of the bucket; that this request
  * can't be right (400), of its keys. */
 static void judge_refusal(struct removal *removal, const struct request *request, const struct ops_aws_call *call)
@@ -286,7 +298,7 @@ static void judge_refusal(struct removal *removal, const struct request *request
     if (outcome != OPS_FAILED)
         return;
     bool of_bucket = request->from < removal->many_count && call->response.status != 400;
-    enum ops_status status = ops_s3_call_status(removal->bucket, call, removal->error);
+    enum ops_status status = ops_s3_call_status(removal->bucket, call, right_of(removal, request), removal->error);
     if (of_bucket && removal->status == OPS_OK)
         removal->status = status;
 }
@@ -309,7 +321,7 @@ static void judge(struct removal *removal, const struct request *request, const 
     case OPS_TARGET_MISSING:
     case OPS_TARGET_ERROR:
         if (ops_s3_call_misses_bucket(call))
-            removal->status = ops_s3_call_status(removal->bucket, call, removal->error);
+            removal->status = ops_s3_call_status(removal->bucket, call, right_of(removal, request), removal->error);
         else
             judge_refusal(removal, request, call);
         break;

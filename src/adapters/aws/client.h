@@ -43,6 +43,7 @@ struct ops_aws_call {
     /* The request. */
     enum ops_aws_service service;
     const char *method; /* "POST" after init */
+    const char *operation; /* for people, where neither header nor method names it; NULL after init */
     const char *bucket; /* S3: put into the host name, or in front of the path where it can't be; NULL: none */
     const char *path;   /* percent-encoded, "/" after init */
     const char *query;  /* percent-encoded, without "?"; "" after init */
