@@ -722,8 +722,11 @@ static void an_answer_about_versioning_that_is_none_is_not_believed(void **state
 static void no_bucket_is_opened_while_the_account_is_unknown(void **state)
 {
     (void)state;
-    script_error(FAKE_S3_STS, 403, "AccessDenied");
+    script_error(FAKE_S3_STS, 500, "InternalError");
     assert_int_equal(try_open(&things, everything), OPS_STORE_UNAVAILABLE);
+    script_error(FAKE_S3_STS, 403, "AccessDenied");
+    assert_int_equal(try_open(&things, everything), OPS_TARGET_ERROR);
+    assert_non_null(strstr(error.text, "account"));
     assert_int_equal(s3.calls[FAKE_S3_GET_VERSIONING], 0);
 }
 
@@ -810,6 +813,13 @@ static void reading_tells_what_may_pass_from_what_lasts(void **state)
         {404, "NoSuchBucket", OPS_TARGET_MISSING},
         {400, "ExpiredToken", OPS_STORE_UNAVAILABLE},
         {200, "InternalError", OPS_STORE_UNAVAILABLE},
+        {501, "NotImplemented", OPS_TARGET_ERROR},
+        {501, "", OPS_TARGET_ERROR},
+        {200, "NotImplemented", OPS_TARGET_ERROR},
+        {505, "", OPS_TARGET_ERROR},
+        {502, "", OPS_STORE_UNAVAILABLE},
+        {405, "MethodNotAllowed", OPS_TARGET_ERROR},
+        {400, "InvalidRequest", OPS_TARGET_ERROR},
     };
     struct ops_recount there;
     fake_s3_put(&s3, "k");
@@ -1124,8 +1134,19 @@ static void buckets_that_can_not_be_listed_are_an_error(void **state)
     int count;
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         script_body(FAKE_S3_LIST_BUCKETS, bodies[i]);
-        assert_int_equal(list_buckets(&count), OPS_STORE_UNAVAILABLE);
+        assert_int_equal(list_buckets(&count), OPS_TARGET_ERROR);
+        assert_int_equal(count, 0);
+        script.times = OPS_AWS_TRIES_MAX - 1;
+        assert_int_equal(list_buckets(&count), OPS_OK);
+        assert_int_equal(count, 1);
     }
+    script_body(FAKE_S3_LIST_BUCKETS, "<ListAllMyBucketsResult><Buckets><Bucket><Name>a</Name></Bucket></Buckets>"
+                                      "<ContinuationToken>t</ContinuationToken></ListAllMyBucketsResult>");
+    assert_int_equal(list_buckets(&count), OPS_TARGET_ERROR);
+    assert_non_null(strstr(error.text, "does not end: it goes on at t"));
+    script_body(FAKE_S3_LIST_BUCKETS, "<ListAllMyBucketsResult><Buckets><Bucket><Name>a</Name></Bucket>");
+    assert_int_equal(list_buckets(&count), OPS_TARGET_ERROR);
+    assert_int_equal(count, 0);
     script_error(FAKE_S3_LIST_BUCKETS, 403, "AccessDenied");
     assert_int_equal(list_buckets(&count), OPS_TARGET_ERROR);
     script_error(FAKE_S3_LIST_BUCKETS, 503, "SlowDown");

@@ -609,6 +609,27 @@ static const char *one_of_unending_size(const char *operation, const char *body)
     return text;
 }
 
+static void a_scan_that_goes_on_where_it_began_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const char *const again[] = {
+        "{\"Items\":[],\"LastEvaluatedKey\":{\"pk\":{\"S\":\"key-0001\"},\"sk\":{\"S\":\"s\"}}}",
+        "{\"Items\":[{\"pk\":{\"S\":\"key-0001\"},\"sk\":{\"S\":\"s\"}}],\"LastEvaluatedKey\":{\"pk\":{\"S\":"
+        "\"key-0001\"},\"sk\":{\"S\":\"s\"}}}",
+    };
+    for (size_t i = 0; i < sizeof again / sizeof again[0]; i++) {
+        open_table(&all, "1x1");
+        script("Scan", 200, items(0, 2, true));
+        assert_int_equal(read_page("", 10), OPS_OK);
+        char *cursor = strdup(ops_buf_text(&page.cursor));
+        script("Scan", 200, again[i]);
+        assert_int_equal(read_page(cursor, 10), OPS_TARGET_ERROR);
+        assert_error_says("goes on in the table things where it began, at the key {\"pk\":{\"S\":\"key-0001\"}");
+        assert_int_equal(page.count, 0);
+        free(cursor);
+    }
+}
+
 static void an_answer_that_is_too_large_is_asked_for_in_smaller_parts(void **state)
 {
     (void)state;
@@ -846,15 +867,15 @@ static void tables_that_can_not_be_vacuumed_are_refused(void **state)
         const char *reason;
         enum ops_status status;
     } cases[] = {
-        {"{}", "can't be read", OPS_STORE_UNAVAILABLE},
-        {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"ACTIVE\"}}", "can't be read", OPS_STORE_UNAVAILABLE},
+        {"{}", "can't be read", OPS_TARGET_ERROR},
+        {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"ACTIVE\"}}", "can't be read", OPS_TARGET_ERROR},
         {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"ACTIVE\",\"KeySchema\":[{\"AttributeName\":\"pk\","
          "\"KeyType\":\"HASH\"}]}}",
-         "can't be read", OPS_STORE_UNAVAILABLE},
+         "can't be read", OPS_TARGET_ERROR},
         {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"ACTIVE\",\"AttributeDefinitions\":[{\"AttributeName\":"
          "\"pk\","
          "\"AttributeType\":\"SS\"}],\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}]}}",
-         "can't be read", OPS_STORE_UNAVAILABLE},
+         "can't be read", OPS_TARGET_ERROR},
         {"{\"Table\":{\"TableName\":\"ops_main\",\"TableStatus\":\"ACTIVE\"}}", "another way to say ops_main",
          OPS_TARGET_ERROR},
         {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"DELETING\"}}", "DELETING", OPS_TARGET_ERROR},
@@ -891,6 +912,21 @@ static void a_table_is_described_patiently(void **state)
     for (int i = 0; i < OPS_AWS_TRIES_MAX; i++)
         script_outcome("DescribeTable", OPS_UNKNOWN);
     assert_int_equal(try_open(&all, NULL), OPS_STORE_UNAVAILABLE);
+}
+
+static void a_description_that_is_no_json_is_asked_for_again_and_then_given_up(void **state)
+{
+    (void)state;
+    script("DescribeTable", 200, "<html>");
+    script("DescribeTable", 200, "{\"Table\":");
+    script("DescribeTable", 200, DESCRIBED(""));
+    assert_int_equal(try_open(&all, NULL), OPS_OK);
+    for (int i = 0; i < OPS_AWS_TRIES_MAX; i++)
+        script("DescribeTable", 200, "<html>");
+    assert_int_equal(try_open(&all, NULL), OPS_TARGET_ERROR);
+    assert_error_says("DescribeTable");
+    script("DescribeTable", 501, "");
+    assert_int_equal(try_open(&all, NULL), OPS_TARGET_ERROR);
 }
 
 static void large_tables_are_cut_into_more_segments(void **state)
@@ -951,7 +987,11 @@ static void tables_are_listed_page_by_page(void **state)
     assert_int_equal(ops_aws_tables_list(&stack, note_name, &names, &error), OPS_CONFLICT);
     assert_string_equal(ops_buf_text(&names), "a stop ");
     script("ListTables", 200, "{}");
-    assert_int_equal(ops_aws_tables_list(&stack, note_name, &names, &error), OPS_STORE_UNAVAILABLE);
+    assert_int_equal(ops_aws_tables_list(&stack, note_name, &names, &error), OPS_TARGET_ERROR);
+    script("ListTables", 200, "{\"TableNames\":[\"a\"],\"LastEvaluatedTableName\":\"a\"}");
+    script("ListTables", 200, "{\"TableNames\":[\"a\"],\"LastEvaluatedTableName\":\"a\"}");
+    assert_int_equal(ops_aws_tables_list(&stack, note_name, &names, &error), OPS_TARGET_ERROR);
+    assert_error_says("goes on with its list of tables where it began, at a");
     script("ListTables", 400, DENIED_BODY);
     assert_int_equal(ops_aws_tables_list(&stack, note_name, &names, &error), OPS_TARGET_ERROR);
     assert_error_says("ListTables");
@@ -973,7 +1013,8 @@ static const char *anything(const char *operation, const char *body)
         {"BatchGetItem", "{\"Responses\":{\"things\":[" FOUND("é", "{\"S\":\"a\\u0063me\"}") "]}}"},
         {"BatchWriteItem", "{\"UnprocessedItems\":{\"things\":[{\"DeleteRequest\":{\"Key\":" KEY("é") "}}]}}"},
     };
-    (void)body;
+    if (strcmp(operation, "Scan") == 0 && strstr(body, "ExclusiveStartKey"))
+        return "{\"Items\":[],\"LastEvaluatedKey\":" KEY("zz") "}";
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
         if (strcmp(answers[i].operation, operation) == 0)
             return answers[i].answer;
@@ -1056,6 +1097,7 @@ int main(void)
         CASE(lanes_are_interleaved_and_go_on_after_the_last_taken_key),
         CASE(a_filter_looks_further_where_little_is_found_and_less_far_where_much_is),
         CASE(a_condition_names_attribute_and_value_as_the_scope_says),
+        CASE(a_scan_that_goes_on_where_it_began_is_refused_by_name),
         CASE(an_answer_that_is_too_large_is_asked_for_in_smaller_parts),
         CASE(a_key_that_fits_no_cursor_is_never_where_a_page_ends),
         CASE(a_key_that_fits_no_page_is_said_to_be_too_large),
@@ -1068,6 +1110,7 @@ int main(void)
         CASE(a_whole_page_is_recounted_a_hundred_keys_at_a_time),
         CASE(tables_that_can_not_be_vacuumed_are_refused),
         CASE(a_table_is_described_patiently),
+        CASE(a_description_that_is_no_json_is_asked_for_again_and_then_given_up),
         CASE(large_tables_are_cut_into_more_segments),
         CASE(tables_are_listed_page_by_page),
         cmocka_unit_test(running_out_of_memory_is_a_status_and_leaks_nothing),

@@ -31,6 +31,7 @@ static const struct code_row code_rows[] = {
     {"NoSuchBucket", OPS_TARGET_MISSING},
     {"NoSuchKey", OPS_TARGET_MISSING},
     {"NoSuchUpload", OPS_TARGET_MISSING},
+    {"NotImplemented", OPS_TARGET_ERROR},
     {"ProvisionedThroughputExceededException", OPS_THROTTLED},
     {"RequestLimitExceeded", OPS_THROTTLED},
     {"RequestThrottled", OPS_THROTTLED},
@@ -43,6 +44,12 @@ static const struct code_row code_rows[] = {
     {"TransactionInProgressException", OPS_UNKNOWN},
 };
 
+/* Of the 5xx those that say that the server can't do such a thing, and never will (RFC 9110, sections 15.6.2 and 15.6.6). */
+static bool lasts(int http_status)
+{
+    return http_status == 501 || http_status == 505;
+}
+
 enum ops_status ops_aws_code_status(const char *code, int http_status)
 {
     for (size_t i = 0; i < sizeof code_rows / sizeof code_rows[0]; i++)
@@ -54,7 +61,7 @@ enum ops_status ops_aws_code_status(const char *code, int http_status)
      * another kind: something else listens there, a proxy or a wrong endpoint. To take it for a thing that has gone would
      * end a vacuum as complete that has deleted nothing. */
     if (http_status >= 500 || http_status == 408 || http_status < 300)
-        return OPS_UNKNOWN;
+        return lasts(http_status) ? OPS_TARGET_ERROR : OPS_UNKNOWN;
     return OPS_TARGET_ERROR;
 }
 

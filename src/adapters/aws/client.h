@@ -73,9 +73,10 @@ void ops_aws_call_json(struct ops_aws_call *call, const char *target, struct ops
  *   OPS_OK                 2xx; the body came whole
  *   OPS_THROTTLED          the service asks for fewer requests; nothing happened
  *   OPS_STORE_UNAVAILABLE  not reached, or no keys to sign with; nothing happened
- *   OPS_UNKNOWN            sent, and no answer that says what became of it (5xx, a broken connection, a time-out)
+ *   OPS_UNKNOWN            sent, and no answer that says what became of it (5xx but 501 and 505, a broken connection, a
+ *                          time-out)
  *   OPS_TARGET_MISSING     the service says that what the call is about does not exist (code says which)
- *   OPS_TARGET_ERROR       refused for good: see code
+ *   OPS_TARGET_ERROR       refused for good: see code; 501 and 505 are such too, as the server will never be able to
  *   OPS_LIMIT              the answer is larger than the caller takes
  *   OPS_NO_MEMORY
  * OPS_TARGET_MISSING and OPS_TARGET_ERROR surely did not happen. */
@@ -93,7 +94,8 @@ void ops_aws_call_send_patiently(struct ops_aws_client *client, struct ops_aws_c
 /* Waits after try number attempt (1, 2, ...) of something failed, as base/retry.h says. */
 void ops_aws_client_back_off(struct ops_aws_client *client, int attempt);
 
-/* The account that the keys belong to (STS GetCallerIdentity), asked for once and kept. */
+/* The account that the keys belong to (STS GetCallerIdentity), asked for once and kept. OPS_STORE_UNAVAILABLE;
+ * OPS_TARGET_ERROR: it can't be told, now or later; OPS_NO_MEMORY. */
 enum ops_status ops_aws_client_account(struct ops_aws_client *client, char ret_account[static OPS_AWS_ACCOUNT_SIZE],
                                        struct ops_error *error) OPS_MUST_USE;
 

@@ -17,6 +17,7 @@ enum {
     EVALUATE_MAX = 64 * 1000, /* items of 16 bytes fill a page of 1 MB then */
     READ_BEGIN_WITHIN_MS = 10000,
     CURSOR_OVERHEAD_BYTES = 32, /* brackets and commas */
+    KEY_SHOWN_MAX = 200,
 };
 
 enum ops_status ops_aws_table_unreadable(const struct ops_aws_table *table, struct ops_error *error)
@@ -314,6 +315,34 @@ static const struct ops_view *place_after(const struct ops_aws_lane *lane, size_
     return ops_aws_row(&lane->items, taken - 1);
 }
 
+static enum ops_status leads_nowhere(const struct ops_aws_table *table, const struct ops_aws_lane *lane,
+                                     struct ops_error *error)
+{
+    return ops_fail(error, OPS_TARGET_ERROR, "DynamoDB goes on in the table %s where it began, at the key %.*s.",
+                    table->name, lane->position.length < KEY_SHOWN_MAX ? (int)lane->position.length : KEY_SHOWN_MAX,
+                    lane->position.data);
+}
+
+static enum ops_status set_position(const struct ops_aws_table *table, struct ops_aws_lane *lane,
+                                    const struct ops_view *place, struct ops_error *error)
+{
+    const struct ops_aws_columns *columns = &table->schema.columns;
+    struct ops_buf position;
+    ops_buf_init(&position, lane->position.limit_bytes);
+    if (place)
+        ops_aws_key_append(columns, columns->count, place, &position);
+    enum ops_status status = ops_buf_status(&position);
+    if (status == OPS_OK && place && ops_view_equal(ops_buf_view(&position), ops_buf_view(&lane->position)))
+        status = leads_nowhere(table, lane, error);
+    if (status != OPS_OK) {
+        ops_buf_release(&position);
+        return status;
+    }
+    ops_buf_release(&lane->position);
+    lane->position = position;
+    return OPS_OK;
+}
+
 /* Moves a lane behind what is taken of it. A key that has no room in a cursor can't be a place to go on from, so the lane
  * gives back what it must to end at one that can. */
 static enum ops_status move_lane(struct ops_aws_table *table, struct ops_aws_lane *lane, struct ops_error *error)
@@ -331,10 +360,7 @@ static enum ops_status move_lane(struct ops_aws_table *table, struct ops_aws_lan
         place = ops_aws_row(&lane->items, lane->taken - 1);
     }
     lane->finished = !place;
-    ops_buf_clear(&lane->position);
-    if (place)
-        ops_aws_key_append(&table->schema.columns, table->schema.columns.count, place, &lane->position);
-    return ops_buf_status(&lane->position);
+    return set_position(table, lane, place, error);
 }
 
 static enum ops_status add_items(const struct ops_aws_table *table, struct ops_key_page *page, struct ops_error *error)

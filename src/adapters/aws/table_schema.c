@@ -5,8 +5,7 @@
 
 static enum ops_status unreadable(const struct ops_target_spec *spec, struct ops_error *error)
 {
-    return ops_fail(error, OPS_STORE_UNAVAILABLE, "DynamoDB described the table %s in a way that can't be read.",
-                    spec->name);
+    return ops_fail(error, OPS_TARGET_ERROR, "DynamoDB described the table %s in a way that can't be read.", spec->name);
 }
 
 enum ops_status ops_aws_append_quoted(struct ops_buf *buf, const char *text)

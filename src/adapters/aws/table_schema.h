@@ -33,7 +33,7 @@ struct ops_aws_table_schema {
 };
 
 /* Reads DescribeTable's answer and refuses a table that this scope can't be vacuumed in. Starts from a zeroed schema; on
- * failure it may be half filled. OPS_TARGET_ERROR; OPS_STORE_UNAVAILABLE: an answer that can't be read; OPS_NO_MEMORY. */
+ * failure it may be half filled. OPS_TARGET_ERROR, also for an answer that can't be read; OPS_NO_MEMORY. */
 enum ops_status ops_aws_table_schema_read(const json_t *answer, const struct ops_target_spec *spec,
                                           const struct ops_scope *scope, struct ops_aws_table_schema *schema,
                                           struct ops_error *error) OPS_MUST_USE;
