@@ -187,6 +187,8 @@ static enum fake_s3_operation operation_of(const struct ops_http_request *reques
         return parameter(request, "uploadId", value) ? FAKE_S3_ABORT_UPLOAD : FAKE_S3_DELETE_ONE;
     if (parameter(request, "versioning", value))
         return FAKE_S3_GET_VERSIONING;
+    if (parameter(request, "object-lock", value))
+        return FAKE_S3_GET_LOCK;
     if (parameter(request, "versions", value))
         return FAKE_S3_LIST_VERSIONS;
     return parameter(request, "uploads", value) ? FAKE_S3_LIST_UPLOADS : FAKE_S3_LIST_OBJECTS;
@@ -442,6 +444,13 @@ static enum ops_status carry_out(struct fake_s3 *s3, enum fake_s3_operation oper
     case FAKE_S3_GET_VERSIONING:
         ops_buf_append_format(&response->body, "<VersioningConfiguration" NAMESPACE "%s%s</VersioningConfiguration>",
                               statuses[s3->versioning], s3->mfa_delete ? "<MfaDelete>Enabled</MfaDelete>" : "");
+        break;
+    case FAKE_S3_GET_LOCK:
+        if (!s3->object_lock)
+            refuse(response, 404, "ObjectLockConfigurationNotFoundError");
+        else
+            ops_buf_append_format(&response->body, "<ObjectLockConfiguration" NAMESPACE "%s</ObjectLockConfiguration>",
+                                  s3->object_lock);
         break;
     case FAKE_S3_DELETE_MANY:
         return delete_many(s3, request, response);

@@ -20,6 +20,7 @@ enum fake_s3_operation {
     FAKE_S3_STS,
     FAKE_S3_LIST_BUCKETS,
     FAKE_S3_GET_VERSIONING,
+    FAKE_S3_GET_LOCK,
     FAKE_S3_LIST_OBJECTS,
     FAKE_S3_LIST_VERSIONS,
     FAKE_S3_LIST_UPLOADS,
@@ -48,6 +49,7 @@ struct fake_s3 {
     const char *bucket;
     enum fake_s3_versioning versioning;
     bool mfa_delete;
+    const char *object_lock; /* what stands in ObjectLockConfiguration; NULL: there is none */
     size_t listing_max;  /* records in one listing; 0: 1000 */
     bool markers_last;   /* a listing of versions has its delete markers behind all its versions, as moto's has */
     bool adds_to_keys;   /* NextKeyMarker is the key with something behind it that is no part of it, as MinIO's is */

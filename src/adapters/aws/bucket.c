@@ -74,6 +74,14 @@ static enum ops_status read_cursor(struct paging *paging, const char *cursor, st
     return status == OPS_OK || status == OPS_NO_MEMORY ? status : bad_text(bucket, "cursor", error);
 }
 
+static void remark_undeletable(const struct paging *paging, struct ops_view key)
+{
+    const struct ops_s3_bucket *bucket = paging->walk.bucket;
+    if (bucket->needs_mfa && paging->walk.at.list == OPS_S3_VERSIONS)
+        ops_remarks_add(bucket->target.remarks, OPS_REMARK_UNDELETABLE, key,
+                        "the bucket has MFA delete on: a version goes only with a code from the owner's device");
+}
+
 /* An id is kind, key, NUL, version or upload. */
 static enum ops_status add_record(void *context, const struct ops_s3_entry *entry)
 {
@@ -93,6 +101,7 @@ static enum ops_status add_record(void *context, const struct ops_s3_entry *entr
     ops_buf_append_char(&page->storage, '\0');
     ops_buf_append_view(&page->storage, entry->id);
     ops_s3_receipt_add(&page->receipt, entry->key, entry->id);
+    remark_undeletable(paging, entry->key);
     return ops_buf_status(&page->storage);
 }
 
@@ -112,6 +121,19 @@ static size_t room_for(const struct paging *paging, size_t limit)
     return room == 0 ? 1 : room < OPS_S3_LIST_MAX ? room : OPS_S3_LIST_MAX;
 }
 
+/* One listing. What may not be listed is a remark, and the list ends there; where nobody hears of remarks, it is an error.
+ */
+static enum ops_status list_on(struct paging *paging, size_t room, struct ops_error *error)
+{
+    struct ops_s3_walk *walk = &paging->walk;
+    enum ops_status status = ops_s3_walk_on(walk, room, error);
+    if (status != OPS_TARGET_ERROR || !walk->question.is_denied || !walk->bucket->target.remarks)
+        return status;
+    ops_s3_remark_denied(walk->bucket, walk->at.list, ops_buf_view(&walk->at.key), walk->question.reason);
+    walk->ended = true;
+    return OPS_OK;
+}
+
 /* Listings until the page is full or a list ends. A page has records of one list, and is empty before the end only when
  * several listings in a row had nothing in scope. */
 static enum ops_status fill_page(struct paging *paging, size_t limit, struct ops_error *error)
@@ -124,7 +146,7 @@ static enum ops_status fill_page(struct paging *paging, size_t limit, struct ops
         if (page->count == 0)
             status = ops_s3_place_copy(&paging->start, &walk->at);
         if (status == OPS_OK)
-            status = ops_s3_walk_on(walk, room, error);
+            status = list_on(paging, room, error);
         page->last = walk->ended && walk->at.list == OPS_S3_UPLOADS;
         if (status == OPS_OK && walk->ended && !page->last)
             status = to_list(paging, OPS_S3_UPLOADS);
@@ -298,6 +320,7 @@ static const struct ops_target_ops bucket_ops = {
     .remove = ops_s3_remove,
     .recount = bucket_recount,
     .close = bucket_close,
+    .inspect = ops_s3_inspect,
 };
 
 static struct ops_s3_bucket *bucket_new(struct ops_aws_stack *stack, const char *name, const struct ops_scope *scope)
@@ -361,16 +384,35 @@ static enum ops_status read_versioning(void *context, struct ops_view answer)
     return ops_xml_read(answer, &handler);
 }
 
+/* A server that can't say whether versioning is on may have versions all the same: it is asked for them. One that can't list
+ * them either has none. Anything else leaves open what is there, and then the bucket can't be vacuumed. */
+static enum ops_status try_versions(struct ops_s3_bucket *bucket, struct ops_error *error)
+{
+    struct ops_s3_walk walk;
+    bucket->lacks_versioning = bucket->is_versioned = true;
+    ops_s3_walk_init(&walk, bucket, NULL, NULL);
+    walk.patiently = true;
+    enum ops_status status = ops_s3_walk_on(&walk, OPS_S3_LIST_MAX, error);
+    if (status == OPS_TARGET_ERROR && walk.question.is_lacking) {
+        bucket->is_versioned = false;
+        status = OPS_OK;
+    }
+    ops_s3_walk_release(&walk);
+    return status;
+}
+
 static enum ops_status ask_versioning(struct ops_s3_bucket *bucket, struct ops_error *error)
 {
-    const struct ops_s3_question question = {.operation = "GetBucketVersioning",
-                                             .right = "s3:GetBucketVersioning",
-                                             .read = read_versioning,
-                                             .context = bucket,
-                                             .patiently = true};
+    struct ops_s3_question question = {.operation = "GetBucketVersioning",
+                                       .right = "s3:GetBucketVersioning",
+                                       .read = read_versioning,
+                                       .context = bucket,
+                                       .patiently = true};
     ops_buf_append_text(&bucket->query, "versioning=");
     enum ops_status status = ops_buf_status(&bucket->query);
-    return status == OPS_OK ? ops_s3_ask(bucket, &question, error) : status;
+    if (status == OPS_OK)
+        status = ops_s3_ask(bucket, &question, error);
+    return status == OPS_TARGET_ERROR && question.is_lacking ? try_versions(bucket, error) : status;
 }
 
 enum ops_status ops_aws_bucket_open(struct ops_aws_stack *stack, const struct ops_target_spec *spec,

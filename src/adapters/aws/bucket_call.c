@@ -1,10 +1,8 @@
 #include "adapters/aws/bucket.h"
 
-#include "adapters/aws/answer.h"
-
 #include <strings.h>
 
-enum { LIST_ANSWER_MAX_BYTES = 16 * 1024 * 1024 };
+enum { LIST_ANSWER_MAX_BYTES = 16 * 1024 * 1024, REMARK_NAME_MAX_BYTES = 16 * 1024 };
 
 void ops_s3_call_init(const struct ops_s3_bucket *bucket, struct ops_aws_call *call, const char *method,
                       size_t body_limit_bytes)
@@ -62,8 +60,7 @@ enum ops_status ops_s3_call_status(const struct ops_s3_bucket *bucket, const str
 }
 
 /* The memory of the last answer is used again. */
-static enum ops_status ask_once(struct ops_s3_bucket *bucket, const struct ops_s3_question *question,
-                                struct ops_error *error)
+static enum ops_status ask_once(struct ops_s3_bucket *bucket, struct ops_s3_question *question, struct ops_error *error)
 {
     struct ops_aws_pacer *pacer = &bucket->stack->pacers[OPS_AWS_S3];
     struct ops_aws_call call;
@@ -80,13 +77,17 @@ static enum ops_status ask_once(struct ops_s3_bucket *bucket, const struct ops_s
         ops_aws_call_send(bucket->stack->client, &call);
     ops_aws_pacer_leave(pacer, taken, call.status == OPS_THROTTLED);
     enum ops_status status = ops_s3_call_status(bucket, &call, question->right, error);
+    question->is_lacking = ops_aws_answer_lacks(&call);
+    question->is_denied = status == OPS_TARGET_ERROR && ops_aws_answer_denies(&call);
+    memcpy(question->code, call.code, sizeof question->code);
+    (void)ops_aws_answer_reason(&call, question->reason);
     bucket->answer = call.response.body;
     ops_buf_init(&call.response.body, 0);
     ops_aws_call_release(&call);
     return status;
 }
 
-enum ops_status ops_s3_ask(struct ops_s3_bucket *bucket, const struct ops_s3_question *question, struct ops_error *error)
+enum ops_status ops_s3_ask(struct ops_s3_bucket *bucket, struct ops_s3_question *question, struct ops_error *error)
 {
     int tries = question->patiently ? OPS_AWS_TRIES_MAX : 1;
     for (int attempt = 1; attempt <= tries; attempt++) {
@@ -101,4 +102,19 @@ enum ops_status ops_s3_ask(struct ops_s3_bucket *bucket, const struct ops_s3_que
     }
     return ops_fail(error, question->patiently ? OPS_TARGET_ERROR : OPS_STORE_UNAVAILABLE,
                     "S3 gave an answer to %s of the bucket %s that can't be read.", question->operation, bucket->name);
+}
+
+void ops_s3_remark_denied(struct ops_s3_bucket *bucket, enum ops_s3_list list, struct ops_view after, const char *reason)
+{
+    struct ops_buf name;
+    ops_buf_init(&name, REMARK_NAME_MAX_BYTES);
+    ops_buf_append_format(&name, "%s%s/", list == OPS_S3_UPLOADS ? "unfinished uploads in " : "", bucket->name);
+    ops_buf_append_view(&name, bucket->prefix);
+    if (after.length > 0) {
+        ops_buf_append_text(&name, " behind ");
+        ops_buf_append_view(&name, after);
+    }
+    ops_remarks_add(bucket->target.remarks, OPS_REMARK_UNREADABLE,
+                    ops_buf_status(&name) == OPS_OK ? ops_buf_view(&name) : ops_view_of(bucket->name), reason);
+    ops_buf_release(&name);
 }

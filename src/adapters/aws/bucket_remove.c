@@ -7,7 +7,6 @@
  * Requests go in waves. Everything is over within OPS_REMOVE_MAX_MS: a wave is sent once, and once more for those that were
  * refused for their keys or their time, each time with begin and end in sight.
  */
-#include "adapters/aws/answer.h"
 #include "adapters/aws/bucket.h"
 #include "adapters/aws/bucket_errors.h"
 #include "adapters/aws/percent.h"
@@ -26,6 +25,8 @@ enum {
     PATH_MAX_BYTES = 16 * 1024,
     ANSWER_MAX_BYTES = 4 * 1024 * 1024,
     DIGEST_SIZE = 48, /* base 64 of 32 bytes, and more */
+    NAME_MAX_BYTES = 16 * 1024,
+    REASON_SIZE = 512,
 };
 
 _Static_assert(WAVES_BEGIN_WITHIN_MS + 2 * (BEGIN_WITHIN_MS + TIMEOUT_MS) < OPS_REMOVE_MAX_MS, "a removal is over in time");
@@ -231,6 +232,23 @@ static enum ops_removal outcome_of_code(const char *code)
     return ops_aws_code_status(code, 0) == OPS_THROTTLED ? OPS_RETRY : OPS_FAILED;
 }
 
+/* Names a record that stays, with its version where it has one, and why. */
+static void remark_refused(const struct removal *removal, size_t place, const char *reason)
+{
+    struct record record = record_at(removal, place);
+    struct ops_buf name;
+    ops_buf_init(&name, NAME_MAX_BYTES);
+    ops_buf_append_view(&name, record.key);
+    if (record.id.length > 0) {
+        ops_buf_append_text(&name, record.is_upload ? " (upload " : " (version ");
+        ops_buf_append_view(&name, record.id);
+        ops_buf_append_char(&name, ')');
+    }
+    ops_remarks_add(removal->bucket->target.remarks, OPS_REMARK_REFUSED,
+                    ops_buf_status(&name) == OPS_OK ? ops_buf_view(&name) : record.key, reason);
+    ops_buf_release(&name);
+}
+
 static void say_refused(struct removal *removal, struct ops_view code, struct ops_view message)
 {
     (void)ops_fail(removal->error, OPS_TARGET_ERROR, "S3 refuses to remove some of %s: %.*s: %.*s", removal->bucket->name,
@@ -252,6 +270,9 @@ static void on_error(void *context, const struct ops_s3_error *error)
     (void)snprintf(code, sizeof code, "%.*s", (int)error->code.length, error->code.data);
     enum ops_removal outcome = outcome_of_code(code);
     bool found = false;
+    char reason[REASON_SIZE];
+    (void)snprintf(reason, sizeof reason, "%s%s%.*s", code, error->message.length > 0 ? ": " : "",
+                   (int)error->message.length, error->message.data ? error->message.data : "");
     for (size_t i = errors->request->from; i < errors->request->to; i++) {
         struct record record = record_at(removal, i);
         if (!ops_view_equal(record.key, error->key) ||
@@ -259,6 +280,8 @@ static void on_error(void *context, const struct ops_s3_error *error)
             continue;
         *outcome_at(removal, i) = outcome;
         found = true;
+        if (outcome == OPS_FAILED)
+            remark_refused(removal, i, reason);
     }
     errors->strange = errors->strange || !found;
     removal->throttled = removal->throttled || ops_aws_code_status(code, 0) == OPS_THROTTLED;
@@ -297,6 +320,10 @@ static void judge_refusal(struct removal *removal, const struct request *request
     set_outcomes(removal, request, outcome);
     if (outcome != OPS_FAILED)
         return;
+    char reason[OPS_AWS_REASON_SIZE];
+    (void)ops_aws_answer_reason(call, reason);
+    for (size_t i = request->from; i < request->to; i++)
+        remark_refused(removal, i, reason);
     bool of_bucket = request->from < removal->many_count && call->response.status != 400;
     enum ops_status status = ops_s3_call_status(removal->bucket, call, right_of(removal, request), removal->error);
     if (of_bucket && removal->status == OPS_OK)

@@ -159,7 +159,7 @@ static struct group group_at(const struct ops_s3_walk *walk, size_t from)
 static enum ops_status hand_on(const struct ops_s3_walk *walk, struct group group)
 {
     enum ops_status status = OPS_OK;
-    for (size_t i = group.from; i < group.to && status == OPS_OK; i++)
+    for (size_t i = group.from; i < group.to && status == OPS_OK && walk->on_entry; i++)
         status = walk->on_entry(walk->context, &walk->bucket->listing.entries[i]);
     return status;
 }
@@ -262,14 +262,18 @@ static enum ops_status read_listing(void *context, struct ops_view answer)
 static enum ops_status ask_and_take(struct ops_s3_walk *walk, size_t limit, size_t ask, bool *ret_too_much,
                                     struct ops_error *error)
 {
-    const struct ops_s3_question question = {.operation = words[walk->at.list].operation,
-                                             .right = words[walk->at.list].right,
-                                             .read = read_listing,
-                                             .context = walk,
-                                             .patiently = walk->patiently};
+    walk->question = (struct ops_s3_question){.operation = words[walk->at.list].operation,
+                                              .right = words[walk->at.list].right,
+                                              .read = read_listing,
+                                              .context = walk,
+                                              .patiently = walk->patiently};
     enum ops_status status = write_query(walk, ask);
     if (status == OPS_OK)
-        status = ops_s3_ask(walk->bucket, &question, error);
+        status = ops_s3_ask(walk->bucket, &walk->question, error);
+    if (status == OPS_TARGET_ERROR && walk->at.list == OPS_S3_UPLOADS && walk->question.is_lacking) {
+        walk->bucket->lacks_uploads = walk->ended = true;
+        return OPS_OK;
+    }
     return status == OPS_OK ? take_listing(walk, limit, ret_too_much, error) : status;
 }
 

@@ -311,7 +311,7 @@ static bool prepare(struct ops_aws_client *client, struct envelope *envelope, co
     ops_buf_clear(&call->response.body);
     ops_error_release(&call->error);
     ask_for_headers(&call->response);
-    call->code[0] = '\0';
+    call->code[0] = call->message[0] = '\0';
     call->response.status = 0;
     if (!signing->has_keys && !call->unsigned_call) {
         bool for_good = signing->status == OPS_INVALID_FIELD || signing->status == OPS_NOT_FOUND;

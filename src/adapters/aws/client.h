@@ -14,6 +14,7 @@
 enum {
     OPS_AWS_CALL_HEADERS_MAX = 6,
     OPS_AWS_CODE_SIZE = 96,
+    OPS_AWS_MESSAGE_SIZE = 320,
     OPS_AWS_ACCOUNT_SIZE = 32, /* twelve digits at AWS; others that speak S3's protocol name owners otherwise */
     OPS_AWS_TIMEOUT_MS = 10000,
     OPS_AWS_TRIES_MAX = 4, /* of a patient call */
@@ -56,7 +57,8 @@ struct ops_aws_call {
     /* The answer. */
     enum ops_status status;
     struct ops_http_response response;
-    char code[OPS_AWS_CODE_SIZE]; /* the service's own word for what is wrong, without its namespace; "" otherwise */
+    char code[OPS_AWS_CODE_SIZE];       /* the service's own word for what is wrong, without its namespace; "" otherwise */
+    char message[OPS_AWS_MESSAGE_SIZE]; /* and its own sentence, or "" */
     struct ops_error error;       /* a sentence: which call, what the service says; no secret */
 };
 
