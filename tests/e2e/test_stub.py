@@ -186,7 +186,8 @@ def test_a_sort_key_may_be_a_number(stub, dynamodb):
 
 
 @pytest.mark.parametrize("arguments", [
-    {"FilterExpression": "a = :v OR b = :v", "ExpressionAttributeValues": {":v": text("x")}},
+    {"FilterExpression": "a = :v NOR b = :v", "ExpressionAttributeValues": {":v": text("x")}},
+    {"FilterExpression": "a = :v OR", "ExpressionAttributeValues": {":v": text("x")}},
     {"FilterExpression": "#n = :v", "ExpressionAttributeValues": {":v": text("x")}},
     {"FilterExpression": "n = :w", "ExpressionAttributeValues": {":v": text("x")}},
     {"FilterExpression": "n", "ExpressionAttributeValues": {":v": text("x")}},
@@ -199,6 +200,22 @@ def test_a_sort_key_may_be_a_number(stub, dynamodb):
 def test_a_scan_that_makes_no_sense_is_refused(stub, dynamodb, arguments):
     stub.fill(tables={"t": {"items": 3}})
     assert code(dynamodb.scan, TableName="t", **arguments) == "ValidationException"
+
+
+def test_alternatives_and_types_are_told_apart(stub, dynamodb):
+    values = [text("7"), {"N": "7"}, {"N": "7.0"}, {"N": "8"}, {"L": [text("7")]}, {"BOOL": True}, {"SS": ["7"]}]
+    rows = [{"pk": text("p"), "sk": text(f"{i}"), "a": value, "b": text("x")} for i, value in enumerate(values)]
+    stub.fill(tables={"t": {"rows": rows + [{"pk": text("p"), "sk": text("9")}]}})
+
+    def found(expression, **values):
+        given = {f":{name}": value for name, value in values.items()}
+        items = pages(dynamodb, "scan", TableName="t", FilterExpression=expression, ExpressionAttributeValues=given)
+        return [item["sk"]["S"] for item in items]
+
+    assert found("a = :s OR a = :n", s=text("7"), n={"N": "7"}) == ["0", "1", "2"]
+    assert found("attribute_type(a, :l) OR attribute_type(a, :b)", l=text("L"), b=text("BOOL")) == ["4", "5"]
+    assert found("attribute_type(a, :n) AND b = :x OR sk = :k", n=text("N"), x=text("x"), k=text("9")) == ["1", "2", "3", "9"]
+    assert found("sk = :k OR attribute_type(a, :n) AND b = :y", n=text("N"), y=text("y"), k=text("9")) == ["9"]
 
 
 # ---- DynamoDB: writes ----

@@ -125,6 +125,7 @@ static enum ops_status table_new(struct ops_aws_stack *stack, const struct ops_t
     init_buffers(table);
     table->stack = stack;
     table->by = scope->by;
+    table->ignores_incomparable = scope->ignore_incomparable;
     table->target = (struct ops_target){
         .ops = &table_ops,
         .split = table->split,

@@ -28,6 +28,7 @@ struct ops_aws_columns {
 struct ops_aws_table_schema {
     struct ops_aws_columns columns;
     bool index_is_global; /* the scope's index: eventually consistent */
+    char index_type;      /* of its partition key: 'S' or 'N'; '\0': the scope has no index */
     json_int_t item_count;
     json_int_t size_bytes;
 };
