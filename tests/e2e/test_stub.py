@@ -4,9 +4,11 @@ import base64
 import hashlib
 import http.client
 import json
+import re
 import socket
 import threading
 import time
+import urllib.request
 from email.utils import parsedate_to_datetime
 
 import boto3
@@ -404,8 +406,31 @@ def test_buckets_answer_the_small_questions(stub, s3):
     assert s3.head_bucket(Bucket="a")["BucketRegion"] == REGION
     assert s3.get_bucket_location(Bucket="a")["LocationConstraint"] is None
     assert [s3.get_bucket_versioning(Bucket=name).get("Status") for name in "abc"] == [None, "Enabled", "Suspended"]
+    assert code(s3.get_object_lock_configuration, Bucket="a") == "ObjectLockConfigurationNotFoundError"
+    stub.fill(buckets={"d": {"versioning": "Enabled", "object_lock_days": 30}})
+    lock = s3.get_object_lock_configuration(Bucket="d")["ObjectLockConfiguration"]
+    assert lock == {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}}}
     assert code(s3.head_bucket, Bucket="nowhere") == "404"
     assert code(s3.list_objects_v2, Bucket="nowhere") == "NoSuchBucket"
+
+
+def test_delete_markers_may_come_behind_the_versions_of_a_listing(stub, s3):
+    stub.fill(buckets={"b": {"keys": ["a", "b", "c"], "versioning": "Enabled", "versions": 3, "delete_marker_every": 2,
+                             "delete_markers_last": True}})
+    arguments, elements, seen = {"Bucket": "b", "MaxKeys": 4}, [], set()
+    while True:
+        page = s3.list_object_versions(**arguments)
+        found = [(one["Key"], one["VersionId"]) for kind in ("Versions", "DeleteMarkers") for one in page.get(kind, [])]
+        elements += found
+        seen |= set(found)
+        if not page["IsTruncated"]:
+            break
+        arguments |= {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+    assert len(elements) == len(seen) == 10
+    first = urllib.request.Request(f"{stub.url}/b?versions=&max-keys=4", headers=SIGNED)
+    with urllib.request.urlopen(first) as answer:
+        body = answer.read().decode()
+    assert re.findall("<(Version|DeleteMarker)>", body) == ["Version"] * 3 + ["DeleteMarker"]
 
 
 @pytest.mark.parametrize("versioning", ["", "Enabled"])
@@ -666,6 +691,11 @@ def test_a_transaction_may_be_in_conflict(filled, dynamodb):
     ("unavailable", "s3", "delete_objects", objects(), "ServiceUnavailable", 503),
     ("unavailable", "logs", "describe_log_groups", {}, "ServiceUnavailableException", 503),
     ("expired_token", "sts", "get_caller_identity", {}, "ExpiredToken", 403),
+    ("access_denied", "dynamodb", "batch_write_item", batch(None), "AccessDeniedException", 400),
+    ("access_denied", "s3", "delete_objects", objects(), "AccessDenied", 403),
+    ("access_denied", "logs", "describe_log_groups", {}, "AccessDeniedException", 400),
+    ("not_implemented", "s3", "get_bucket_versioning", {"Bucket": "b"}, "NotImplemented", 501),
+    ("not_implemented", "logs", "describe_log_groups", {}, "UnknownOperationException", 400),
 ])
 def test_a_fault_that_is_a_refusal_does_nothing(filled, fault, service, operation, arguments, expected, status):
     filled.faults({"fault": fault, "times": 1})
