@@ -326,8 +326,27 @@ static void without_the_account_it_is_not_guessed(void **state)
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         service.count = 0;
         answer(200, bodies[i]);
-        assert_int_equal(ops_aws_client_account(rig.client, account, NULL), OPS_STORE_UNAVAILABLE);
+        assert_int_equal(ops_aws_client_account(rig.client, account, NULL), OPS_TARGET_ERROR);
         assert_string_equal(account, "untouched");
+    }
+    static const struct {
+        int http_status;
+        const char *body;
+        enum ops_status expected;
+    } refusals[] = {
+        {403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>", OPS_TARGET_ERROR},
+        {404, "", OPS_TARGET_ERROR},
+        {501, "", OPS_TARGET_ERROR},
+        {500, "", OPS_STORE_UNAVAILABLE},
+        {400, "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>", OPS_STORE_UNAVAILABLE},
+        {403, "<ErrorResponse><Error><Code>ExpiredToken</Code></Error></ErrorResponse>", OPS_STORE_UNAVAILABLE},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        service.count = 0;
+        for (int k = 0; k < 2 * OPS_AWS_TRIES_MAX; k++)
+            answer(refusals[i].http_status, refusals[i].body);
+        if (ops_aws_client_account(rig.client, account, NULL) != refusals[i].expected)
+            fail_msg("%d %s", refusals[i].http_status, refusals[i].body);
     }
 }
 

@@ -311,7 +311,7 @@ static bool prepare(struct ops_aws_client *client, struct envelope *envelope, co
     ops_buf_clear(&call->response.body);
     ops_error_release(&call->error);
     ask_for_headers(&call->response);
-    call->code[0] = '\0';
+    call->code[0] = call->message[0] = '\0';
     call->response.status = 0;
     if (!signing->has_keys && !call->unsigned_call) {
         bool for_good = signing->status == OPS_INVALID_FIELD || signing->status == OPS_NOT_FOUND;
@@ -441,21 +441,34 @@ void ops_aws_call_send_patiently(struct ops_aws_client *client, struct ops_aws_c
     }
 }
 
+/* A server that has no STS, or lets nobody ask it, will be like that tomorrow. */
+static enum ops_status account_status(const struct ops_aws_call *call)
+{
+    if (call->status == OPS_NO_MEMORY)
+        return OPS_NO_MEMORY;
+    bool lasts = (call->status == OPS_TARGET_ERROR || call->status == OPS_TARGET_MISSING || call->status == OPS_LIMIT) &&
+                 !ops_aws_answer_rejects_keys(call) && !ops_aws_answer_rejects_time(call);
+    return lasts ? OPS_TARGET_ERROR : OPS_STORE_UNAVAILABLE;
+}
+
 static enum ops_status ask_for_account(struct ops_aws_client *client, char account[static OPS_AWS_ACCOUNT_SIZE],
                                        struct ops_error *error)
 {
     struct ops_aws_call call;
     ops_aws_call_init(&call, OPS_AWS_STS, ACCOUNT_ANSWER_MAX_BYTES);
     ops_aws_call_header(&call, "content-type", "application/x-www-form-urlencoded");
+    call.operation = "GetCallerIdentity";
     call.body = ops_view_of("Action=GetCallerIdentity&Version=2011-06-15");
     ops_aws_call_send_patiently(client, &call);
     enum ops_status status = call.status;
     if (status == OPS_OK) {
         status = ops_xml_text(ops_buf_view(&call.response.body), "Account", account, OPS_AWS_ACCOUNT_SIZE);
         if (status != OPS_OK && status != OPS_NO_MEMORY)
-            status = ops_fail(error, OPS_STORE_UNAVAILABLE, "STS gave an answer to GetCallerIdentity that can't be read.");
-    } else if (status != OPS_NO_MEMORY) {
-        status = ops_fail(error, OPS_STORE_UNAVAILABLE, "%s", ops_error_text(&call.error, call.status));
+            status = ops_fail(error, OPS_TARGET_ERROR, "STS gave an answer to GetCallerIdentity that can't be read.");
+    } else {
+        status = account_status(&call);
+        if (status != OPS_NO_MEMORY)
+            status = ops_fail(error, status, "The account is not known: %s", ops_error_text(&call.error, call.status));
     }
     ops_aws_call_release(&call);
     return status;
