@@ -1,5 +1,6 @@
 #include "adapters/local/objects.h"
 
+#include "adapters/local/remover.h"
 #include "adapters/local/tree.h"
 #include "base/hash.h"
 #include "base/mem.h"

@@ -48,16 +48,13 @@ static enum ops_status open_fail(const char *relative, int number, struct ops_er
                     "The directory %s can't be opened: %s.", relative, strerror(number));
 }
 
-/* A component that may be opened: not empty, not "." and not "..". */
-static bool component_valid(const char *name, size_t length)
+bool local_component_valid(const char *name, size_t length)
 {
     return length > 0 && length <= NAME_MAX && !(length == 1 && name[0] == '.') &&
            !(length == 2 && name[0] == '.' && name[1] == '.') && !memchr(name, '\0', length);
 }
 
-/* Opens the directory path below fd, component by component. -1 and errno on failure; fd itself stays open. A path has one
- * spelling only: one with a slash too many would name a directory that a guard knows by another name. */
-static int open_below(int fd, const char *path, size_t length)
+int local_open_below(int fd, const char *path, size_t length)
 {
     if (length > 0 && path[length - 1] == '/') {
         errno = EINVAL;
@@ -69,7 +66,7 @@ static int open_below(int fd, const char *path, size_t length)
         size_t component = slash ? (size_t)(slash - path) : length;
         char name[NAME_MAX + 1];
         int next = -1;
-        if (component_valid(path, component)) {
+        if (local_component_valid(path, component)) {
             memcpy(name, path, component);
             name[component] = '\0';
             next = openat(at, name, DIRECTORY_FLAGS);
@@ -86,12 +83,20 @@ static int open_below(int fd, const char *path, size_t length)
     return at;
 }
 
+void local_path_truncate(struct ops_buf *path, size_t length)
+{
+    if (path->data) {
+        path->length = length;
+        path->data[length] = '\0';
+    }
+}
+
 enum ops_status local_tree_open(const char *data_dir, const char *relative, int *ret_fd, struct ops_error *error)
 {
     int data_fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (data_fd < 0)
         return open_fail(data_dir, errno, error);
-    int fd = open_below(data_fd, relative, strlen(relative));
+    int fd = local_open_below(data_fd, relative, strlen(relative));
     int reason = errno;
     close(data_fd);
     if (fd < 0)
@@ -226,7 +231,7 @@ static enum ops_status level_offer_entry(const struct local_walk *walk, struct l
 {
     char name[NAME_MAX + 2];
     size_t length = strlen(entry->d_name);
-    if (!component_valid(entry->d_name, length))
+    if (!local_component_valid(entry->d_name, length))
         return OPS_OK;
     memcpy(name, entry->d_name, length + 1);
     if (entry_is_directory(level->fd, entry)) {
@@ -313,14 +318,6 @@ void local_walk_end(struct local_walk *walk)
     ops_buf_release(&walk->path);
 }
 
-static void path_truncate(struct ops_buf *path, size_t length)
-{
-    if (path->data) {
-        path->length = length;
-        path->data[length] = '\0';
-    }
-}
-
 static enum ops_status other_device(const struct local_walk *walk, struct ops_error *error)
 {
     return ops_fail(error, OPS_TARGET_ERROR, "In %s, %s is on another file system, which is not entered.", walk->name,
@@ -388,7 +385,7 @@ enum ops_status local_walk_next(struct local_walk *walk, struct ops_view *ret_ke
     while (walk->depth > 0 && ret_key->length == 0) {
         struct local_tree_level *level = walk->levels[walk->depth - 1];
         char *name = NULL;
-        path_truncate(&walk->path, level->path_length);
+        local_path_truncate(&walk->path, level->path_length);
         enum ops_status status = level_next(walk, level, &name, error);
         if (status == OPS_OK && !name)
             walk_pop(walk);
@@ -399,102 +396,4 @@ enum ops_status local_walk_next(struct local_walk *walk, struct ops_view *ret_ke
             return status;
     }
     return OPS_OK;
-}
-
-/* ---- Removal ---- */
-
-void local_remover_begin(struct local_remover *remover, int root_fd, dev_t device)
-{
-    *remover = (struct local_remover){.root_fd = root_fd, .device = device, .parent_fd = -1};
-    ops_buf_init(&remover->parent, PATH_MAX);
-}
-
-/* Removes the parent while it is empty, then its own parent, never the root. What is not empty stops it, as anything does.
- */
-static void prune(struct local_remover *remover)
-{
-    struct ops_buf *path = &remover->parent;
-    for (bool gone = remover->parent_fd >= 0; gone && path->length > 0;) {
-        const char *text = ops_buf_text(path), *slash = strrchr(text, '/');
-        size_t above = slash ? (size_t)(slash - text) : 0;
-        int fd = open_below(remover->root_fd, text, above);
-        gone = fd >= 0 && unlinkat(fd, slash ? slash + 1 : text, AT_REMOVEDIR) == 0;
-        if (fd >= 0)
-            close(fd);
-        path_truncate(path, above);
-    }
-}
-
-static void leave_parent(struct local_remover *remover)
-{
-    if (remover->started)
-        prune(remover);
-    if (remover->parent_fd >= 0)
-        close(remover->parent_fd);
-    remover->parent_fd = -1;
-    remover->started = false;
-    ops_buf_clear(&remover->parent);
-}
-
-static void enter_parent(struct local_remover *remover, struct ops_view path)
-{
-    struct stat info;
-    if (remover->started && ops_view_equal(ops_buf_view(&remover->parent), path))
-        return;
-    leave_parent(remover);
-    ops_buf_append_view(&remover->parent, path);
-    remover->parent_errno = ENOMEM;
-    if (ops_buf_status(&remover->parent) != OPS_OK)
-        return;
-    remover->started = true;
-    remover->parent_fd = open_below(remover->root_fd, path.data, path.length);
-    remover->parent_errno = errno;
-    if (remover->parent_fd >= 0 && (fstat(remover->parent_fd, &info) != 0 || info.st_dev != remover->device)) {
-        close(remover->parent_fd);
-        remover->parent_fd = -1;
-        remover->parent_errno = EXDEV;
-    }
-}
-
-/* A path that leads nowhere any more, or through a link, or to a directory, says that there is no such object. */
-static enum ops_removal removal_of(int number)
-{
-    switch (number) {
-    case ENOENT:
-    case ENOTDIR:
-    case ELOOP:
-    case EISDIR:
-        return OPS_REMOVED;
-    case EBUSY:
-    case EINTR:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-        return OPS_RETRY;
-    default:
-        return OPS_FAILED;
-    }
-}
-
-enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_view key)
-{
-    size_t base = key.length;
-    while (base > 0 && key.data[base - 1] != '/')
-        base--;
-    char name[NAME_MAX + 1];
-    size_t length = key.length - base;
-    if (!component_valid(key.data + base, length) || base == 1)
-        return OPS_FAILED;
-    memcpy(name, key.data + base, length);
-    name[length] = '\0';
-    enter_parent(remover, ops_view(key.data, base > 0 ? base - 1 : 0));
-    if (remover->parent_fd < 0)
-        return removal_of(remover->parent_errno);
-    return unlinkat(remover->parent_fd, name, 0) == 0 ? OPS_REMOVED : removal_of(errno);
-}
-
-void local_remover_end(struct local_remover *remover)
-{
-    leave_parent(remover);
-    ops_buf_release(&remover->parent);
 }

@@ -15,6 +15,15 @@
 
 enum { LOCAL_TREE_DEPTH_MAX = 100 };
 
+/* A component that may be opened: not empty, not "." and not "..". */
+bool local_component_valid(const char *name, size_t length);
+
+/* Opens the directory path below fd, component by component. -1 and errno on failure; fd itself stays open. A path has one
+ * spelling only: one with a slash too many would name a directory that a guard knows by another name. */
+int local_open_below(int fd, const char *path, size_t length);
+
+void local_path_truncate(struct ops_buf *path, size_t length);
+
 /* Opens a directory that is reached from data_dir (links in its own path are fine) by the components of relative, none of
  * which may be a link. OPS_TARGET_MISSING, OPS_TARGET_ERROR. */
 enum ops_status local_tree_open(const char *data_dir, const char *relative, int *ret_fd,
@@ -41,19 +50,5 @@ enum ops_status local_walk_begin(struct local_walk *walk, int root_fd, const cha
 enum ops_status local_walk_next(struct local_walk *walk, struct ops_view *ret_key, int64_t *ret_size_bytes,
                                 struct ops_error *error) OPS_MUST_USE;
 void local_walk_end(struct local_walk *walk); /* also a zeroed one */
-
-/* Removes keys one after the other, and the directories that this leaves empty. */
-struct local_remover {
-    int root_fd; /* borrowed */
-    dev_t device;
-    int parent_fd;         /* of the last key; root_fd, or owned; -1 when it could not be opened */
-    int parent_errno;      /* why */
-    struct ops_buf parent; /* its path, "" for the root */
-    bool started;
-};
-
-void local_remover_begin(struct local_remover *remover, int root_fd, dev_t device);
-enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_view key);
-void local_remover_end(struct local_remover *remover);
 
 #endif
