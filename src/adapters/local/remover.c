@@ -1,15 +1,16 @@
 #include "adapters/local/remover.h"
 
-#include "adapters/local/tree.h"
+#include "adapters/local/place.h"
+#include "adapters/local/rights.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <unistd.h>
 
-void local_remover_begin(struct local_remover *remover, int root_fd, dev_t device)
+void local_remover_begin(struct local_remover *remover, int root_fd, uint64_t mount_id)
 {
-    *remover = (struct local_remover){.root_fd = root_fd, .device = device, .parent_fd = -1};
+    *remover = (struct local_remover){.root_fd = root_fd, .mount_id = mount_id, .parent_fd = -1};
     ops_buf_init(&remover->parent, PATH_MAX);
 }
 
@@ -21,7 +22,7 @@ static void prune(struct local_remover *remover)
     for (bool gone = remover->parent_fd >= 0; gone && path->length > 0;) {
         const char *text = ops_buf_text(path), *slash = strrchr(text, '/');
         size_t above = slash ? (size_t)(slash - text) : 0;
-        int fd = local_open_below(remover->root_fd, text, above);
+        int fd = local_open_inside(remover->root_fd, remover->mount_id, text, above);
         gone = fd >= 0 && unlinkat(fd, slash ? slash + 1 : text, AT_REMOVEDIR) == 0;
         if (fd >= 0)
             close(fd);
@@ -42,7 +43,6 @@ static void leave_parent(struct local_remover *remover)
 
 static void enter_parent(struct local_remover *remover, struct ops_view path)
 {
-    struct stat info;
     if (remover->started && ops_view_equal(ops_buf_view(&remover->parent), path))
         return;
     leave_parent(remover);
@@ -51,13 +51,8 @@ static void enter_parent(struct local_remover *remover, struct ops_view path)
     if (ops_buf_status(&remover->parent) != OPS_OK)
         return;
     remover->started = true;
-    remover->parent_fd = local_open_below(remover->root_fd, path.data, path.length);
+    remover->parent_fd = local_open_inside(remover->root_fd, remover->mount_id, path.data, path.length);
     remover->parent_errno = errno;
-    if (remover->parent_fd >= 0 && (fstat(remover->parent_fd, &info) != 0 || info.st_dev != remover->device)) {
-        close(remover->parent_fd);
-        remover->parent_fd = -1;
-        remover->parent_errno = EXDEV;
-    }
 }
 
 /* A path that leads nowhere any more, or through a link, or to a directory, says that there is no such object. */
@@ -80,21 +75,45 @@ static enum ops_removal removal_of(int number)
     }
 }
 
-enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_view key)
+static bool is_mount_point(const struct local_remover *remover, const char *name)
+{
+    struct statx place;
+    return local_look(remover->parent_fd, name, &place) && place.stx_mnt_id != remover->mount_id;
+}
+
+static enum ops_removal remove_name(struct local_remover *remover, const char *name, const char **ret_why)
+{
+    if (unlinkat(remover->parent_fd, name, 0) == 0)
+        return OPS_REMOVED;
+    int number = errno;
+    enum ops_removal outcome = number == EBUSY && is_mount_point(remover, name) ? OPS_FAILED : removal_of(number);
+    if (outcome == OPS_FAILED)
+        *ret_why = local_rights_explain(remover->parent_fd, name, number);
+    return outcome;
+}
+
+static enum ops_removal refuse_parent(const struct local_remover *remover, const char **ret_why)
+{
+    enum ops_removal outcome = removal_of(remover->parent_errno);
+    if (outcome == OPS_FAILED)
+        *ret_why = local_rights_explain(remover->root_fd, "", remover->parent_errno);
+    return outcome;
+}
+
+enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_view key, const char **ret_why)
 {
     size_t base = key.length;
     while (base > 0 && key.data[base - 1] != '/')
         base--;
     char name[NAME_MAX + 1];
     size_t length = key.length - base;
+    *ret_why = "it can't be a key";
     if (!local_component_valid(key.data + base, length) || base == 1)
         return OPS_FAILED;
     memcpy(name, key.data + base, length);
     name[length] = '\0';
     enter_parent(remover, ops_view(key.data, base > 0 ? base - 1 : 0));
-    if (remover->parent_fd < 0)
-        return removal_of(remover->parent_errno);
-    return unlinkat(remover->parent_fd, name, 0) == 0 ? OPS_REMOVED : removal_of(errno);
+    return remover->parent_fd < 0 ? refuse_parent(remover, ret_why) : remove_name(remover, name, ret_why);
 }
 
 void local_remover_end(struct local_remover *remover)

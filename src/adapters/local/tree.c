@@ -1,18 +1,15 @@
 #include "adapters/local/tree.h"
 
+#include "adapters/local/place.h"
 #include "base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-    WINDOW_NAMES_MAX = 16384, /* names of one directory that are kept at a time */
-    DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-};
+enum { WINDOW_NAMES_MAX = 16384 }; /* names of one directory that are kept at a time */
 
 /* One directory on the way. Names of directories carry a final '/', which also puts them where their keys belong in the
  * order. */
@@ -34,8 +31,8 @@ static enum ops_status walk_fail(const struct local_walk *walk, const char *what
         return OPS_NO_MEMORY;
     enum ops_status status =
         number == EMFILE || number == ENFILE || number == EIO ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR;
-    return ops_fail(error, status, "In %s, %s%s %s: %s.", walk->name, path, *path ? "" : "the directory itself", what,
-                    strerror(number));
+    return ops_fail(error, status, "In %s, %s%s %s: %s.", walk->options.name, path, *path ? "" : "the directory itself",
+                    what, strerror(number));
 }
 
 static enum ops_status open_fail(const char *relative, int number, struct ops_error *error)
@@ -46,49 +43,6 @@ static enum ops_status open_fail(const char *relative, int number, struct ops_er
         return ops_fail(error, OPS_TARGET_ERROR, "%s is not a directory, or a link, which is not followed.", relative);
     return ops_fail(error, number == EMFILE || number == ENFILE ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR,
                     "The directory %s can't be opened: %s.", relative, strerror(number));
-}
-
-bool local_component_valid(const char *name, size_t length)
-{
-    return length > 0 && length <= NAME_MAX && !(length == 1 && name[0] == '.') &&
-           !(length == 2 && name[0] == '.' && name[1] == '.') && !memchr(name, '\0', length);
-}
-
-int local_open_below(int fd, const char *path, size_t length)
-{
-    if (length > 0 && path[length - 1] == '/') {
-        errno = EINVAL;
-        return -1;
-    }
-    int at = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    while (at >= 0 && length > 0) {
-        const char *slash = memchr(path, '/', length);
-        size_t component = slash ? (size_t)(slash - path) : length;
-        char name[NAME_MAX + 1];
-        int next = -1;
-        if (local_component_valid(path, component)) {
-            memcpy(name, path, component);
-            name[component] = '\0';
-            next = openat(at, name, DIRECTORY_FLAGS);
-        } else {
-            errno = EINVAL;
-        }
-        int reason = errno;
-        close(at);
-        errno = reason;
-        at = next;
-        path += component + (slash ? 1 : 0);
-        length -= component + (slash ? 1 : 0);
-    }
-    return at;
-}
-
-void local_path_truncate(struct ops_buf *path, size_t length)
-{
-    if (path->data) {
-        path->length = length;
-        path->data[length] = '\0';
-    }
 }
 
 enum ops_status local_tree_open(const char *data_dir, const char *relative, int *ret_fd, struct ops_error *error)
@@ -162,7 +116,7 @@ static bool name_is_ahead(const struct local_tree_level *level, const char *name
 /* Whether keys at or below this name can begin with the prefix. */
 static bool name_may_match(const struct local_walk *walk, const struct local_tree_level *level, const char *name)
 {
-    struct ops_view rest = walk->prefix;
+    struct ops_view rest = walk->options.prefix;
     if (rest.length <= level->path_length)
         return true;
     rest = ops_view(rest.data + level->path_length, rest.length - level->path_length);
@@ -235,7 +189,7 @@ static enum ops_status level_offer_entry(const struct local_walk *walk, struct l
         return OPS_OK;
     memcpy(name, entry->d_name, length + 1);
     if (entry_is_directory(level->fd, entry)) {
-        if (walk->flat)
+        if (walk->options.flat)
             return OPS_OK;
         memcpy(name + length, "/", 2);
     }
@@ -247,7 +201,7 @@ static enum ops_status level_fill(struct local_walk *walk, struct local_tree_lev
     level_clear_names(level);
     level->complete = true;
     /* A descriptor of its own, since closedir takes it, and reading starts at the top again. */
-    int fd = openat(level->fd, ".", DIRECTORY_FLAGS);
+    int fd = openat(level->fd, ".", LOCAL_DIRECTORY_FLAGS);
     DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     if (!directory) {
         int reason = errno;
@@ -296,58 +250,70 @@ static enum ops_status level_next(struct local_walk *walk, struct local_tree_lev
 
 /* ---- The walk ---- */
 
-enum ops_status local_walk_begin(struct local_walk *walk, int root_fd, const char *name, struct ops_view prefix, bool flat,
-                                 struct ops_view after, struct ops_error *error)
+static void walk_stop(struct local_walk *walk)
 {
-    struct stat info;
-    *walk = (struct local_walk){.root_fd = root_fd, .name = name, .prefix = prefix, .flat = flat};
+    while (walk->depth > 0)
+        walk_pop(walk);
+}
+
+enum ops_status local_walk_begin(struct local_walk *walk, const struct local_walk_options *options, struct ops_error *error)
+{
+    *walk = (struct local_walk){.options = *options};
     ops_buf_init(&walk->path, PATH_MAX);
-    if (fstat(root_fd, &info) != 0)
-        return walk_fail(walk, "can't be read", "", errno, error);
-    walk->device = info.st_dev;
-    int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    int fd = fcntl(options->root_fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return walk_fail(walk, "can't be read", "", errno, error);
-    return walk_push(walk, fd, after);
+    return walk_push(walk, fd, options->after);
 }
 
 void local_walk_end(struct local_walk *walk)
 {
-    while (walk->depth > 0)
-        walk_pop(walk);
+    walk_stop(walk);
     ops_buf_release(&walk->path);
 }
 
-static enum ops_status other_device(const struct local_walk *walk, struct ops_error *error)
+/* The place whose path it is at can't be looked into: the walk goes on behind it. */
+static void pass_over(struct local_walk *walk, const char *reason)
 {
-    return ops_fail(error, OPS_TARGET_ERROR, "In %s, %s is on another file system, which is not entered.", walk->name,
-                    ops_buf_text(&walk->path));
+    walk->passed_over_count++;
+    ops_remarks_add(walk->remarks, OPS_REMARK_UNREADABLE, ops_buf_view(&walk->path), reason);
+}
+
+static bool is_elsewhere(const struct local_walk *walk, const struct statx *place)
+{
+    return place->stx_mnt_id != walk->options.mount_id;
 }
 
 /* name ends in '/', and is at the end of the path already. A directory that went away meanwhile is passed over. */
 static enum ops_status walk_enter(struct local_walk *walk, struct local_tree_level *level, const char *name,
                                   struct ops_error *error)
 {
-    struct stat info;
+    struct statx place;
     char plain[NAME_MAX + 1];
     size_t length = strlen(name) - 1;
     memcpy(plain, name, length);
     plain[length] = '\0';
     if (walk->depth == LOCAL_TREE_DEPTH_MAX)
-        return ops_fail(error, OPS_LIMIT, "In %s, %s is nested deeper than %d directories.", walk->name,
+        return ops_fail(error, OPS_LIMIT, "In %s, %s is nested deeper than %d directories.", walk->options.name,
                         ops_buf_text(&walk->path), LOCAL_TREE_DEPTH_MAX);
-    int fd = openat(level->fd, plain, DIRECTORY_FLAGS);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+    /* Looked at before it is opened, since opening what is mounted there may take for ever; and after it, since only then
+     * it is sure to be the same. */
+    bool seen = local_look(level->fd, plain, &place);
+    bool elsewhere = seen && is_elsewhere(walk, &place);
+    int fd = seen && !elsewhere ? openat(level->fd, plain, LOCAL_DIRECTORY_FLAGS) : -1;
+    if (!elsewhere && fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
         return OPS_OK;
-    if (fd < 0 || fstat(fd, &info) != 0) {
+    if (!elsewhere && (fd < 0 || !local_look(fd, "", &place))) {
         enum ops_status status = walk_fail(walk, "can't be opened", ops_buf_text(&walk->path), errno, error);
         if (fd >= 0)
             close(fd);
         return status;
     }
-    if (info.st_dev != walk->device) {
-        close(fd);
-        return other_device(walk, error);
+    if (is_elsewhere(walk, &place)) {
+        if (fd >= 0)
+            close(fd);
+        pass_over(walk, LOCAL_MOUNTED_HERE);
+        return OPS_OK;
     }
     /* Where the walk resumes inside this directory, the rest of the bound goes with it. */
     struct ops_view after = ops_view_of(level->after);
@@ -355,34 +321,47 @@ static enum ops_status walk_enter(struct local_walk *walk, struct local_tree_lev
     return walk_push(walk, fd, inside ? ops_view(after.data + length + 1, after.length - length - 1) : ops_view(NULL, 0));
 }
 
+static bool is_beyond(const struct local_walk *walk)
+{
+    struct ops_view until = walk->options.until, path = ops_buf_view(&walk->path);
+    int order = until.length ? memcmp(path.data, until.data, path.length < until.length ? path.length : until.length) : 0;
+    return until.length && (order > 0 || (order == 0 && path.length > until.length));
+}
+
 /* Looks at one name: a directory is entered, anything else is the next key. */
 static enum ops_status walk_visit(struct local_walk *walk, struct local_tree_level *level, const char *name,
-                                  struct ops_view *ret_key, int64_t *ret_size_bytes, struct ops_error *error)
+                                  struct local_found *found, struct ops_error *error)
 {
-    struct stat info;
+    struct statx place;
     ops_buf_append_text(&walk->path, name);
     if (ops_buf_status(&walk->path) == OPS_LIMIT)
-        return ops_fail(error, OPS_LIMIT, "In %s, a path below %s is too long.", walk->name, ops_buf_text(&walk->path));
+        return ops_fail(error, OPS_LIMIT, "In %s, a path below %s is too long.", walk->options.name,
+                        ops_buf_text(&walk->path));
     if (ops_buf_status(&walk->path) != OPS_OK)
         return ops_buf_status(&walk->path);
+    if (is_beyond(walk)) {
+        walk_stop(walk);
+        return OPS_OK;
+    }
     if (name[strlen(name) - 1] == '/')
         return walk_enter(walk, level, name, error);
-    if (fstatat(level->fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    if (!local_look(level->fd, name, &place))
         return errno == ENOENT ? OPS_OK : walk_fail(walk, "can't be read", ops_buf_text(&walk->path), errno, error);
-    if (S_ISDIR(info.st_mode) || !ops_view_starts_with(ops_buf_view(&walk->path), walk->prefix))
+    if (S_ISDIR(place.stx_mode) || !ops_view_starts_with(ops_buf_view(&walk->path), walk->options.prefix))
         return OPS_OK;
-    if (info.st_dev != walk->device)
-        return other_device(walk, error);
-    *ret_key = ops_buf_view(&walk->path);
-    *ret_size_bytes = (int64_t)info.st_size;
+    if (is_elsewhere(walk, &place)) {
+        pass_over(walk, LOCAL_MOUNTED_HERE);
+        return OPS_OK;
+    }
+    found->key = ops_buf_view(&walk->path);
+    found->size_bytes = (int64_t)place.stx_size;
     return OPS_OK;
 }
 
-enum ops_status local_walk_next(struct local_walk *walk, struct ops_view *ret_key, int64_t *ret_size_bytes,
-                                struct ops_error *error)
+enum ops_status local_walk_next(struct local_walk *walk, struct local_found *ret_found, struct ops_error *error)
 {
-    *ret_key = ops_view(NULL, 0);
-    while (walk->depth > 0 && ret_key->length == 0) {
+    *ret_found = (struct local_found){.size_bytes = 0};
+    while (walk->depth > 0 && ret_found->key.length == 0) {
         struct local_tree_level *level = walk->levels[walk->depth - 1];
         char *name = NULL;
         local_path_truncate(&walk->path, level->path_length);
@@ -390,7 +369,7 @@ enum ops_status local_walk_next(struct local_walk *walk, struct ops_view *ret_ke
         if (status == OPS_OK && !name)
             walk_pop(walk);
         else if (status == OPS_OK)
-            status = walk_visit(walk, level, name, ret_key, ret_size_bytes, error);
+            status = walk_visit(walk, level, name, ret_found, error);
         ops_mem_free(name);
         if (status != OPS_OK)
             return status;

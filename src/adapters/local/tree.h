@@ -15,15 +15,6 @@
 
 enum { LOCAL_TREE_DEPTH_MAX = 100 };
 
-/* A component that may be opened: not empty, not "." and not "..". */
-bool local_component_valid(const char *name, size_t length);
-
-/* Opens the directory path below fd, component by component. -1 and errno on failure; fd itself stays open. A path has one
- * spelling only: one with a slash too many would name a directory that a guard knows by another name. */
-int local_open_below(int fd, const char *path, size_t length);
-
-void local_path_truncate(struct ops_buf *path, size_t length);
-
 /* Opens a directory that is reached from data_dir (links in its own path are fine) by the components of relative, none of
  * which may be a link. OPS_TARGET_MISSING, OPS_TARGET_ERROR. */
 enum ops_status local_tree_open(const char *data_dir, const char *relative, int *ret_fd,
@@ -31,23 +22,35 @@ enum ops_status local_tree_open(const char *data_dir, const char *relative, int 
 
 struct local_tree_level;
 
-/* Keys after a bound, in order. Zeroed means not begun. */
-struct local_walk {
-    int root_fd; /* borrowed */
-    dev_t device;
-    const char *name;       /* for error texts; borrowed */
-    struct ops_view prefix; /* only keys that begin with it; borrowed */
+struct local_walk_options {
+    int root_fd;            /* borrowed, as all of these */
+    uint64_t mount_id;      /* of the root: other mounts are not entered */
+    const char *name;       /* for error texts: "bucket pvm-data" */
+    struct ops_view prefix; /* only keys that begin with it */
     bool flat;              /* directories below the root are not entered */
-    struct local_tree_level *levels[LOCAL_TREE_DEPTH_MAX];
-    size_t depth;
-    struct ops_buf path; /* of the innermost directory, with a final '/'; then of the key */
+    struct ops_view after;  /* only keys behind it; needed by begin only */
+    struct ops_view until;  /* only keys up to and with it; "" for all */
 };
 
-enum ops_status local_walk_begin(struct local_walk *walk, int root_fd, const char *name, struct ops_view prefix, bool flat,
-                                 struct ops_view after, struct ops_error *error) OPS_MUST_USE;
+/* Keys after a bound, in order. Zeroed means not begun. */
+struct local_walk {
+    struct local_walk_options options;
+    struct ops_remarks *remarks; /* where it tells of what it passes over; NULL: nobody asks */
+    struct local_tree_level *levels[LOCAL_TREE_DEPTH_MAX];
+    size_t depth;
+    size_t passed_over_count; /* what could not be looked into so far */
+    struct ops_buf path;      /* of the innermost directory, with a final '/'; then of the key */
+};
 
-/* The next key, valid until the next call. An empty key says that there are no more. */
-enum ops_status local_walk_next(struct local_walk *walk, struct ops_view *ret_key, int64_t *ret_size_bytes,
+/* What a walk came to. */
+struct local_found {
+    struct ops_view key; /* until the next call; empty: there are no more */
+    int64_t size_bytes;
+};
+
+enum ops_status local_walk_begin(struct local_walk *walk, const struct local_walk_options *options,
+                                 struct ops_error *error) OPS_MUST_USE;
+enum ops_status local_walk_next(struct local_walk *walk, struct local_found *ret_found,
                                 struct ops_error *error) OPS_MUST_USE;
 void local_walk_end(struct local_walk *walk); /* also a zeroed one */
 
