@@ -62,6 +62,9 @@ bool local_may_mount(void);
 void local_bind(const char *what, const char *where);
 void local_unmount(const char *where);
 
+/* Whether openat was asked for the name since the setup. */
+bool local_was_opened(const char *name);
+
 /* What openat answers for a name instead of opening it; number 0: it works. */
 struct local_fault {
     const char *name;

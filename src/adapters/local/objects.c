@@ -7,11 +7,10 @@
 #include "base/mem.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { OBJECTS_PAGE_MAX = 5000, KEY_LIMIT_BYTES = PATH_MAX };
+enum { OBJECTS_PAGE_MAX = 5000 };
 
 struct objects {
     struct ops_target target;
@@ -49,6 +48,7 @@ static enum ops_status walk_start(struct objects *objects, struct local_walk *wa
         .mount_id = objects->mount_id,
         .name = objects->name,
         .prefix = objects->prefix_view,
+        .exact = objects->exact,
         .flat = objects->flat,
         .after = after,
         .until = until,
@@ -62,7 +62,7 @@ static enum ops_status walk_to(struct objects *objects, const char *cursor, stru
     if (objects->walking && strcmp(cursor, ops_buf_text(&objects->at)) == 0)
         return OPS_OK;
     struct ops_buf key;
-    ops_buf_init(&key, KEY_LIMIT_BYTES);
+    ops_buf_init(&key, LOCAL_KEY_MAX_BYTES);
     walk_stop(objects);
     ops_buf_clear(&objects->at);
     ops_buf_append_text(&objects->at, cursor);
@@ -76,17 +76,6 @@ static enum ops_status walk_to(struct objects *objects, const char *cursor, stru
         status = walk_start(objects, &objects->walk, ops_buf_view(&key), ops_view(NULL, 0), error);
     }
     ops_buf_release(&key);
-    return status;
-}
-
-/* The next key in scope. */
-static enum ops_status next_key(struct objects *objects, struct local_walk *walk, struct local_found *ret_found,
-                                struct ops_error *error)
-{
-    enum ops_status status;
-    do
-        status = local_walk_next(walk, ret_found, error);
-    while (status == OPS_OK && objects->exact && ret_found->key.length > objects->prefix_view.length);
     return status;
 }
 
@@ -105,9 +94,9 @@ static enum ops_status read_keys(struct objects *objects, size_t limit, struct o
 {
     size_t before = objects->walk.passed_over_count;
     objects->passed_over_count = 0;
-    while (page->count < limit && page->storage.limit_bytes - page->storage.length >= KEY_LIMIT_BYTES) {
+    while (page->count < limit && page->storage.limit_bytes - page->storage.length >= LOCAL_KEY_MAX_BYTES) {
         struct local_found found;
-        enum ops_status status = next_key(objects, &objects->walk, &found, error);
+        enum ops_status status = local_walk_next(&objects->walk, &found, error);
         if (status != OPS_OK)
             return status;
         if (found.key.length == 0) {
@@ -218,8 +207,8 @@ static enum ops_status range_read(const struct objects *objects, const char *rec
                                   struct ops_error *error)
 {
     const char *space = strchr(receipt, ' '), *number = space ? strchr(space + 1, ' ') : NULL;
-    ops_buf_init(&ret_range->after, KEY_LIMIT_BYTES);
-    ops_buf_init(&ret_range->last, KEY_LIMIT_BYTES);
+    ops_buf_init(&ret_range->after, LOCAL_KEY_MAX_BYTES);
+    ops_buf_init(&ret_range->last, LOCAL_KEY_MAX_BYTES);
     ret_range->passed_over_count = number ? strtoul(number, NULL, 10) : 0;
     if (!space || !space[1])
         return bad_text(objects, "receipt", error);
@@ -250,7 +239,7 @@ static enum ops_status count_range(struct objects *objects, const struct range *
     struct local_found found;
     enum ops_status status = walk_start(objects, &walk, ops_buf_view(&range->after), ops_buf_view(&range->last), error);
     walk.remarks = &remarks;
-    while (status == OPS_OK && (status = next_key(objects, &walk, &found, error)) == OPS_OK && found.key.length > 0) {
+    while (status == OPS_OK && (status = local_walk_next(&walk, &found, error)) == OPS_OK && found.key.length > 0) {
         there.count++;
         there.size_bytes += found.size_bytes;
     }

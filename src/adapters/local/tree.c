@@ -6,10 +6,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { WINDOW_NAMES_MAX = 16384 }; /* names of one directory that are kept at a time */
+
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number) TEXT_OF_(number)
+#define TOO_DEEP "it is nested deeper than " TEXT_OF(LOCAL_TREE_DEPTH_MAX) " directories"
+#define TOO_LONG "its path is longer than " TEXT_OF(PATH_MAX) " bytes"
 
 /* One directory on the way. Names of directories carry a final '/', which also puts them where their keys belong in the
  * order. */
@@ -24,15 +30,56 @@ struct local_tree_level {
     bool after_enter; /* after is a key's rest: a directory that it lies in is not behind us yet */
 };
 
-static enum ops_status walk_fail(const struct local_walk *walk, const char *what, const char *path, int number,
-                                 struct ops_error *error)
+static bool may_pass(int number)
 {
+    return number == EMFILE || number == ENFILE || number == EIO;
+}
+
+/* What happened at the place that the walk's path leads to, as a failure of the whole. */
+static enum ops_status walk_fail(const struct local_walk *walk, const char *what, int number, struct ops_error *error)
+{
+    char name[OPS_REMARK_NAME_SIZE];
+    const char *place = walk->path.length ? local_printable(ops_buf_view(&walk->path), name) : "the directory itself";
     if (number == ENOMEM)
         return OPS_NO_MEMORY;
-    enum ops_status status =
-        number == EMFILE || number == ENFILE || number == EIO ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR;
-    return ops_fail(error, status, "In %s, %s%s %s: %s.", walk->options.name, path, *path ? "" : "the directory itself",
-                    what, strerror(number));
+    return ops_fail(error, may_pass(number) ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR, "In %s, %s %s: %s.", walk->options.name,
+                    place, what, strerror(number));
+}
+
+/* The place that the walk's path leads to can't be looked into: the walk goes on behind it. */
+static void pass_over(struct local_walk *walk, const char *reason)
+{
+    walk->passed_over_count++;
+    ops_remarks_add(walk->remarks, OPS_REMARK_UNREADABLE, ops_buf_view(&walk->path), reason);
+}
+
+static bool root_can_be_listed(const struct local_walk *walk)
+{
+    int fd = openat(walk->options.root_fd, ".", LOCAL_DIRECTORY_FLAGS);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    bool can = directory && readdir(directory); /* there is always an entry */
+    if (directory)
+        (void)closedir(directory); /* it was only read */
+    else if (fd >= 0)
+        close(fd);
+    return can;
+}
+
+/* What is wrong with one place is passed over; what is wrong with the process, the root or the disk is not the place's. */
+static enum ops_status pass_over_or_fail(struct local_walk *walk, const char *what, int number, struct ops_error *error)
+{
+    bool of_process = number == ENOMEM || number == EMFILE || number == ENFILE;
+    if (of_process || walk->path.length == 0 || (number == EIO && !root_can_be_listed(walk)))
+        return walk_fail(walk, what, number, error);
+    char reason[OPS_REMARK_REASON_SIZE];
+    (void)snprintf(reason, sizeof reason, "it %s: %s", what, strerror(number)); /* neither is long */
+    pass_over(walk, number == EXDEV ? LOCAL_MOUNTED_HERE : reason);
+    return OPS_OK;
+}
+
+static bool is_gone(int number)
+{
+    return number == ENOENT || number == ENOTDIR || number == ELOOP;
 }
 
 static enum ops_status open_fail(const char *relative, int number, struct ops_error *error)
@@ -41,7 +88,9 @@ static enum ops_status open_fail(const char *relative, int number, struct ops_er
         return ops_fail(error, OPS_TARGET_MISSING, "The directory %s does not exist.", relative);
     if (number == ENOTDIR || number == ELOOP)
         return ops_fail(error, OPS_TARGET_ERROR, "%s is not a directory, or a link, which is not followed.", relative);
-    return ops_fail(error, number == EMFILE || number == ENFILE ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR,
+    if (number == ENOMEM)
+        return OPS_NO_MEMORY;
+    return ops_fail(error, may_pass(number) ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR,
                     "The directory %s can't be opened: %s.", relative, strerror(number));
 }
 
@@ -113,17 +162,18 @@ static bool name_is_ahead(const struct local_tree_level *level, const char *name
     return level->after_enter && name[length - 1] == '/' && strncmp(level->after, name, length) == 0;
 }
 
-/* Whether keys at or below this name can begin with the prefix. */
+/* Whether keys at or below this name can be in scope. */
 static bool name_may_match(const struct local_walk *walk, const struct local_tree_level *level, const char *name)
 {
     struct ops_view rest = walk->options.prefix;
     if (rest.length <= level->path_length)
-        return true;
+        return !walk->options.exact;
     rest = ops_view(rest.data + level->path_length, rest.length - level->path_length);
     size_t length = strlen(name);
     if (name[length - 1] == '/' && rest.length > length)
         rest.length = length;
-    return ops_view_starts_with(ops_view(name, length), rest);
+    return walk->options.exact ? ops_view_equal(ops_view(name, length), rest)
+                               : ops_view_starts_with(ops_view(name, length), rest);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -209,14 +259,16 @@ static enum ops_status level_fill(struct local_walk *walk, struct local_tree_lev
             close(fd);
         if (reason == ENOENT)
             return OPS_OK; /* it was removed after it was opened */
-        return walk_fail(walk, "can't be listed", ops_buf_text(&walk->path), reason, error);
+        return pass_over_or_fail(walk, "can't be listed", reason, error);
     }
     enum ops_status status = OPS_OK;
     const struct dirent *entry;
     while (errno = 0, status == OPS_OK && (entry = readdir(directory)) != NULL)
         status = level_offer_entry(walk, level, entry);
-    if (status == OPS_OK && errno != 0)
-        status = walk_fail(walk, "can't be listed", ops_buf_text(&walk->path), errno, error);
+    if (status == OPS_OK && errno != 0) {
+        level->complete = true; /* what was read of it is given, and the rest said to be missing, once */
+        status = pass_over_or_fail(walk, "can't be listed to its end", errno, error);
+    }
     (void)closedir(directory); /* it was only read */
     qsort(level->names, level->count, sizeof level->names[0], compare_names);
     return status;
@@ -259,10 +311,10 @@ static void walk_stop(struct local_walk *walk)
 enum ops_status local_walk_begin(struct local_walk *walk, const struct local_walk_options *options, struct ops_error *error)
 {
     *walk = (struct local_walk){.options = *options};
-    ops_buf_init(&walk->path, PATH_MAX);
+    ops_buf_init(&walk->path, LOCAL_KEY_MAX_BYTES + NAME_MAX + 1); /* also of what has too long a path */
     int fd = fcntl(options->root_fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
-        return walk_fail(walk, "can't be read", "", errno, error);
+        return walk_fail(walk, "can't be read", errno, error);
     return walk_push(walk, fd, options->after);
 }
 
@@ -272,49 +324,48 @@ void local_walk_end(struct local_walk *walk)
     ops_buf_release(&walk->path);
 }
 
-/* The place whose path it is at can't be looked into: the walk goes on behind it. */
-static void pass_over(struct local_walk *walk, const char *reason)
+/* 0, or errno: EXDEV where something else is mounted. */
+static int look_here(const struct local_walk *walk, int fd, const char *name, struct statx *ret_place)
 {
-    walk->passed_over_count++;
-    ops_remarks_add(walk->remarks, OPS_REMARK_UNREADABLE, ops_buf_view(&walk->path), reason);
+    if (!local_look(fd, name, ret_place))
+        return errno;
+    return ret_place->stx_mnt_id == walk->options.mount_id ? 0 : EXDEV;
 }
 
-static bool is_elsewhere(const struct local_walk *walk, const struct statx *place)
-{
-    return place->stx_mnt_id != walk->options.mount_id;
-}
-
-/* name ends in '/', and is at the end of the path already. A directory that went away meanwhile is passed over. */
-static enum ops_status walk_enter(struct local_walk *walk, struct local_tree_level *level, const char *name,
+/* Opens a directory to go on in; -1 where it is gone, or was passed over. It is looked at before it is opened, since opening
+ * what is mounted there may take for ever, and after it, since only then it is sure to be the same. */
+static enum ops_status open_level(struct local_walk *walk, int parent_fd, const char *name, int *ret_fd,
                                   struct ops_error *error)
 {
     struct statx place;
+    int number = look_here(walk, parent_fd, name, &place);
+    int fd = number == 0 ? openat(parent_fd, name, LOCAL_DIRECTORY_FLAGS) : -1;
+    if (number == 0)
+        number = fd >= 0 ? look_here(walk, fd, "", &place) : errno;
+    if (number != 0 && fd >= 0) {
+        close(fd);
+        fd = -1;
+    }
+    *ret_fd = fd;
+    return number == 0 || is_gone(number) ? OPS_OK : pass_over_or_fail(walk, "can't be opened", number, error);
+}
+
+/* name ends in '/', and is at the end of the path already. */
+static enum ops_status walk_enter(struct local_walk *walk, const struct local_tree_level *level, const char *name,
+                                  struct ops_error *error)
+{
     char plain[NAME_MAX + 1];
     size_t length = strlen(name) - 1;
+    int fd = -1;
     memcpy(plain, name, length);
     plain[length] = '\0';
-    if (walk->depth == LOCAL_TREE_DEPTH_MAX)
-        return ops_fail(error, OPS_LIMIT, "In %s, %s is nested deeper than %d directories.", walk->options.name,
-                        ops_buf_text(&walk->path), LOCAL_TREE_DEPTH_MAX);
-    /* Looked at before it is opened, since opening what is mounted there may take for ever; and after it, since only then
-     * it is sure to be the same. */
-    bool seen = local_look(level->fd, plain, &place);
-    bool elsewhere = seen && is_elsewhere(walk, &place);
-    int fd = seen && !elsewhere ? openat(level->fd, plain, LOCAL_DIRECTORY_FLAGS) : -1;
-    if (!elsewhere && fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+    if (walk->depth == LOCAL_TREE_DEPTH_MAX) {
+        pass_over(walk, TOO_DEEP);
         return OPS_OK;
-    if (!elsewhere && (fd < 0 || !local_look(fd, "", &place))) {
-        enum ops_status status = walk_fail(walk, "can't be opened", ops_buf_text(&walk->path), errno, error);
-        if (fd >= 0)
-            close(fd);
+    }
+    enum ops_status status = open_level(walk, level->fd, plain, &fd, error);
+    if (fd < 0)
         return status;
-    }
-    if (is_elsewhere(walk, &place)) {
-        if (fd >= 0)
-            close(fd);
-        pass_over(walk, LOCAL_MOUNTED_HERE);
-        return OPS_OK;
-    }
     /* Where the walk resumes inside this directory, the rest of the bound goes with it. */
     struct ops_view after = ops_view_of(level->after);
     bool inside = level->after_enter && ops_view_starts_with(after, ops_view(name, length + 1));
@@ -328,34 +379,42 @@ static bool is_beyond(const struct local_walk *walk)
     return until.length && (order > 0 || (order == 0 && path.length > until.length));
 }
 
-/* Looks at one name: a directory is entered, anything else is the next key. */
-static enum ops_status walk_visit(struct local_walk *walk, struct local_tree_level *level, const char *name,
+/* A name that is no directory. One that is in a directory without the right to search it is there all the same, and can't be
+ * removed. */
+static enum ops_status visit_file(struct local_walk *walk, const struct local_tree_level *level, const char *name,
                                   struct local_found *found, struct ops_error *error)
 {
-    struct statx place;
+    struct statx place = {.stx_size = 0};
+    if (!ops_view_starts_with(ops_buf_view(&walk->path), walk->options.prefix))
+        return OPS_OK;
+    int number = look_here(walk, level->fd, name, &place);
+    if (number != 0 && number != EACCES)
+        return is_gone(number) ? OPS_OK : pass_over_or_fail(walk, "can't be looked at", number, error);
+    if (S_ISDIR(place.stx_mode))
+        return OPS_OK;
+    found->key = ops_buf_view(&walk->path);
+    found->size_bytes = (int64_t)place.stx_size;
+    return OPS_OK;
+}
+
+/* Looks at one name: a directory is entered, anything else is the next key. */
+static enum ops_status walk_visit(struct local_walk *walk, const struct local_tree_level *level, const char *name,
+                                  struct local_found *found, struct ops_error *error)
+{
     ops_buf_append_text(&walk->path, name);
-    if (ops_buf_status(&walk->path) == OPS_LIMIT)
-        return ops_fail(error, OPS_LIMIT, "In %s, a path below %s is too long.", walk->options.name,
-                        ops_buf_text(&walk->path));
     if (ops_buf_status(&walk->path) != OPS_OK)
         return ops_buf_status(&walk->path);
     if (is_beyond(walk)) {
         walk_stop(walk);
         return OPS_OK;
     }
-    if (name[strlen(name) - 1] == '/')
-        return walk_enter(walk, level, name, error);
-    if (!local_look(level->fd, name, &place))
-        return errno == ENOENT ? OPS_OK : walk_fail(walk, "can't be read", ops_buf_text(&walk->path), errno, error);
-    if (S_ISDIR(place.stx_mode) || !ops_view_starts_with(ops_buf_view(&walk->path), walk->options.prefix))
-        return OPS_OK;
-    if (is_elsewhere(walk, &place)) {
-        pass_over(walk, LOCAL_MOUNTED_HERE);
+    if (walk->path.length > LOCAL_KEY_MAX_BYTES) {
+        pass_over(walk, TOO_LONG);
         return OPS_OK;
     }
-    found->key = ops_buf_view(&walk->path);
-    found->size_bytes = (int64_t)place.stx_size;
-    return OPS_OK;
+    if (name[strlen(name) - 1] == '/')
+        return walk_enter(walk, level, name, error);
+    return visit_file(walk, level, name, found, error);
 }
 
 enum ops_status local_walk_next(struct local_walk *walk, struct local_found *ret_found, struct ops_error *error)

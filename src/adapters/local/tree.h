@@ -4,6 +4,10 @@
  *
  * A walk gives the keys in byte order and keeps a bounded window of names for each directory on its way, however many there
  * are. A key can't reach outside: each of its components is opened below the one before, never through a link.
+ *
+ * One bad place does not stop a walk: a directory that can't be opened or listed, that is nested too deep or has too long a
+ * path, or at which something is mounted, and a file of which nothing can be told, is a remark, and the walk goes on behind
+ * it. What is wrong with the root, or with the whole file system or process (no descriptors, no memory), is a status.
  */
 #ifndef OPS_ADAPTERS_LOCAL_TREE_H
 #define OPS_ADAPTERS_LOCAL_TREE_H
@@ -11,9 +15,12 @@
 #include "base/buf.h"
 #include "ports/target.h"
 
+#include <limits.h>
 #include <sys/stat.h>
 
-enum { LOCAL_TREE_DEPTH_MAX = 100 };
+#define LOCAL_TREE_DEPTH_MAX 100 /* a text shows it */
+
+enum { LOCAL_KEY_MAX_BYTES = PATH_MAX };
 
 /* Opens a directory that is reached from data_dir (links in its own path are fine) by the components of relative, none of
  * which may be a link. OPS_TARGET_MISSING, OPS_TARGET_ERROR. */
@@ -27,6 +34,7 @@ struct local_walk_options {
     uint64_t mount_id;      /* of the root: other mounts are not entered */
     const char *name;       /* for error texts: "bucket pvm-data" */
     struct ops_view prefix; /* only keys that begin with it */
+    bool exact;             /* only the key that is the prefix */
     bool flat;              /* directories below the root are not entered */
     struct ops_view after;  /* only keys behind it; needed by begin only */
     struct ops_view until;  /* only keys up to and with it; "" for all */
