@@ -5,8 +5,11 @@
 #include "support/cmocka_all.h"
 #include "support/scratch.h"
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
@@ -74,13 +77,11 @@ static bool is_called(int fd, const char *name)
     return strcmp(strrchr(target, '/') + 1, name) == 0;
 }
 
-static bool opening_fails(int fd, const char *name)
+static bool opening_fails(const char *name)
 {
     if (local_fault.number == 0 || local_fault.everywhere)
         return local_fault.number != 0;
-    if (local_fault.at_listing)
-        return strcmp(name, ".") == 0 && is_called(fd, local_fault.name);
-    return strcmp(name, local_fault.name) == 0;
+    return !local_fault.at_listing && strcmp(name, local_fault.name) == 0;
 }
 
 static char opened[16384]; /* each name with a slash before and behind it; what does not fit is left out */
@@ -101,10 +102,21 @@ bool local_was_opened(const char *name)
 int openat(int fd, const char *name, int flags, ...)
 {
     note_opened(name);
-    if (!opening_fails(fd, name))
+    if (!opening_fails(name))
         return (int)syscall(SYS_openat, fd, name, flags, 0600);
     errno = local_fault.number;
     return -1;
+}
+
+DIR *fdopendir(int fd)
+{
+    static DIR *(*really)(int);
+    if (!really)
+        *(void **)&really = dlsym(RTLD_NEXT, "fdopendir");
+    if (local_fault.number == 0 || !local_fault.at_listing || !is_called(fd, local_fault.name))
+        return really(fd);
+    errno = local_fault.number;
+    return NULL;
 }
 
 /* ---- Where it all is ---- */
@@ -138,6 +150,15 @@ static void unmount_everything(void)
     } while (found[0] && umount2(found, MNT_DETACH) == 0);
 }
 
+/* Whoever is not root can't remove what has no rights. */
+static int give_rights(const char *path, const struct stat *found, int type, struct FTW *place)
+{
+    (void)place;
+    if (S_ISDIR(found->st_mode))
+        (void)chmod(path, 0700); /* if that is refused, the removal says so */
+    return type == FTW_NS;
+}
+
 int local_rig_teardown(void **state)
 {
     (void)state;
@@ -148,6 +169,8 @@ int local_rig_teardown(void **state)
     for (size_t i = 0; i < sizeof tallies / sizeof tallies[0]; i++)
         ops_error_release(&tallies[i].error);
     ops_catalogue_release(catalogue);
+    if (!local_is_root())
+        (void)nftw(data, give_rights, 16, FTW_PHYS);
     scratch_remove(data);
     return 0;
 }

@@ -104,6 +104,8 @@ static enum ops_status read_keys(struct objects *objects, size_t limit, struct o
             return OPS_OK;
         }
         objects->passed_over_count = objects->walk.passed_over_count - before;
+        if (found.refusal)
+            ops_remarks_add(objects->target.remarks, OPS_REMARK_UNDELETABLE, found.key, found.refusal);
         status = add_key(page, &found);
         if (status != OPS_OK)
             return status;
@@ -179,7 +181,7 @@ static enum ops_status objects_remove(struct ops_target *self, const struct ops_
     struct objects *objects = (struct objects *)self;
     struct local_remover remover;
     size_t refused = 0;
-    local_remover_begin(&remover, objects->root_fd, objects->mount_id);
+    local_remover_begin(&remover, objects->root_fd, objects->mount_id, objects->prefix_view);
     for (size_t i = 0; i < count; i++) {
         const char *why = NULL;
         ret_outcomes[i] = local_remover_remove(&remover, keys[i].id, &why);

@@ -8,18 +8,26 @@
 #include <limits.h>
 #include <unistd.h>
 
-void local_remover_begin(struct local_remover *remover, int root_fd, uint64_t mount_id)
+void local_remover_begin(struct local_remover *remover, int root_fd, uint64_t mount_id, struct ops_view prefix)
 {
-    *remover = (struct local_remover){.root_fd = root_fd, .mount_id = mount_id, .parent_fd = -1};
+    *remover = (struct local_remover){.root_fd = root_fd, .mount_id = mount_id, .prefix = prefix, .parent_fd = -1};
     ops_buf_init(&remover->parent, PATH_MAX);
 }
 
-/* Removes the parent while it is empty, then its own parent, never the root. What is not empty stops it, as anything does.
- */
+/* Whether the directory, with a final '/', begins with the prefix. */
+static bool in_scope(struct ops_view directory, struct ops_view prefix)
+{
+    if (prefix.length == directory.length + 1 && prefix.data[directory.length] == '/')
+        prefix.length--;
+    return ops_view_starts_with(directory, prefix);
+}
+
+/* Removes the parent while it is empty and in scope, then its own parent, never the root. What is not empty stops it, as
+ * anything does. */
 static void prune(struct local_remover *remover)
 {
     struct ops_buf *path = &remover->parent;
-    for (bool gone = remover->parent_fd >= 0; gone && path->length > 0;) {
+    for (bool gone = remover->parent_fd >= 0; gone && path->length > 0 && in_scope(ops_buf_view(path), remover->prefix);) {
         const char *text = ops_buf_text(path), *slash = strrchr(text, '/');
         size_t above = slash ? (size_t)(slash - text) : 0;
         int fd = local_open_inside(remover->root_fd, remover->mount_id, text, above);
@@ -55,7 +63,8 @@ static void enter_parent(struct local_remover *remover, struct ops_view path)
     remover->parent_errno = errno;
 }
 
-/* A path that leads nowhere any more, or through a link, or to a directory, says that there is no such object. */
+/* A path that leads nowhere any more, or through a link, or to a directory, says that there is no such object, and one that
+ * leads to no directory, or to one that is not empty, that there is no such empty directory. */
 static enum ops_removal removal_of(int number)
 {
     switch (number) {
@@ -63,6 +72,8 @@ static enum ops_removal removal_of(int number)
     case ENOTDIR:
     case ELOOP:
     case EISDIR:
+    case ENOTEMPTY:
+    case EEXIST: /* the other word for ENOTEMPTY (rmdir(2)) */
         return OPS_REMOVED;
     case EBUSY:
     case EINTR:
@@ -81,9 +92,9 @@ static bool is_mount_point(const struct local_remover *remover, const char *name
     return local_look(remover->parent_fd, name, &place) && place.stx_mnt_id != remover->mount_id;
 }
 
-static enum ops_removal remove_name(struct local_remover *remover, const char *name, const char **ret_why)
+static enum ops_removal remove_name(struct local_remover *remover, const char *name, int flags, const char **ret_why)
 {
-    if (unlinkat(remover->parent_fd, name, 0) == 0)
+    if (unlinkat(remover->parent_fd, name, flags) == 0)
         return OPS_REMOVED;
     int number = errno;
     enum ops_removal outcome = number == EBUSY && is_mount_point(remover, name) ? OPS_FAILED : removal_of(number);
@@ -102,6 +113,8 @@ static enum ops_removal refuse_parent(const struct local_remover *remover, const
 
 enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_view key, const char **ret_why)
 {
+    int flags = key.length > 0 && key.data[key.length - 1] == '/' ? AT_REMOVEDIR : 0;
+    key.length -= flags ? 1 : 0;
     size_t base = key.length;
     while (base > 0 && key.data[base - 1] != '/')
         base--;
@@ -113,7 +126,7 @@ enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_
     memcpy(name, key.data + base, length);
     name[length] = '\0';
     enter_parent(remover, ops_view(key.data, base > 0 ? base - 1 : 0));
-    return remover->parent_fd < 0 ? refuse_parent(remover, ret_why) : remove_name(remover, name, ret_why);
+    return remover->parent_fd < 0 ? refuse_parent(remover, ret_why) : remove_name(remover, name, flags, ret_why);
 }
 
 void local_remover_end(struct local_remover *remover)

@@ -1,6 +1,7 @@
 #include "adapters/local/tree.h"
 
 #include "adapters/local/place.h"
+#include "adapters/local/rights.h"
 #include "base/mem.h"
 
 #include <dirent.h>
@@ -21,6 +22,11 @@ enum { WINDOW_NAMES_MAX = 16384 }; /* names of one directory that are kept at a 
  * order. */
 struct local_tree_level {
     int fd;
+    struct local_rights rights;
+    const char *refusal; /* why the directory itself could not be removed; NULL: it could */
+    bool resumed;        /* the bound lies at or below it: its own key is behind us */
+    bool begun;
+    enum { CONTENT_UNKNOWN, CONTENT_NONE, CONTENT_SOME } content;
     size_t path_length; /* of the walk's path at this level */
     char *names[WINDOW_NAMES_MAX];
     size_t count;
@@ -42,8 +48,8 @@ static enum ops_status walk_fail(const struct local_walk *walk, const char *what
     const char *place = walk->path.length ? local_printable(ops_buf_view(&walk->path), name) : "the directory itself";
     if (number == ENOMEM)
         return OPS_NO_MEMORY;
-    return ops_fail(error, may_pass(number) ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR, "In %s, %s %s: %s.", walk->options.name,
-                    place, what, strerror(number));
+    return ops_fail(error, may_pass(number) ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR, "In %s, %s %s: %s.",
+                    walk->options.name, place, what, strerror(number));
 }
 
 /* The place that the walk's path leads to can't be looked into: the walk goes on behind it. */
@@ -53,15 +59,27 @@ static void pass_over(struct local_walk *walk, const char *reason)
     ops_remarks_add(walk->remarks, OPS_REMARK_UNREADABLE, ops_buf_view(&walk->path), reason);
 }
 
+/* From the top, with a descriptor of its own, since closedir takes it. Not by the name ".", which would need the right to
+ * search. NULL and errno. */
+static DIR *list(int directory_fd)
+{
+    int fd = fcntl(directory_fd, F_DUPFD_CLOEXEC, 0);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    int reason = errno;
+    if (directory)
+        rewinddir(directory);
+    else if (fd >= 0)
+        close(fd);
+    errno = reason;
+    return directory;
+}
+
 static bool root_can_be_listed(const struct local_walk *walk)
 {
-    int fd = openat(walk->options.root_fd, ".", LOCAL_DIRECTORY_FLAGS);
-    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *directory = list(walk->options.root_fd);
     bool can = directory && readdir(directory); /* there is always an entry */
     if (directory)
         (void)closedir(directory); /* it was only read */
-    else if (fd >= 0)
-        close(fd);
     return can;
 }
 
@@ -127,18 +145,31 @@ static void level_free(struct local_tree_level *level)
     ops_mem_free(level);
 }
 
-/* Takes fd, also on failure. */
-static enum ops_status walk_push(struct local_walk *walk, int fd, struct ops_view after)
+struct level_options {
+    int fd;
+    struct statx place;  /* what it is */
+    const char *refusal; /* as in the level */
+    bool resumed;
+    struct ops_view after; /* the rest of the bound, or nothing */
+};
+
+/* Takes the descriptor, also on failure. */
+static enum ops_status walk_push(struct local_walk *walk, const struct level_options *options)
 {
     struct local_tree_level *level = ops_mem_alloc(sizeof *level);
-    char *copy = ops_mem_strndup(after.data ? after.data : "", after.length);
+    char *copy = ops_mem_strndup(options->after.data ? options->after.data : "", options->after.length);
     if (!level || !copy) {
         ops_mem_free(level);
         ops_mem_free(copy);
-        close(fd);
+        close(options->fd);
         return OPS_NO_MEMORY;
     }
-    level->fd = fd;
+    level->fd = options->fd;
+    local_rights_read(options->fd, &options->place, &level->rights);
+    level->refusal = options->refusal;
+    level->resumed = options->resumed;
+    level->begun = false;
+    level->content = CONTENT_UNKNOWN;
     level->path_length = walk->path.length;
     level->count = level->next = 0;
     level->complete = false;
@@ -237,6 +268,7 @@ static enum ops_status level_offer_entry(const struct local_walk *walk, struct l
     size_t length = strlen(entry->d_name);
     if (!local_component_valid(entry->d_name, length))
         return OPS_OK;
+    level->content = CONTENT_SOME;
     memcpy(name, entry->d_name, length + 1);
     if (entry_is_directory(level->fd, entry)) {
         if (walk->options.flat)
@@ -250,24 +282,18 @@ static enum ops_status level_fill(struct local_walk *walk, struct local_tree_lev
 {
     level_clear_names(level);
     level->complete = true;
-    /* A descriptor of its own, since closedir takes it, and reading starts at the top again. */
-    int fd = openat(level->fd, ".", LOCAL_DIRECTORY_FLAGS);
-    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!directory) {
-        int reason = errno;
-        if (fd >= 0)
-            close(fd);
-        if (reason == ENOENT)
-            return OPS_OK; /* it was removed after it was opened */
-        return pass_over_or_fail(walk, "can't be listed", reason, error);
-    }
+    DIR *directory = list(level->fd);
+    if (!directory)
+        return pass_over_or_fail(walk, "can't be listed", errno, error);
     enum ops_status status = OPS_OK;
     const struct dirent *entry;
     while (errno = 0, status == OPS_OK && (entry = readdir(directory)) != NULL)
         status = level_offer_entry(walk, level, entry);
-    if (status == OPS_OK && errno != 0) {
+    if (status == OPS_OK && errno != 0 && errno != ENOENT) { /* ENOENT: it was removed after it was opened */
         level->complete = true; /* what was read of it is given, and the rest said to be missing, once */
         status = pass_over_or_fail(walk, "can't be listed to its end", errno, error);
+    } else if (status == OPS_OK && errno == 0 && level->content == CONTENT_UNKNOWN) {
+        level->content = CONTENT_NONE;
     }
     (void)closedir(directory); /* it was only read */
     qsort(level->names, level->count, sizeof level->names[0], compare_names);
@@ -312,10 +338,12 @@ enum ops_status local_walk_begin(struct local_walk *walk, const struct local_wal
 {
     *walk = (struct local_walk){.options = *options};
     ops_buf_init(&walk->path, LOCAL_KEY_MAX_BYTES + NAME_MAX + 1); /* also of what has too long a path */
-    int fd = fcntl(options->root_fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
+    struct level_options root = {.fd = -1, .after = options->after};
+    if (local_look(options->root_fd, "", &root.place))
+        root.fd = fcntl(options->root_fd, F_DUPFD_CLOEXEC, 0);
+    if (root.fd < 0)
         return walk_fail(walk, "can't be read", errno, error);
-    return walk_push(walk, fd, options->after);
+    return walk_push(walk, &root);
 }
 
 void local_walk_end(struct local_walk *walk)
@@ -335,13 +363,12 @@ static int look_here(const struct local_walk *walk, int fd, const char *name, st
 /* Opens a directory to go on in; -1 where it is gone, or was passed over. It is looked at before it is opened, since opening
  * what is mounted there may take for ever, and after it, since only then it is sure to be the same. */
 static enum ops_status open_level(struct local_walk *walk, int parent_fd, const char *name, int *ret_fd,
-                                  struct ops_error *error)
+                                  struct statx *ret_place, struct ops_error *error)
 {
-    struct statx place;
-    int number = look_here(walk, parent_fd, name, &place);
+    int number = look_here(walk, parent_fd, name, ret_place);
     int fd = number == 0 ? openat(parent_fd, name, LOCAL_DIRECTORY_FLAGS) : -1;
     if (number == 0)
-        number = fd >= 0 ? look_here(walk, fd, "", &place) : errno;
+        number = fd >= 0 ? look_here(walk, fd, "", ret_place) : errno;
     if (number != 0 && fd >= 0) {
         close(fd);
         fd = -1;
@@ -355,21 +382,23 @@ static enum ops_status walk_enter(struct local_walk *walk, const struct local_tr
                                   struct ops_error *error)
 {
     char plain[NAME_MAX + 1];
+    struct level_options below;
     size_t length = strlen(name) - 1;
-    int fd = -1;
     memcpy(plain, name, length);
     plain[length] = '\0';
     if (walk->depth == LOCAL_TREE_DEPTH_MAX) {
         pass_over(walk, TOO_DEEP);
         return OPS_OK;
     }
-    enum ops_status status = open_level(walk, level->fd, plain, &fd, error);
-    if (fd < 0)
+    enum ops_status status = open_level(walk, level->fd, plain, &below.fd, &below.place, error);
+    if (below.fd < 0)
         return status;
     /* Where the walk resumes inside this directory, the rest of the bound goes with it. */
     struct ops_view after = ops_view_of(level->after);
-    bool inside = level->after_enter && ops_view_starts_with(after, ops_view(name, length + 1));
-    return walk_push(walk, fd, inside ? ops_view(after.data + length + 1, after.length - length - 1) : ops_view(NULL, 0));
+    below.resumed = level->after_enter && ops_view_starts_with(after, ops_view(name, length + 1));
+    below.after = below.resumed ? ops_view(after.data + length + 1, after.length - length - 1) : ops_view(NULL, 0);
+    below.refusal = local_rights_refusal(&level->rights, &below.place);
+    return walk_push(walk, &below);
 }
 
 static bool is_beyond(const struct local_walk *walk)
@@ -379,13 +408,18 @@ static bool is_beyond(const struct local_walk *walk)
     return until.length && (order > 0 || (order == 0 && path.length > until.length));
 }
 
+static bool in_scope(const struct local_walk *walk, struct ops_view key)
+{
+    return walk->options.exact ? ops_view_equal(key, walk->options.prefix) : ops_view_starts_with(key, walk->options.prefix);
+}
+
 /* A name that is no directory. One that is in a directory without the right to search it is there all the same, and can't be
  * removed. */
 static enum ops_status visit_file(struct local_walk *walk, const struct local_tree_level *level, const char *name,
                                   struct local_found *found, struct ops_error *error)
 {
     struct statx place = {.stx_size = 0};
-    if (!ops_view_starts_with(ops_buf_view(&walk->path), walk->options.prefix))
+    if (!in_scope(walk, ops_buf_view(&walk->path)))
         return OPS_OK;
     int number = look_here(walk, level->fd, name, &place);
     if (number != 0 && number != EACCES)
@@ -394,6 +428,7 @@ static enum ops_status visit_file(struct local_walk *walk, const struct local_tr
         return OPS_OK;
     found->key = ops_buf_view(&walk->path);
     found->size_bytes = (int64_t)place.stx_size;
+    found->refusal = local_rights_refusal(&level->rights, &place);
     return OPS_OK;
 }
 
@@ -417,21 +452,55 @@ static enum ops_status walk_visit(struct local_walk *walk, const struct local_tr
     return visit_file(walk, level, name, found, error);
 }
 
+/* Whether a directory is a key of its own, which it is before what is in it.
+ *
+ * An empty one is. One that would be left behind empty is too: what is in it can be removed, and it can't, so that the last
+ * look would find it. Where a walk begins inside of one, its key is behind us; but a removal that died after the last file
+ * and before the directory leaves an empty one there, whose key may lie before the page that was being removed. It is given
+ * at the beginning of the walk, in the recount of that page and when it is read again: it stands for one of the page's
+ * keys, so that what both count is together what was there. */
+static bool gives_itself(const struct local_walk *walk, const struct local_tree_level *level)
+{
+    struct ops_view key = ops_buf_view(&walk->path);
+    if (key.length == 0 || !in_scope(walk, key))
+        return false;
+    if (level->content == CONTENT_NONE)
+        return !level->resumed || (level->after[0] && !level->refusal);
+    bool is_left = level->refusal && !level->rights.refusal;
+    return level->content == CONTENT_SOME && is_left && !level->resumed && !walk->options.exact;
+}
+
+static enum ops_status level_begin(struct local_walk *walk, struct local_tree_level *level, struct local_found *found,
+                                   struct ops_error *error)
+{
+    level->begun = true;
+    enum ops_status status = level_fill(walk, level, error);
+    if (status == OPS_OK && gives_itself(walk, level))
+        *found = (struct local_found){.key = ops_buf_view(&walk->path), .refusal = level->refusal};
+    return status;
+}
+
+static enum ops_status level_go_on(struct local_walk *walk, struct local_tree_level *level, struct local_found *found,
+                                   struct ops_error *error)
+{
+    char *name = NULL;
+    enum ops_status status = level_next(walk, level, &name, error);
+    if (status == OPS_OK && !name)
+        walk_pop(walk);
+    else if (status == OPS_OK)
+        status = walk_visit(walk, level, name, found, error);
+    ops_mem_free(name);
+    return status;
+}
+
 enum ops_status local_walk_next(struct local_walk *walk, struct local_found *ret_found, struct ops_error *error)
 {
+    enum ops_status status = OPS_OK;
     *ret_found = (struct local_found){.size_bytes = 0};
-    while (walk->depth > 0 && ret_found->key.length == 0) {
+    while (status == OPS_OK && walk->depth > 0 && ret_found->key.length == 0) {
         struct local_tree_level *level = walk->levels[walk->depth - 1];
-        char *name = NULL;
         local_path_truncate(&walk->path, level->path_length);
-        enum ops_status status = level_next(walk, level, &name, error);
-        if (status == OPS_OK && !name)
-            walk_pop(walk);
-        else if (status == OPS_OK)
-            status = walk_visit(walk, level, name, ret_found, error);
-        ops_mem_free(name);
-        if (status != OPS_OK)
-            return status;
+        status = level->begun ? level_go_on(walk, level, ret_found, error) : level_begin(walk, level, ret_found, error);
     }
-    return OPS_OK;
+    return status;
 }

@@ -1,6 +1,6 @@
 /* A directory tree as a set of keys: the paths, relative to its root, of everything below it that is no directory. Links,
  * sockets and pipes are keys too, so that nothing is left behind, and are removed themselves: none is ever opened or
- * followed. Private to this folder.
+ * followed. A directory that is empty, or would be left behind empty, is a key with a final '/'. Private to this folder.
  *
  * A walk gives the keys in byte order and keeps a bounded window of names for each directory on its way, however many there
  * are. A key can't reach outside: each of its components is opened below the one before, never through a link.
@@ -54,6 +54,7 @@ struct local_walk {
 struct local_found {
     struct ops_view key; /* until the next call; empty: there are no more */
     int64_t size_bytes;
+    const char *refusal; /* why it could not be removed, as far as can be told; NULL: it could. Static */
 };
 
 enum ops_status local_walk_begin(struct local_walk *walk, const struct local_walk_options *options,
