@@ -25,6 +25,9 @@ struct objects {
     struct ops_buf at;      /* the cursor that it stands at */
     bool walking;
     size_t passed_over_count; /* of the page: before its last key */
+    /* Of the page's keys, those that were refused and can't be seen any more, since something was mounted there meanwhile.
+     */
+    struct ops_recount out_of_sight;
 };
 
 static enum ops_status bad_text(const struct objects *objects, const char *what, struct ops_error *error)
@@ -152,6 +155,7 @@ static enum ops_status objects_page(struct ops_target *self, uint32_t segment, c
     struct objects *objects = (struct objects *)self;
     enum ops_status status = walk_to(objects, cursor, error);
     objects->walk.remarks = self->remarks;
+    objects->out_of_sight = (struct ops_recount){0, 0};
     if (status == OPS_OK)
         status = read_keys(objects, limit < OBJECTS_PAGE_MAX ? limit : OBJECTS_PAGE_MAX, ret_page, error);
     if (status == OPS_OK) {
@@ -167,12 +171,19 @@ static enum ops_status objects_page(struct ops_target *self, uint32_t segment, c
 }
 
 /* Names a key that stays. What is said first is what the error says: what follows is often its consequence. */
-static void note_refusal(struct objects *objects, struct ops_view key, const char *why, bool first, struct ops_error *error)
+static void note_refusal(struct objects *objects, const struct ops_key *key, const char *why, bool first,
+                         struct ops_error *error)
 {
     char name[OPS_REMARK_NAME_SIZE];
-    ops_remarks_add(objects->target.remarks, OPS_REMARK_REFUSED, key, why);
+    ops_remarks_add(objects->target.remarks, OPS_REMARK_REFUSED, key->id, why);
     if (first)
-        (void)ops_fail(error, OPS_TARGET_ERROR, "In %s, %s: %s.", objects->name, local_printable(key, name), why);
+        (void)ops_fail(error, OPS_TARGET_ERROR, "In %s, %s: %s.", objects->name, local_printable(key->id, name), why);
+}
+
+static void note_out_of_sight(struct objects *objects, const struct ops_key *key)
+{
+    objects->out_of_sight.count++;
+    objects->out_of_sight.size_bytes += key->size_bytes;
 }
 
 static enum ops_status objects_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
@@ -186,7 +197,9 @@ static enum ops_status objects_remove(struct ops_target *self, const struct ops_
         const char *why = NULL;
         ret_outcomes[i] = local_remover_remove(&remover, keys[i].id, &why);
         if (ret_outcomes[i] == OPS_FAILED)
-            note_refusal(objects, keys[i].id, why, refused++ == 0, error);
+            note_refusal(objects, &keys[i], why, refused++ == 0, error);
+        if (remover.out_of_sight)
+            note_out_of_sight(objects, &keys[i]);
     }
     local_remover_end(&remover);
     return OPS_OK;
@@ -196,6 +209,7 @@ static enum ops_status objects_remove(struct ops_target *self, const struct ops_
 struct range {
     struct ops_buf after, last;
     size_t passed_over_count;
+    bool in_hand; /* the page that was last read */
 };
 
 static void range_release(struct range *range)
@@ -215,18 +229,26 @@ static enum ops_status range_read(const struct objects *objects, const char *rec
     if (!space || !space[1])
         return bad_text(objects, "receipt", error);
     size_t last_length = number ? (size_t)(number - space - 1) : strlen(space + 1);
+    ret_range->in_hand = ops_view_equal(ops_view(space + 1, last_length), ops_buf_view(&objects->at));
     enum ops_status status = ops_base64url_decode(ops_view(receipt, (size_t)(space - receipt)), &ret_range->after);
     if (status == OPS_OK)
         status = ops_base64url_decode(ops_view(space + 1, last_length), &ret_range->last);
     return status == OPS_OK || status == OPS_NO_MEMORY ? status : bad_text(objects, "receipt", error);
 }
 
-/* Whatever was removed of a place that has become unreadable since, nobody can count. */
-static enum ops_status check_visible(const struct objects *objects, const struct range *range,
-                                     const struct ops_remarks *remarks, struct ops_error *error)
+/* What has become invisible since the page was read is counted by whoever could not remove it. Another one can't tell what
+ * was removed of it before. */
+static enum ops_status add_out_of_sight(const struct objects *objects, const struct range *range,
+                                        const struct ops_remarks *remarks, struct ops_recount *there,
+                                        struct ops_error *error)
 {
     if ((size_t)remarks->counts[OPS_REMARK_UNREADABLE] <= range->passed_over_count)
         return OPS_OK;
+    if (range->in_hand && objects->out_of_sight.count > 0) {
+        there->count += objects->out_of_sight.count;
+        there->size_bytes += objects->out_of_sight.size_bytes;
+        return OPS_OK;
+    }
     const struct ops_remark *newest = &remarks->first[remarks->count - 1];
     return ops_fail(error, OPS_TARGET_ERROR, "In %s it can't be counted any more what is left: %s: %s.", objects->name,
                     newest->name, newest->reason);
@@ -247,7 +269,7 @@ static enum ops_status count_range(struct objects *objects, const struct range *
     }
     local_walk_end(&walk);
     if (status == OPS_OK)
-        status = check_visible(objects, range, &remarks, error);
+        status = add_out_of_sight(objects, range, &remarks, &there, error);
     if (status == OPS_OK)
         *ret_there = there;
     return status;

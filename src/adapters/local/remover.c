@@ -97,15 +97,17 @@ static enum ops_removal remove_name(struct local_remover *remover, const char *n
     if (unlinkat(remover->parent_fd, name, flags) == 0)
         return OPS_REMOVED;
     int number = errno;
-    enum ops_removal outcome = number == EBUSY && is_mount_point(remover, name) ? OPS_FAILED : removal_of(number);
+    remover->out_of_sight = number == EBUSY && is_mount_point(remover, name);
+    enum ops_removal outcome = remover->out_of_sight ? OPS_FAILED : removal_of(number);
     if (outcome == OPS_FAILED)
         *ret_why = local_rights_explain(remover->parent_fd, name, number);
     return outcome;
 }
 
-static enum ops_removal refuse_parent(const struct local_remover *remover, const char **ret_why)
+static enum ops_removal refuse_parent(struct local_remover *remover, const char **ret_why)
 {
     enum ops_removal outcome = removal_of(remover->parent_errno);
+    remover->out_of_sight = outcome == OPS_FAILED;
     if (outcome == OPS_FAILED)
         *ret_why = local_rights_explain(remover->root_fd, "", remover->parent_errno);
     return outcome;
@@ -120,6 +122,7 @@ enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_
         base--;
     char name[NAME_MAX + 1];
     size_t length = key.length - base;
+    remover->out_of_sight = false;
     *ret_why = "it can't be a key";
     if (!local_component_valid(key.data + base, length) || base == 1)
         return OPS_FAILED;

@@ -13,6 +13,7 @@ struct local_remover {
     int parent_errno;       /* why */
     struct ops_buf parent;  /* its path, "" for the root */
     bool started;
+    bool out_of_sight; /* the last key was refused since it can't be seen any more */
 };
 
 /* mount_id: of the root; nothing is removed from another mount. prefix: a directory that does not begin with it, with its
