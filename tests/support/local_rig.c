@@ -119,6 +119,20 @@ DIR *fdopendir(int fd)
     return NULL;
 }
 
+void (*local_on_lease)(void);
+
+int fcntl(int fd, int command, ...)
+{
+    va_list arguments;
+    va_start(arguments, command);
+    long argument = va_arg(arguments, long);
+    va_end(arguments);
+    int result = (int)syscall(SYS_fcntl, fd, command, argument);
+    if (command == F_SETLEASE && argument == F_RDLCK && result == 0 && local_on_lease)
+        local_on_lease();
+    return result;
+}
+
 /* ---- Where it all is ---- */
 
 int local_rig_setup(void **state)
@@ -163,6 +177,7 @@ int local_rig_teardown(void **state)
 {
     (void)state;
     local_fault = (struct local_fault){.number = 0};
+    local_on_lease = NULL;
     crash_at = 0;
     local_regain_rights();
     unmount_everything();

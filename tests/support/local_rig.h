@@ -65,6 +65,9 @@ void local_unmount(const char *where);
 /* Whether openat was asked for the name since the setup. */
 bool local_was_opened(const char *name);
 
+/* Called whenever a lease has been given, while it is held; NULL: nothing is. Reset by the teardown. */
+extern void (*local_on_lease)(void);
+
 /* What openat answers for a name instead of opening it; number 0: it works. */
 struct local_fault {
     const char *name;

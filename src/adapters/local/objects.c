@@ -2,6 +2,7 @@
 
 #include "adapters/local/place.h"
 #include "adapters/local/remover.h"
+#include "adapters/local/streams.h"
 #include "adapters/local/tree.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -93,13 +94,34 @@ static enum ops_status add_key(struct ops_key_page *page, const struct local_fou
     return ops_buf_status(&page->storage);
 }
 
+/* The next key of a walk. */
+static enum ops_status next_key(const struct objects *objects, struct local_walk *walk, struct local_found *ret_found,
+                                struct ops_error *error)
+{
+    enum ops_status status;
+    do
+        status = local_walk_next(walk, ret_found, error);
+    while (status == OPS_OK && objects->flat && ret_found->key.length > 0 &&
+           local_stream_is_idle(objects->root_fd, ret_found->key.data, &ret_found->place));
+    return status;
+}
+
+static void note_undeletable(struct objects *objects, const struct local_found *found)
+{
+    const char *refusal = found->refusal;
+    if (objects->flat)
+        refusal = local_stream_refusal(objects->root_fd, found->key.data, &found->place, refusal);
+    if (refusal)
+        ops_remarks_add(objects->target.remarks, OPS_REMARK_UNDELETABLE, found->key, refusal);
+}
+
 static enum ops_status read_keys(struct objects *objects, size_t limit, struct ops_key_page *page, struct ops_error *error)
 {
+    struct local_found found;
     size_t before = objects->walk.passed_over_count;
     objects->passed_over_count = 0;
     while (page->count < limit && page->storage.limit_bytes - page->storage.length >= LOCAL_KEY_MAX_BYTES) {
-        struct local_found found;
-        enum ops_status status = local_walk_next(&objects->walk, &found, error);
+        enum ops_status status = next_key(objects, &objects->walk, &found, error);
         if (status != OPS_OK)
             return status;
         if (found.key.length == 0) {
@@ -107,8 +129,7 @@ static enum ops_status read_keys(struct objects *objects, size_t limit, struct o
             return OPS_OK;
         }
         objects->passed_over_count = objects->walk.passed_over_count - before;
-        if (found.refusal)
-            ops_remarks_add(objects->target.remarks, OPS_REMARK_UNDELETABLE, found.key, found.refusal);
+        note_undeletable(objects, &found);
         status = add_key(page, &found);
         if (status != OPS_OK)
             return status;
@@ -195,7 +216,8 @@ static enum ops_status objects_remove(struct ops_target *self, const struct ops_
     local_remover_begin(&remover, objects->root_fd, objects->mount_id, objects->prefix_view);
     for (size_t i = 0; i < count; i++) {
         const char *why = NULL;
-        ret_outcomes[i] = local_remover_remove(&remover, keys[i].id, &why);
+        ret_outcomes[i] = objects->flat ? local_stream_remove(&remover, keys[i].id, &why)
+                                        : local_remover_remove(&remover, keys[i].id, &why);
         if (ret_outcomes[i] == OPS_FAILED)
             note_refusal(objects, &keys[i], why, refused++ == 0, error);
         if (remover.out_of_sight)
@@ -263,7 +285,7 @@ static enum ops_status count_range(struct objects *objects, const struct range *
     struct local_found found;
     enum ops_status status = walk_start(objects, &walk, ops_buf_view(&range->after), ops_buf_view(&range->last), error);
     walk.remarks = &remarks;
-    while (status == OPS_OK && (status = local_walk_next(&walk, &found, error)) == OPS_OK && found.key.length > 0) {
+    while (status == OPS_OK && (status = next_key(objects, &walk, &found, error)) == OPS_OK && found.key.length > 0) {
         there.count++;
         there.size_bytes += found.size_bytes;
     }

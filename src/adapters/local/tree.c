@@ -418,17 +418,19 @@ static bool in_scope(const struct local_walk *walk, struct ops_view key)
 static enum ops_status visit_file(struct local_walk *walk, const struct local_tree_level *level, const char *name,
                                   struct local_found *found, struct ops_error *error)
 {
-    struct statx place = {.stx_size = 0};
+    struct statx *place = &found->place;
     if (!in_scope(walk, ops_buf_view(&walk->path)))
         return OPS_OK;
-    int number = look_here(walk, level->fd, name, &place);
-    if (number != 0 && number != EACCES)
+    int number = look_here(walk, level->fd, name, place);
+    if (number == EACCES)
+        *place = (struct statx){.stx_size = 0};
+    else if (number != 0)
         return is_gone(number) ? OPS_OK : pass_over_or_fail(walk, "can't be looked at", number, error);
-    if (S_ISDIR(place.stx_mode))
+    if (S_ISDIR(place->stx_mode))
         return OPS_OK;
     found->key = ops_buf_view(&walk->path);
-    found->size_bytes = (int64_t)place.stx_size;
-    found->refusal = local_rights_refusal(&level->rights, &place);
+    found->size_bytes = (int64_t)place->stx_size;
+    found->refusal = local_rights_refusal(&level->rights, place);
     return OPS_OK;
 }
 
@@ -470,13 +472,21 @@ static bool gives_itself(const struct local_walk *walk, const struct local_tree_
     return level->content == CONTENT_SOME && is_left && !level->resumed && !walk->options.exact;
 }
 
+static void give_itself(const struct local_walk *walk, const struct local_tree_level *level, struct local_found *found)
+{
+    found->key = ops_buf_view(&walk->path);
+    found->size_bytes = 0;
+    found->place.stx_mode = S_IFDIR;
+    found->refusal = level->refusal;
+}
+
 static enum ops_status level_begin(struct local_walk *walk, struct local_tree_level *level, struct local_found *found,
                                    struct ops_error *error)
 {
     level->begun = true;
     enum ops_status status = level_fill(walk, level, error);
     if (status == OPS_OK && gives_itself(walk, level))
-        *found = (struct local_found){.key = ops_buf_view(&walk->path), .refusal = level->refusal};
+        give_itself(walk, level, found);
     return status;
 }
 
@@ -496,7 +506,7 @@ static enum ops_status level_go_on(struct local_walk *walk, struct local_tree_le
 enum ops_status local_walk_next(struct local_walk *walk, struct local_found *ret_found, struct ops_error *error)
 {
     enum ops_status status = OPS_OK;
-    *ret_found = (struct local_found){.size_bytes = 0};
+    ret_found->key = ops_view(NULL, 0);
     while (status == OPS_OK && walk->depth > 0 && ret_found->key.length == 0) {
         struct local_tree_level *level = walk->levels[walk->depth - 1];
         local_path_truncate(&walk->path, level->path_length);

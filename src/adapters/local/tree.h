@@ -52,8 +52,9 @@ struct local_walk {
 
 /* What a walk came to. */
 struct local_found {
-    struct ops_view key; /* until the next call; empty: there are no more */
+    struct ops_view key; /* with a NUL behind it, until the next call; empty: there are no more */
     int64_t size_bytes;
+    struct statx place;  /* of a directory the type only; no mode where it could not be looked at */
     const char *refusal; /* why it could not be removed, as far as can be told; NULL: it could. Static */
 };
 
