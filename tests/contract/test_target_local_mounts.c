@@ -34,6 +34,8 @@ static void a_directory_of_the_same_file_system_that_is_mounted_in_a_bucket_is_p
     local_put(local_in_bucket("acme/site/hidden"));
     local_put(local_in_bucket("acme/z/2"));
     local_bind(local_in_data("elsewhere"), local_in_bucket("acme/site"));
+    assert_true(local_found_out(local_inspected(&local_things, local_all), true,
+                                "acme/site/ can't be looked into: something is mounted here, and mounts are not entered."));
     const struct local_tally *dry = local_dry(&local_things, local_prefix("acme/"), 1);
     assert_string_equal(dry->keys, "acme/1;acme/z/2;");
     assert_int_equal(dry->remarks.counts[OPS_REMARK_UNREADABLE], 1);

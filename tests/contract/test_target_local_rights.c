@@ -5,7 +5,9 @@
 #include "support/scratch.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -199,6 +201,76 @@ static void streams_are_told_beforehand_like_objects(void **state)
     assert_string_equal(real->error.text, "In log group /stack/api, s1: " NO_RIGHT ".");
 }
 
+/* ---- What is found out without reading all of it ---- */
+
+static void nothing_is_found_where_nothing_is_wrong(void **state)
+{
+    (void)state;
+    put_all();
+    local_mkdir(local_in_bucket("empty"));
+    local_put(local_in_group("s"));
+    local_drop_rights();
+    assert_int_equal(local_inspected(&local_things, local_all)->count, 0);
+    assert_int_equal(local_inspected(&local_things, local_prefix("nothing/like/it"))->count, 0);
+    assert_int_equal(local_inspected(&local_things, local_prefix("../x/"))->count, 0);
+    assert_int_equal(local_inspected(&local_things, local_exact("d/1"))->count, 0);
+    assert_int_equal(local_inspected(&local_group, local_all)->count, 0);
+}
+
+static void what_can_not_be_removed_or_seen_is_found_out(void **state)
+{
+    (void)state;
+    put_all();
+    local_put(local_in_bucket("u/hidden"));
+    assert_int_equal(chmod(local_in_bucket("u"), 0), 0);
+    assert_int_equal(chmod(local_in_bucket("d/e"), 0555), 0);
+    local_drop_rights();
+    const struct ops_findings *findings = local_inspected(&local_things, local_all);
+    assert_int_equal(findings->count, 2);
+    assert_true(local_found_out(findings, true, "u/ can't be looked into: Permission denied."));
+    assert_true(local_found_out(findings, true, "d/e/3, and what else is beside it, can't be removed: " NO_RIGHT "."));
+    findings = local_inspected(&local_things, local_prefix("d/"));
+    assert_int_equal(findings->count, 1);
+    assert_int_equal(local_inspected(&local_things, local_prefix("a/"))->count, 0);
+    assert_int_equal(local_inspected(&local_things, local_exact("d/1"))->count, 0);
+    assert_int_equal(local_inspected(&local_things, local_exact("d/e/3"))->count, 1);
+}
+
+static void a_whole_directory_is_one_finding_and_the_list_is_short(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof key, "d%02d/1", i);
+        local_put(local_in_bucket(key));
+        (void)snprintf(key, sizeof key, "d%02d/2", i);
+        local_put(local_in_bucket(key));
+        (void)snprintf(key, sizeof key, "d%02d", i);
+        assert_int_equal(chmod(local_in_bucket(key), 0555), 0);
+    }
+    local_drop_rights();
+    assert_int_equal(local_inspected(&local_things, local_all)->count, OPS_FINDINGS_MAX);
+    assert_int_equal(local_inspected(&local_things, local_prefix("d07/"))->count, 1);
+}
+
+static void a_finding_is_whole_and_printable_whatever_the_name(void **state)
+{
+    (void)state;
+    char name[NAME_MAX + 1] = "";
+    for (int i = 0; i < 100; i++)
+        (void)strcat(name, "\xc3\xa9");
+    local_put(local_in_bucket(name));
+    local_put(local_in_bucket("\xff\n\x1b"));
+    assert_int_equal(chmod(local_in_bucket(""), 0555), 0);
+    local_drop_rights();
+    const struct ops_findings *findings = local_inspected(&local_things, local_all);
+    assert_int_equal(findings->count, 1);
+    json_t *text = json_string(findings->list[0].text); /* is UTF-8 */
+    assert_non_null(text);
+    json_decref(text);
+    assert_string_equal(strrchr(findings->list[0].text, ':'), ": " NO_RIGHT ".");
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, local_rig_setup, local_rig_teardown)
@@ -212,6 +284,10 @@ int main(void)
         CASE(nothing_goes_from_what_is_mounted_read_only),
         CASE(the_first_reason_is_the_errors),
         CASE(streams_are_told_beforehand_like_objects),
+        CASE(nothing_is_found_where_nothing_is_wrong),
+        CASE(what_can_not_be_removed_or_seen_is_found_out),
+        CASE(a_whole_directory_is_one_finding_and_the_list_is_short),
+        CASE(a_finding_is_whole_and_printable_whatever_the_name),
     };
 #undef CASE
     (void)local_may_mount(); /* before anything is opened */

@@ -44,6 +44,10 @@ static void a_stream_that_somebody_writes_to_is_emptied_and_keeps_its_place(void
     local_put(local_in_group("free"));
     local_put(local_in_group("held"));
     int fd = open_stream("held", O_WRONLY | O_APPEND);
+    const struct ops_findings *findings = local_inspected(&local_group, local_all);
+    assert_int_equal(findings->count, 1);
+    assert_true(local_found_out(
+        findings, false, "Somebody is writing to 1 of its streams, first to held: they are emptied, and their files stay."));
     assert_int_equal(local_dry(&local_group, local_all, 10)->matched, 2);
     const struct local_tally *real = vacuum();
     assert_int_equal(real->matched, 2);
@@ -196,6 +200,11 @@ static void where_it_can_not_be_told_a_stream_is_removed(void **state)
     assert_int_equal(chown(local_in_group("theirs"), 4711, 4711), 0);
     int fd = open_stream("theirs", O_WRONLY | O_APPEND);
     local_drop_rights();
+    const struct ops_findings *findings = local_inspected(&local_group, local_all);
+    assert_int_equal(findings->count, 1);
+    assert_true(local_found_out(findings, false,
+                                "Whether somebody is writing to 1 of its streams, first to theirs, can't be told: they are "
+                                "removed, and what is written to them afterwards is lost."));
     assert_int_equal(vacuum()->deleted, 1);
     assert_false(local_exists(local_in_group("theirs")));
     close(fd);

@@ -504,3 +504,21 @@ bool local_remarked(const struct ops_remarks *remarks, enum ops_remark_kind kind
             return true;
     return false;
 }
+
+const struct ops_findings *local_inspected(const struct ops_target_spec *spec, struct ops_scope scope)
+{
+    static struct ops_findings findings;
+    struct ops_target *target = local_open(spec, scope);
+    findings.count = 0;
+    assert_int_equal(ops_target_inspect(target, &findings, NULL), OPS_OK);
+    ops_target_close(target);
+    return &findings;
+}
+
+bool local_found_out(const struct ops_findings *findings, bool blocks, const char *text)
+{
+    for (size_t i = 0; i < findings->count; i++)
+        if (findings->list[i].blocks == blocks && strcmp(findings->list[i].text, text) == 0)
+            return true;
+    return false;
+}

@@ -49,6 +49,10 @@ const struct local_tally *local_vacuum(const struct ops_target_spec *spec, struc
                                        size_t crash_at);
 size_t local_removals(void); /* how many removals the last vacuum had made */
 
+/* What inspect finds, until the next call; and whether a finding says so. */
+const struct ops_findings *local_inspected(const struct ops_target_spec *spec, struct ops_scope scope);
+bool local_found_out(const struct ops_findings *findings, bool blocks, const char *text);
+
 /* Whether a remark of this kind says so of the name. A reason that begins so is enough. */
 bool local_remarked(const struct ops_remarks *remarks, enum ops_remark_kind kind, const char *name, const char *reason);
 

@@ -1,5 +1,6 @@
 #include "adapters/local/objects.h"
 
+#include "adapters/local/inspect.h"
 #include "adapters/local/place.h"
 #include "adapters/local/remover.h"
 #include "adapters/local/streams.h"
@@ -326,11 +327,25 @@ static void objects_close(struct ops_target *self)
     ops_mem_free(objects);
 }
 
+static enum ops_status objects_inspect(struct ops_target *self, struct ops_findings *ret_findings, struct ops_error *error)
+{
+    const struct objects *objects = (const struct objects *)self;
+    const struct local_inspection inspection = {
+        .root_fd = objects->root_fd,
+        .mount_id = objects->mount_id,
+        .prefix = objects->prefix_view,
+        .exact = objects->exact,
+        .flat = objects->flat,
+    };
+    return local_inspect(&inspection, ret_findings, error);
+}
+
 static const struct ops_target_ops objects_ops = {
     .page = objects_page,
     .remove = objects_remove,
     .recount = objects_recount,
     .close = objects_close,
+    .inspect = objects_inspect,
 };
 
 static enum ops_status look_failed(const char *name, int number, struct ops_error *error)

@@ -14,22 +14,20 @@
 
 #define CANNOT_BE_EMPTIED "somebody writes to it, and there is no right to empty it"
 
-enum stream_use { STREAM_IDLE, STREAM_WRITTEN, STREAM_UNKNOWN };
-
 /* A lease on a file that is open for writing is refused, and one that is given is given back at once. Should somebody want
  * to write just then he waits that long, and the kernel says so by a signal: by one that is ignored, since SIGIO would end
  * the process. */
-static enum stream_use find_use(int group_fd, const char *name)
+enum local_stream_use local_stream_use(int group_fd, const char *name)
 {
-    enum stream_use use = STREAM_UNKNOWN;
+    enum local_stream_use use = LOCAL_STREAM_UNKNOWN;
     int fd = openat(group_fd, name, O_RDONLY | OPEN_FLAGS);
     if (fd < 0)
         return use;
     if (fcntl(fd, F_SETSIG, SIGURG) == 0) {
         if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
-            use = STREAM_IDLE;
+            use = LOCAL_STREAM_FREE;
         else if (errno == EAGAIN)
-            use = STREAM_WRITTEN;
+            use = LOCAL_STREAM_WRITTEN;
     }
     close(fd); /* and with it the lease */
     return use;
@@ -44,7 +42,7 @@ static bool can_be_emptied(const struct statx *place)
 
 bool local_stream_is_idle(int group_fd, const char *name, const struct statx *place)
 {
-    return can_be_emptied(place) && place->stx_size == 0 && find_use(group_fd, name) == STREAM_WRITTEN;
+    return can_be_emptied(place) && place->stx_size == 0 && local_stream_use(group_fd, name) == LOCAL_STREAM_WRITTEN;
 }
 
 static bool may_be_written(int group_fd, const char *name, const struct statx *place)
@@ -59,7 +57,7 @@ const char *local_stream_refusal(int group_fd, const char *name, const struct st
     if (!can_be_emptied(place))
         return refusal;
     bool writable = may_be_written(group_fd, name, place);
-    if (!refusal == writable || find_use(group_fd, name) != STREAM_WRITTEN)
+    if (!refusal == writable || local_stream_use(group_fd, name) != LOCAL_STREAM_WRITTEN)
         return refusal;
     return writable ? NULL : CANNOT_BE_EMPTIED;
 }
@@ -96,7 +94,7 @@ static enum ops_removal empty_stream(int group_fd, const char *name, const struc
 static bool is_written(const struct local_remover *remover, const char *name, struct statx *ret_place)
 {
     return local_look(remover->root_fd, name, ret_place) && ret_place->stx_mnt_id == remover->mount_id &&
-           can_be_emptied(ret_place) && find_use(remover->root_fd, name) == STREAM_WRITTEN;
+           can_be_emptied(ret_place) && local_stream_use(remover->root_fd, name) == LOCAL_STREAM_WRITTEN;
 }
 
 enum ops_removal local_stream_remove(struct local_remover *remover, struct ops_view key, const char **ret_why)

@@ -13,6 +13,11 @@
 
 #include <sys/stat.h>
 
+enum local_stream_use { LOCAL_STREAM_FREE, LOCAL_STREAM_WRITTEN, LOCAL_STREAM_UNKNOWN };
+
+/* Whether anybody has a regular file open for writing. */
+enum local_stream_use local_stream_use(int group_fd, const char *name);
+
 /* Whether what is at place is no record: an empty stream that is held open for writing. There is nothing in it, and when it
  * is closed it is a record like another. */
 bool local_stream_is_idle(int group_fd, const char *name, const struct statx *place);
