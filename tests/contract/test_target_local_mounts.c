@@ -240,6 +240,25 @@ static void an_overlay_in_which_files_come_from_two_layers_is_emptied(void **sta
     assert_true(local_exists(local_in_data("lower/a/below")));
 }
 
+static void groups_that_are_mounted_are_not_listed_and_that_is_told(void **state)
+{
+    (void)state;
+    needs_mounts();
+    enum ops_status status;
+    struct ops_error error = OPS_ERROR_INIT;
+    local_put(local_in_data("elsewhere/inner/s"));
+    local_put(local_in_data("stack/log_groups/a/s"));
+    local_put(local_in_data("stack/log_groups/z/s"));
+    local_mkdir(local_in_data("stack/log_groups/m"));
+    local_bind(local_in_data("elsewhere"), local_in_data("stack/log_groups/m"));
+    assert_string_equal(local_listed(OPS_LOG_GROUP, &status, &error), "/a;/stack/api;/z;");
+    assert_int_equal(status, OPS_TARGET_ERROR);
+    assert_string_equal(error.text, "In stack/log_groups, /m can't be listed: something is mounted here, and mounts are not "
+                                    "entered.");
+    ops_error_release(&error);
+    local_unmount(local_in_data("stack/log_groups/m"));
+}
+
 /* ---- Without statx ---- */
 
 /* From now on, in this process, statx answers number, as with a filter that does not know the call. */
@@ -337,6 +356,7 @@ int main(void)
         CASE(a_file_that_becomes_a_mount_after_it_was_read_is_refused_and_stays),
         CASE(pruning_does_not_enter_a_mount),
         CASE(an_overlay_in_which_files_come_from_two_layers_is_emptied),
+        CASE(groups_that_are_mounted_are_not_listed_and_that_is_told),
         CASE(mounts_are_not_entered_where_a_filter_or_an_old_kernel_has_no_statx),
         CASE(a_bucket_is_refused_where_nothing_tells_what_is_mounted),
     };

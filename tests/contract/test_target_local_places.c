@@ -312,6 +312,79 @@ static void special_files_are_removed_and_never_opened(void **state)
     }
 }
 
+/* ---- The catalogue ---- */
+
+static void a_group_that_can_not_be_listed_does_not_hide_the_others(void **state)
+{
+    (void)state;
+    enum ops_status status;
+    struct ops_error error = OPS_ERROR_INIT;
+    for (size_t i = 0; i < 5; i++) {
+        static const char *const groups[] = {"a", "b/deep", "locked/inner", "u\xff\n", "z"};
+        char path[64];
+        (void)snprintf(path, sizeof path, "stack/log_groups/%s/s", groups[i]);
+        local_put(local_in_data(path));
+    }
+    assert_int_equal(chmod(local_in_data("stack/log_groups/locked"), 0), 0);
+    local_drop_rights();
+    assert_string_equal(local_listed(OPS_LOG_GROUP, &status, &error), "/a;/b/deep;/stack/api;/u\xff\n;/z;");
+    assert_int_equal(status, OPS_TARGET_ERROR);
+    assert_string_equal(error.text, "In stack/log_groups, /locked can't be listed: Permission denied.");
+    local_regain_rights();
+    assert_int_equal(chmod(local_in_data("stack/log_groups/u\xff\n"), 0), 0);
+    local_drop_rights();
+    assert_string_equal(local_listed(OPS_LOG_GROUP, &status, &error), "/a;/b/deep;/stack/api;/z;");
+    assert_int_equal(status, OPS_TARGET_ERROR);
+    assert_non_null(strstr(error.text, "2 places can't be listed, first /"));
+    assert_null(strchr(error.text, '\n'));
+    local_regain_rights();
+    assert_int_equal(chmod(local_in_data("stack/log_groups/locked"), 0755), 0);
+    assert_int_equal(chmod(local_in_data("stack/log_groups/u\xff\n"), 0755), 0);
+    assert_string_equal(local_listed(OPS_LOG_GROUP, &status, &error), "/a;/b/deep;/locked/inner;/stack/api;/u\xff\n;/z;");
+    assert_int_equal(status, OPS_OK);
+    ops_error_release(&error);
+}
+
+static void a_lack_of_descriptors_is_no_fault_of_a_group(void **state)
+{
+    (void)state;
+    enum ops_status status;
+    local_put(local_in_group("s"));
+    local_fault = (struct local_fault){.name = "api", .number = EMFILE};
+    (void)local_listed(OPS_LOG_GROUP, &status, NULL);
+    assert_int_equal(status, OPS_STORE_UNAVAILABLE);
+}
+
+static void groups_that_are_nested_too_deep_do_not_hide_the_others(void **state)
+{
+    (void)state;
+    enum ops_status status;
+    struct ops_error error = OPS_ERROR_INIT;
+    make_deep("d", 120);
+    assert_int_equal(rename(local_in_bucket("d"), local_in_data("stack/log_groups/d")), 0);
+    local_put(local_in_data("stack/log_groups/e/s"));
+    assert_string_equal(local_listed(OPS_LOG_GROUP, &status, &error), "/e;/stack/api;");
+    assert_int_equal(status, OPS_TARGET_ERROR);
+    assert_non_null(strstr(error.text, "it is nested too deep"));
+    ops_error_release(&error);
+}
+
+static void a_kind_whose_directory_can_not_be_listed_is_named(void **state)
+{
+    (void)state;
+    enum ops_status status;
+    struct ops_error error = OPS_ERROR_INIT;
+    local_put(local_in_bucket("a"));
+    assert_int_equal(chmod(local_in_data("stack/buckets"), 0), 0);
+    local_drop_rights();
+    (void)local_listed(OPS_BUCKET, &status, &error);
+    assert_int_equal(status, OPS_TARGET_ERROR);
+    assert_non_null(strstr(error.text, "stack/buckets"));
+    local_regain_rights();
+    assert_int_equal(chmod(local_in_data("stack/buckets"), 0755), 0);
+    ops_error_release(&error);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, local_rig_setup, local_rig_teardown)
@@ -329,6 +402,10 @@ int main(void)
         CASE(a_directory_that_became_unreadable_is_not_counted_as_emptied),
         CASE(a_receipt_without_the_number_of_unreadable_places_still_counts),
         CASE(special_files_are_removed_and_never_opened),
+        CASE(a_group_that_can_not_be_listed_does_not_hide_the_others),
+        CASE(a_lack_of_descriptors_is_no_fault_of_a_group),
+        CASE(groups_that_are_nested_too_deep_do_not_hide_the_others),
+        CASE(a_kind_whose_directory_can_not_be_listed_is_named),
     };
 #undef CASE
     return cmocka_run_group_tests_name("places that can't be looked into", tests, NULL, NULL);

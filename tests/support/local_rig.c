@@ -505,6 +505,34 @@ bool local_remarked(const struct ops_remarks *remarks, enum ops_remark_kind kind
     return false;
 }
 
+static char listed[64][OPS_RESOURCE_NAME_MAX + 1];
+static size_t listed_count;
+
+static enum ops_status note_listed(void *context, const struct ops_resource *resource)
+{
+    (void)context;
+    assert_true(listed_count < sizeof listed / sizeof listed[0]);
+    (void)snprintf(listed[listed_count++], sizeof listed[0], "%s", resource->name);
+    return OPS_OK;
+}
+
+static int compare_listed(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+const char *local_listed(enum ops_target_kind kind, enum ops_status *ret_status, struct ops_error *error)
+{
+    static char names[sizeof listed];
+    listed_count = 0;
+    names[0] = '\0';
+    *ret_status = ops_catalogue_list(catalogue, kind, note_listed, NULL, error);
+    qsort(listed, listed_count, sizeof listed[0], compare_listed);
+    for (size_t i = 0; i < listed_count; i++)
+        (void)strcat(strcat(names, listed[i]), ";");
+    return names;
+}
+
 const struct ops_findings *local_inspected(const struct ops_target_spec *spec, struct ops_scope scope)
 {
     static struct ops_findings findings;

@@ -49,6 +49,9 @@ const struct local_tally *local_vacuum(const struct ops_target_spec *spec, struc
                                        size_t crash_at);
 size_t local_removals(void); /* how many removals the last vacuum had made */
 
+/* The names of what exists, each with a ';', in byte order, until the next call. */
+const char *local_listed(enum ops_target_kind kind, enum ops_status *ret_status, struct ops_error *error);
+
 /* What inspect finds, until the next call; and whether a finding says so. */
 const struct ops_findings *local_inspected(const struct ops_target_spec *spec, struct ops_scope scope);
 bool local_found_out(const struct ops_findings *findings, bool blocks, const char *text);
