@@ -26,6 +26,7 @@ struct ops_org_rule {
     const char *index;       /* INDEX */
     const char *pattern;     /* KEY_PREFIX, KEY; has OPS_ORG_PLACEHOLDER exactly once */
     const char *skip_reason; /* when skip */
+    bool ignore_incomparable; /* ATTRIBUTE, INDEX */
 };
 
 /* All text is owned by the manifest. */

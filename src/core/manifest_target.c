@@ -12,7 +12,7 @@ struct kind_form {
 };
 
 static const struct kind_form kind_forms[OPS_TARGET_KIND_COUNT] = {
-    [OPS_TABLE] = {(const char *const[]){"name", "org", "sqlite", NULL}, ops_check_plain_name,
+    [OPS_TABLE] = {(const char *const[]){"name", "org", "sqlite", "incomparable", "reason", NULL}, ops_check_plain_name,
                    "must be attribute, index, key_prefix, key or skip, not"},
     [OPS_BUCKET] = {(const char *const[]){"name", "org", NULL}, ops_check_plain_name,
                     "must be key_prefix, key or skip for a bucket, not"},
@@ -20,10 +20,30 @@ static const struct kind_form kind_forms[OPS_TARGET_KIND_COUNT] = {
                        "must be skip for a log group, since vacuum org touches none, not"},
 };
 
+static const char *check_incomparable(const char *text)
+{
+    return strcmp(text, "ignore") == 0 ? NULL : "must be \"ignore\", not";
+}
+
+/* "incomparable": "ignore" and the reason for it, in the entry or in its "org": both mean the same. */
+static void read_incomparable(struct ops_reader *reader, const struct ops_place *place, const json_t *object,
+                              struct ops_manifest_target *target)
+{
+    const struct ops_place reason_place = {.parent = place, .member = "reason"};
+    if (json_object_get(object, "incomparable"))
+        target->org.ignore_incomparable =
+            ops_reader_member(reader, place, object, "incomparable", check_incomparable) != NULL;
+    else if (json_object_get(object, "reason"))
+        ops_reader_problem(reader, &reason_place, "belongs to \"incomparable\", which is not there", NULL);
+    if (json_object_get(object, "incomparable"))
+        (void)ops_reader_member(reader, place, object, "reason", ops_check_text); /* a complaint is all that is wanted */
+}
+
 static void read_attribute(struct ops_reader *reader, const struct ops_place *place, const json_t *org,
                            struct ops_manifest_target *target)
 {
     target->org.attribute = ops_reader_member(reader, place, org, "name", ops_check_text);
+    read_incomparable(reader, place, org, target);
 }
 
 static void read_index(struct ops_reader *reader, const struct ops_place *place, const json_t *org,
@@ -65,9 +85,9 @@ struct org_form {
 
 static const struct org_form org_forms[] = {
     {"attribute", OPS_SCOPE_ATTRIBUTE, {[OPS_TABLE] = true},
-     (const char *const[]){"by", "name", NULL}, read_attribute},
+     (const char *const[]){"by", "name", "incomparable", "reason", NULL}, read_attribute},
     {"index", OPS_SCOPE_INDEX, {[OPS_TABLE] = true},
-     (const char *const[]){"by", "index", "name", NULL}, read_index},
+     (const char *const[]){"by", "index", "name", "incomparable", "reason", NULL}, read_index},
     {"key_prefix", OPS_SCOPE_KEY_PREFIX, {[OPS_TABLE] = true, [OPS_BUCKET] = true},
      (const char *const[]){"by", "pattern", NULL}, read_key_prefix},
     {"key", OPS_SCOPE_KEY, {[OPS_TABLE] = true, [OPS_BUCKET] = true},
@@ -102,6 +122,20 @@ static void read_org(struct ops_reader *reader, const struct ops_place *parent, 
     target->org.by = form->scope;
     (void)ops_reader_object(reader, &place, org, form->members); /* it is an object: only its members are in question */
     form->read(reader, &place, org, target);
+}
+
+/* Only a rule that compares an attribute can meet one that can't be compared. */
+static void read_entry_incomparable(struct ops_reader *reader, const struct ops_place *place, const json_t *entry,
+                                    struct ops_manifest_target *target)
+{
+    const struct ops_place here = {.parent = place, .member = "incomparable"};
+    bool given = json_object_get(entry, "incomparable") != NULL;
+    if (given && !target->org.attribute)
+        ops_reader_problem(reader, &here, "belongs to an \"org\" by attribute or by index", NULL);
+    else if (given && json_object_get(json_object_get(entry, "org"), "incomparable"))
+        ops_reader_problem(reader, &here, "is in \"org\" already", NULL);
+    else
+        read_incomparable(reader, place, entry, target);
 }
 
 static bool is_session_table(const struct ops_manifest *manifest, const char *name)
@@ -203,6 +237,8 @@ void ops_reader_target(struct ops_reader *reader, const struct ops_place *place,
         read_org(reader, place, org, target);
     else
         do_without_org(reader, place, manifest, target);
+    if (target->kind == OPS_TABLE)
+        read_entry_incomparable(reader, place, value, target);
     if (sqlite && target->kind == OPS_TABLE)
         read_sqlite(reader, place, sqlite, target);
 }

@@ -128,6 +128,8 @@ static enum ops_status set_scope(json_t *element, const struct ops_org_rule *rul
         status = ops_json_set_text(scope, "index", rule->index);
     if (status == OPS_OK && orgcode)
         status = set_scope_value(scope, rule, orgcode);
+    if (status == OPS_OK && orgcode && rule->ignore_incomparable)
+        status = ops_json_set_text(scope, "incomparable", "ignore");
     if (status == OPS_OK)
         return ops_json_set(element, "scope", scope);
     json_decref(scope);
@@ -283,6 +285,14 @@ static bool read_scope_member(const json_t *scope, const char *name, bool wanted
     return wanted ? *ret_text && **ret_text : !json_object_get(scope, name);
 }
 
+/* Only where an attribute is compared, and with the one value that it has. */
+static bool read_incomparable(const json_t *scope, bool compared, bool *ret_ignore)
+{
+    const json_t *member = json_object_get(scope, "incomparable");
+    *ret_ignore = member != NULL;
+    return !member || (compared && json_is_string(member) && strcmp(json_string_value(member), "ignore") == 0);
+}
+
 static bool read_scope(const json_t *json, struct ops_scope *ret_scope)
 {
     if (!read_by(ops_json_text(json, "by", ""), &ret_scope->by))
@@ -290,7 +300,8 @@ static bool read_scope(const json_t *json, struct ops_scope *ret_scope)
     const struct scope_form *form = &scope_forms[ret_scope->by];
     return read_scope_member(json, "attribute", form->attribute, &ret_scope->attribute) &&
            read_scope_member(json, "index", form->index, &ret_scope->index) &&
-           read_scope_member(json, "value", form->value, &ret_scope->value);
+           read_scope_member(json, "value", form->value, &ret_scope->value) &&
+           read_incomparable(json, form->attribute, &ret_scope->ignore_incomparable);
 }
 
 enum ops_status ops_plan_target_read(const json_t *target, struct ops_target_spec *ret_spec, struct ops_scope *ret_scope)

@@ -2,7 +2,7 @@
  *
  * A plan is the "targets" array of a vacuum record. Each element is an object with the members that CONTRACT section 4
  * names (service, kind, name, status, matched, deleted, failed, protected, bytes?, skipped_reason?), and
- *   scope     {"by", "attribute"?, "index"?, "value"?} for what is touched
+ *   scope     {"by", "attribute"?, "index"?, "value"?, "incomparable"?} for what is touched; the last is "ignore"
  *   location  the manifest's "sqlite" object, when there is one (internal: not shown)
  *   segments  how many parts the target is read in (internal; set by app)
  *   split     how it is cut into them, where that is not always alike (internal; set by app)

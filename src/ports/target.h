@@ -32,12 +32,14 @@ enum ops_scope_by {
 const char *ops_scope_by_name(enum ops_scope_by by);
 
 /* All text borrowed for the call. Comparison is by bytes, whatever a column's collation says: "acme" is not "ACME", and a
- * tenant whose name begins another's is another tenant. */
+ * tenant whose name begins another's is another tenant. An attribute that is a number is compared by its canonical text
+ * (base/number_text.h). */
 struct ops_scope {
     enum ops_scope_by by;
     const char *attribute; /* ATTRIBUTE, INDEX; else NULL */
     const char *index;     /* INDEX; else NULL */
     const char *value;     /* the orgcode, or the pattern with the orgcode put in; NULL for ALL */
+    bool ignore_incomparable; /* ATTRIBUTE, INDEX: a record whose attribute can't be compared is no remark */
 };
 
 struct ops_target_spec {

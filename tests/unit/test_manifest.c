@@ -21,6 +21,7 @@
 #define LOG_GROUP_NAMED(name) LOG_GROUPS("{'name': " name "}")
 #define SQLITE_TABLE(name, sqlite) "{'name': '" name "', 'org': {'by': 'attribute', 'name': 'org'}, 'sqlite': " sqlite "}"
 #define SQLITE(sqlite) TABLES(SQLITE_TABLE("t", sqlite))
+#define TABLE_WITH(members) TABLES("{'name': 't', 'org': {'by': 'attribute', 'name': 'org'}, " members "}")
 #define SKIPPED(name) "{'name': '" name "', 'org': {'by': 'skip', 'reason': 'r'}}"
 
 static const char full_manifest[] =
@@ -77,6 +78,23 @@ static void a_manifest_without_sessions_or_protected_names_is_fine(void **state)
     manifest_text_init(&manifest, "{'stack': 's', 'services': []}");
     assert_null(manifest.sessions_table);
     assert_int_equal(manifest.target_count, 0);
+    ops_manifest_release(&manifest);
+}
+
+static void what_can_not_be_compared_is_ignored_where_the_entry_or_its_org_says_so(void **state)
+{
+    (void)state;
+    struct ops_manifest manifest;
+    manifest_text_init(&manifest, TABLES("{'name': 'a', 'org': {'by': 'attribute', 'name': 'o'}},"
+                                         "{'name': 'b', 'org': {'by': 'attribute', 'name': 'o'}, 'incomparable': 'ignore',"
+                                         " 'reason': 'old rows'},"
+                                         "{'name': 'c', 'org': {'by': 'attribute', 'name': 'o', 'incomparable': 'ignore',"
+                                         " 'reason': 'old rows'}},"
+                                         "{'name': 'd', 'org': {'by': 'index', 'index': 'i', 'name': 'o', 'incomparable':"
+                                         " 'ignore', 'reason': 'old rows'}}"));
+    assert_false(manifest.targets[0].org.ignore_incomparable);
+    for (size_t i = 1; i < 4; i++)
+        assert_true(manifest.targets[i].org.ignore_incomparable);
     ops_manifest_release(&manifest);
 }
 
@@ -142,6 +160,26 @@ static const struct bad_case bad_cases[] = {
     {"services[0].tables[0].org.reason", TABLE_ORG("{'by': 'skip'}")},
     {"services[0].tables[0].org.reason", TABLE_ORG("{'by': 'skip', 'reason': ''}")},
     {"services[0].tables[0].org.resaon", TABLE_ORG("{'by': 'skip', 'reason': 'r', 'resaon': 'r'}")},
+    {"services[0].tables[0].org.incomparable",
+     TABLE_ORG("{'by': 'attribute', 'name': 'o', 'incomparable': 'keep', 'reason': 'r'}")},
+    {"services[0].tables[0].org.incomparable",
+     TABLE_ORG("{'by': 'attribute', 'name': 'o', 'incomparable': true, 'reason': 'r'}")},
+    {"services[0].tables[0].org.reason", TABLE_ORG("{'by': 'attribute', 'name': 'o', 'incomparable': 'ignore'}")},
+    {"services[0].tables[0].org.reason", TABLE_ORG("{'by': 'attribute', 'name': 'o', 'incomparable': 'ignore', 'reason': ''}")},
+    {"services[0].tables[0].org.reason", TABLE_ORG("{'by': 'attribute', 'name': 'o', 'reason': 'r'}")},
+    {"services[0].tables[0].org.incomparable",
+     TABLE_ORG("{'by': 'key', 'pattern': '{orgcode}', 'incomparable': 'ignore'}")},
+    {"services[0].tables[0].incomparable", TABLE_WITH("'incomparable': 1, 'reason': 'r'")},
+    {"services[0].tables[0].incomparable", TABLE_WITH("'incomparable': 'IGNORE', 'reason': 'r'")},
+    {"services[0].tables[0].reason", TABLE_WITH("'incomparable': 'ignore'")},
+    {"services[0].tables[0].reason", TABLE_WITH("'reason': 'r'")},
+    {"services[0].tables[0].incomparable",
+     TABLES("{'name': 't', 'org': {'by': 'skip', 'reason': 'r'}, 'incomparable': 'ignore', 'reason': 'r'}")},
+    {"services[0].tables[0].incomparable",
+     TABLES("{'name': 't', 'org': {'by': 'index', 'index': 'i', 'name': 'o', 'incomparable': 'ignore', 'reason': 'r'},"
+            " 'incomparable': 'ignore', 'reason': 'r'}")},
+    {"services[0].buckets[0].incomparable",
+     BUCKETS("{'name': 'b', 'org': {'by': 'key', 'pattern': '{orgcode}'}, 'incomparable': 'ignore'}")},
     {"services[0].buckets[0].org.by", BUCKET_ORG("{'by': 'attribute', 'name': 'o'}")},
     {"services[0].buckets[0].org.by", BUCKET_ORG("{'by': 'index', 'index': 'i', 'name': 'o'}")},
     {"services[0].log_groups[0].org.by", LOG_GROUPS("{'name': '/a', 'org': {'by': 'key', 'pattern': '{orgcode}'}}")},
@@ -384,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_manifest_is_read_whole),
         cmocka_unit_test(a_manifest_without_sessions_or_protected_names_is_fine),
+        cmocka_unit_test(what_can_not_be_compared_is_ignored_where_the_entry_or_its_org_says_so),
         cmocka_unit_test(each_mistake_is_reported_at_its_place_and_nowhere_else),
         cmocka_unit_test(a_manifest_that_is_no_object_is_refused),
         cmocka_unit_test(a_pattern_that_would_match_another_tenant_is_refused_in_so_many_words),

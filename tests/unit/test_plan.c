@@ -18,6 +18,8 @@ static const char stack_text[] =
     "              {'name': 'index', 'org': {'by': 'index', 'index': 'by-org', 'name': 'orgcode'}},"
     "              {'name': 'prefix', 'org': {'by': 'key_prefix', 'pattern': 'ORG#{orgcode}#'}},"
     "              {'name': 'key', 'org': {'by': 'key', 'pattern': 'ORG#{orgcode}'}},"
+    "              {'name': 'loose', 'incomparable': 'ignore', 'reason': 'old rows',"
+    "               'org': {'by': 'attribute', 'name': 'orgcode'}},"
     "              {'name': 'skip', 'org': {'by': 'skip', 'reason': 'no tenants here'}},"
     "              {'name': 'kept', 'org': {'by': 'attribute', 'name': 'orgcode'}},"
     "              {'name': 'sqlite', 'org': {'by': 'attribute', 'name': 'orgcode'},"
@@ -89,13 +91,14 @@ static void each_org_rule_becomes_its_scope(void **state)
     expect_scope(targets, "prefix", "{'by': 'key_prefix', 'value': 'ORG#acme#'}");
     expect_scope(targets, "key", "{'by': 'key', 'value': 'ORG#acme'}");
     expect_scope(targets, "bucket", "{'by': 'key_prefix', 'value': 'acme/'}");
+    expect_scope(targets, "loose", "{'by': 'attribute', 'attribute': 'orgcode', 'value': 'acme', 'incomparable': 'ignore'}");
     json_decref(targets);
 }
 
 static void vacuum_all_takes_whole_tables_buckets_and_log_groups_also_those_that_org_skips(void **state)
 {
     static const char *const names[] = {"attribute", "index",  "prefix",     "key",       "skip",
-                                        "sqlite",    "bucket", "/s/pvm/api", "uas_users", "usm_sessions"};
+                                        "loose",     "sqlite",    "bucket", "/s/pvm/api", "uas_users", "usm_sessions"};
     json_t *targets = plan_of(*state, OPS_VACUUM_ALL, NULL);
     for (size_t i = 0; i < COUNT_OF(names); i++)
         expect_scope(targets, names[i], "{'by': 'all'}");
@@ -229,6 +232,9 @@ static void a_planned_target_reads_back_as_what_to_open(void **state)
     assert_int_equal(ops_plan_target_read(target_named(targets, "sqlite"), &spec, &scope), OPS_OK);
     assert_string_equal(ops_json_text(spec.location, "file", ""), "/srv/a.db");
     assert_null(scope.index);
+    assert_false(scope.ignore_incomparable);
+    assert_int_equal(ops_plan_target_read(target_named(targets, "loose"), &spec, &scope), OPS_OK);
+    assert_true(scope.ignore_incomparable);
     json_decref(targets);
 }
 
@@ -246,6 +252,10 @@ static const char *const damaged_targets[] = {
     "{'kind': 'table', 'name': 't', 'scope': {'by': 'key_prefix', 'value': ''}}",
     "{'kind': 'table', 'name': 't', 'scope': {'by': 'all', 'value': 'acme'}}",
     "{'kind': 'table', 'name': 't', 'scope': {'by': 'all'}, 'location': 'f'}",
+    "{'kind': 'table', 'name': 't', 'scope': {'by': 'all', 'incomparable': 'ignore'}}",
+    "{'kind': 'table', 'name': 't', 'scope': {'by': 'key', 'value': 'acme', 'incomparable': 'ignore'}}",
+    "{'kind': 'table', 'name': 't', 'scope': {'by': 'attribute', 'attribute': 'o', 'value': 'v', 'incomparable': 'no'}}",
+    "{'kind': 'table', 'name': 't', 'scope': {'by': 'attribute', 'attribute': 'o', 'value': 'v', 'incomparable': true}}",
 };
 
 static void a_damaged_target_is_corrupt_and_never_becomes_a_wider_scope(void **state)
@@ -321,6 +331,12 @@ static void change_location(json_t *targets)
     assert_int_equal(ops_json_set_text(location, "file", "/srv/other.db"), OPS_OK);
 }
 
+static void ignore_incomparable(json_t *targets)
+{
+    json_t *scope = json_object_get(target_named(targets, "attribute"), "scope");
+    assert_int_equal(ops_json_set_text(scope, "incomparable", "ignore"), OPS_OK);
+}
+
 static void skip_one(json_t *targets)
 {
     assert_int_equal(ops_plan_skip(target_named(targets, "prefix"), "gone"), OPS_OK);
@@ -329,7 +345,8 @@ static void skip_one(json_t *targets)
 static void the_hash_changes_with_every_target_scope_and_location(void **state)
 {
     static const change_fn changes[] = {change_scope_value, change_name,     change_service,
-                                        change_kind,        change_location, skip_one};
+                                        change_kind,        change_location, ignore_incomparable,
+                                        skip_one};
     json_t *targets = plan_of(*state, OPS_VACUUM_ORG, "acme");
     struct hash before = hash_of(targets, OPS_VACUUM_ORG, "acme");
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
