@@ -1,7 +1,8 @@
 /* What the files of a table target share. Private to this folder.
  *
  *   table.c            opening and closing
- *   table_schema.c     which file, table and columns are meant, and which are refused
+ *   table_file.c       which file is meant, and which are refused
+ *   table_schema.c     which table and columns are meant, and which are refused
  *   table_statements.c the SQL, and running it
  *   table_id.c         the ids of records, and the values in them
  *   table_cursor.c     cursors, receipts and recounts

@@ -3,11 +3,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-
 enum { SQL_MAX_BYTES = 64 * 1024 };
 
 /* The names as the manifest gives them, before SQLite has been asked. */
@@ -18,94 +13,6 @@ struct names {
     const json_t *columns; /* attribute -> column, or NULL */
     bool standard;
 };
-
-static enum ops_status join(char **ret_path, const char *format, const char *a, const char *b)
-{
-    struct ops_buf path;
-    ops_buf_init(&path, PATH_MAX - 1);
-    ops_buf_append_format(&path, format, a, b);
-    enum ops_status status = ops_buf_status(&path);
-    if (status == OPS_OK && !(*ret_path = ops_buf_take(&path)))
-        status = OPS_NO_MEMORY;
-    ops_buf_release(&path);
-    return status;
-}
-
-/* SQLite's own check refuses links anywhere in the path, so the directories are resolved first: a data directory may well be
- * reached through a link, only the file itself may not be one. */
-static enum ops_status resolve_directory(const char *path, char **ret_file, struct ops_error *error)
-{
-    const char *slash = strrchr(path, '/');
-    const char *base = slash ? slash + 1 : path;
-    if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
-        return ops_fail(error, OPS_TARGET_ERROR, "The table file %s has no file name.", path);
-    char *directory = slash ? ops_mem_strndup(path, (size_t)(slash - path) + 1) : ops_mem_strdup(".");
-    if (!directory)
-        return OPS_NO_MEMORY;
-    char resolved[PATH_MAX];
-    bool found = realpath(directory, resolved) != NULL;
-    ops_mem_free(directory);
-    if (!found && (errno == ENOENT || errno == ENOTDIR))
-        return ops_fail(error, OPS_TARGET_MISSING, "The table file %s does not exist.", path);
-    if (!found)
-        return ops_fail(error, OPS_TARGET_ERROR, "The directory of table file %s can't be reached: %s.", path,
-                        strerror(errno));
-    return join(ret_file, strcmp(resolved, "/") == 0 ? "%s%s" : "%s/%s", resolved, base);
-}
-
-enum ops_status local_table_file(const char *data_dir, const struct ops_target_spec *spec, char **ret_file,
-                                 struct ops_error *error)
-{
-    char *path = NULL;
-    enum ops_status status;
-    const char *file = ops_json_text(spec->location, "file", NULL);
-    if (spec->location && (!file || !*file))
-        return ops_fail(error, OPS_TARGET_ERROR, "The location of table %s names no file.", spec->name);
-    if (!file && (!*spec->name || strchr(spec->name, '/')))
-        return ops_fail(error, OPS_TARGET_ERROR, "The table name %s can't be the name of a file.", spec->name);
-    if (file && file[0] == '/')
-        status = join(&path, "%s%s", file, "");
-    else
-        status = join(&path, file ? "%s/%s" : "%s/stack/tables/%s.sqlite", data_dir, file ? file : spec->name);
-    if (status == OPS_OK)
-        status = resolve_directory(path, ret_file, error);
-    ops_mem_free(path);
-    return status;
-}
-
-static enum ops_status refuse_own_files(const char *data_dir, const char *file, const struct stat *info,
-                                        struct ops_error *error)
-{
-    static const char *const own_files[] = {"ops.sqlite", "ops.sqlite-wal", "ops.sqlite-shm", "ops.sqlite-journal"};
-    for (size_t i = 0; i < sizeof own_files / sizeof own_files[0]; i++) {
-        char *own = NULL;
-        struct stat own_info;
-        enum ops_status status = join(&own, "%s/%s", data_dir, own_files[i]);
-        if (status != OPS_OK)
-            return status;
-        bool same = stat(own, &own_info) == 0 && own_info.st_dev == info->st_dev && own_info.st_ino == info->st_ino;
-        ops_mem_free(own);
-        if (same)
-            return ops_fail(error, OPS_TARGET_ERROR, "The file %s is where OPS keeps its own records and is not a target.",
-                            file);
-    }
-    return OPS_OK;
-}
-
-enum ops_status local_table_file_check(const char *data_dir, const char *file, struct ops_error *error)
-{
-    struct stat info;
-    if (lstat(file, &info) != 0) {
-        bool missing = errno == ENOENT || errno == ENOTDIR;
-        return missing ? ops_fail(error, OPS_TARGET_MISSING, "The table file %s does not exist.", file)
-                       : ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be reached: %s.", file, strerror(errno));
-    }
-    if (S_ISLNK(info.st_mode))
-        return ops_fail(error, OPS_TARGET_ERROR, "The table file %s is a link; links are not followed.", file);
-    if (!S_ISREG(info.st_mode))
-        return ops_fail(error, OPS_TARGET_ERROR, "The table file %s is not a regular file.", file);
-    return refuse_own_files(data_dir, file, &info, error);
-}
 
 static enum ops_status names_read(const struct ops_target_spec *spec, struct names *ret, struct ops_error *error)
 {
@@ -126,56 +33,6 @@ static enum ops_status names_read(const struct ops_target_spec *spec, struct nam
     return OPS_OK;
 }
 
-/* Runs a question about the schema with up to two texts bound. *ret_row stands on the first row, for the caller to read and
- * finalize; NULL when there is none. */
-static enum ops_status ask(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
-                           sqlite3_stmt **ret_row, struct ops_error *error)
-{
-    *ret_row = NULL;
-    sqlite3_stmt *statement = NULL;
-    int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-    if (result == SQLITE_OK && first)
-        result = sqlite3_bind_text(statement, 1, first, -1, SQLITE_STATIC);
-    if (result == SQLITE_OK && second)
-        result = sqlite3_bind_text(statement, 2, second, -1, SQLITE_STATIC);
-    if (result == SQLITE_OK)
-        result = sqlite3_step(statement);
-    if (result == SQLITE_ROW) {
-        *ret_row = statement;
-        return OPS_OK;
-    }
-    enum ops_status status = result == SQLITE_DONE ? OPS_OK : local_sql_fail(db, result, file, error);
-    (void)sqlite3_finalize(statement); /* its failure was told by the step */
-    return status;
-}
-
-/* The first column of the first row as a text of ours; NULL when there is no row. */
-static enum ops_status ask_text(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
-                                char **ret_text, struct ops_error *error)
-{
-    sqlite3_stmt *row = NULL;
-    *ret_text = NULL;
-    enum ops_status status = ask(db, file, sql, first, second, &row, error);
-    if (status != OPS_OK || !row)
-        return status;
-    const char *text = (const char *)sqlite3_column_text(row, 0);
-    *ret_text = text ? ops_mem_strdup(text) : NULL;
-    (void)sqlite3_finalize(row); /* it was read, so nothing can fail */
-    return *ret_text ? OPS_OK : OPS_NO_MEMORY;
-}
-
-static enum ops_status ask_integer(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
-                                   sqlite3_int64 *ret_value, struct ops_error *error)
-{
-    sqlite3_stmt *row = NULL;
-    *ret_value = 0;
-    enum ops_status status = ask(db, file, sql, first, second, &row, error);
-    if (row)
-        *ret_value = sqlite3_column_int64(row, 0);
-    (void)sqlite3_finalize(row); /* likewise */
-    return status;
-}
-
 static enum ops_status quote(const char *prefix, const char *name, char **ret_quoted)
 {
     struct ops_buf quoted;
@@ -194,15 +51,15 @@ static enum ops_status table_check(struct local_table_schema *schema, sqlite3 *d
 {
     char *type = NULL;
     sqlite3_int64 without_rowid = 0;
-    enum ops_status status = ask_text(db, schema->file, "SELECT type FROM pragma_table_list(?1) WHERE schema = 'main'",
-                                      table, NULL, &type, error);
+    enum ops_status status = local_ask_text(db, schema->file, "SELECT type FROM pragma_table_list(?1) WHERE schema = 'main'",
+                                            table, NULL, &type, error);
     if (status == OPS_OK && !type)
         status = ops_fail(error, OPS_TARGET_ERROR, "The file %s has no table %s.", schema->file, table);
     else if (status == OPS_OK && (strcmp(type, "table") != 0 || sqlite3_strnicmp(table, "sqlite_", 7) == 0))
         status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, %s is not an ordinary table.", schema->file, table);
     if (status == OPS_OK)
-        status = ask_integer(db, schema->file, "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'", table, NULL,
-                             &without_rowid, error);
+        status = local_ask_integer(db, schema->file, "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'", table,
+                                   NULL, &without_rowid, error);
     *ret_has_rowid = !without_rowid;
     ops_mem_free(type);
     return status;
@@ -213,9 +70,9 @@ static enum ops_status column_find(const struct local_table_schema *schema, sqli
                                    char **ret_quoted, struct ops_error *error)
 {
     char *column = NULL;
-    enum ops_status status =
-        ask_text(db, schema->file, "SELECT name FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE AND hidden <> 1",
-                 table, name, &column, error);
+    enum ops_status status = local_ask_text(
+        db, schema->file, "SELECT name FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE AND hidden <> 1", table,
+        name, &column, error);
     if (status == OPS_OK && !column)
         status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, table %s has no column %s.", schema->file, table, name);
     if (status == OPS_OK)
@@ -230,8 +87,8 @@ static enum ops_status rowid_find(struct local_table_schema *schema, sqlite3 *db
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0] && !schema->rowid; i++) {
         sqlite3_int64 taken = 0;
         enum ops_status status =
-            ask_integer(db, schema->file, "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE",
-                        table, aliases[i], &taken, error);
+            local_ask_integer(db, schema->file, "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE",
+                              table, aliases[i], &taken, error);
         if (status != OPS_OK)
             return status;
         if (!taken)
@@ -274,7 +131,7 @@ static enum ops_status key_check(const struct local_table_schema *schema, sqlite
     sqlite3_int64 unique = 0;
     enum ops_status status = key_names_json(names, &json);
     if (status == OPS_OK)
-        status = ask_integer(db, schema->file, unique_sets, names->table, ops_buf_text(&json), &unique, error);
+        status = local_ask_integer(db, schema->file, unique_sets, names->table, ops_buf_text(&json), &unique, error);
     if (status == OPS_OK && !unique)
         status =
             ops_fail(error, OPS_TARGET_ERROR,
@@ -291,10 +148,10 @@ static enum ops_status null_check(const struct local_table_schema *schema, sqlit
     sqlite3_int64 nullable = 0;
     enum ops_status status = OPS_OK;
     for (size_t i = 0; i < names->key_count && status == OPS_OK && !nullable; i++)
-        status = ask_integer(db, schema->file,
-                             "SELECT count(*) FROM pragma_table_xinfo(?1)"
-                             " WHERE name = ?2 COLLATE NOCASE AND pk = 0 AND \"notnull\" = 0",
-                             names->table, names->keys[i], &nullable, error);
+        status = local_ask_integer(db, schema->file,
+                                   "SELECT count(*) FROM pragma_table_xinfo(?1)"
+                                   " WHERE name = ?2 COLLATE NOCASE AND pk = 0 AND \"notnull\" = 0",
+                                   names->table, names->keys[i], &nullable, error);
     if (status == OPS_OK && nullable)
         status =
             ops_fail(error, OPS_TARGET_ERROR, "In file %s, a key column of table %s may be NULL, and there is no rowid.",
@@ -355,17 +212,17 @@ static enum ops_status scope_read(struct local_table_schema *schema, sqlite3 *db
     enum ops_status status = column_find(schema, db, names->table, name, &schema->scope_column, error);
     sqlite3_int64 flag = 0;
     if (status == OPS_OK)
-        status = ask_integer(db, schema->file,
-                             "SELECT count(*) FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS c"
-                             " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ?2 COLLATE NOCASE",
-                             names->table, name, &flag, error);
+        status = local_ask_integer(db, schema->file,
+                                   "SELECT count(*) FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS c"
+                                   " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ?2 COLLATE NOCASE",
+                                   names->table, name, &flag, error);
     schema->scope_has_index = flag > 0;
     if (status == OPS_OK)
-        status =
-            ask_integer(db, schema->file,
-                        "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE"
-                        " AND type NOT LIKE '%INT%' AND (type LIKE '%CHAR%' OR type LIKE '%TEXT%' OR type LIKE '%CLOB%')",
-                        names->table, name, &flag, error);
+        status = local_ask_integer(
+            db, schema->file,
+            "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE"
+            " AND type NOT LIKE '%INT%' AND (type LIKE '%CHAR%' OR type LIKE '%TEXT%' OR type LIKE '%CLOB%')",
+            names->table, name, &flag, error);
     schema->scope_is_text = flag > 0;
     return status;
 }
@@ -374,7 +231,7 @@ static enum ops_status scope_read(struct local_table_schema *schema, sqlite3 *db
 static enum ops_status encoding_check(const struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
 {
     char *encoding = NULL;
-    enum ops_status status = ask_text(db, schema->file, "PRAGMA encoding", NULL, NULL, &encoding, error);
+    enum ops_status status = local_ask_text(db, schema->file, "PRAGMA encoding", NULL, NULL, &encoding, error);
     if (status == OPS_OK && (!encoding || strcmp(encoding, "UTF-8") != 0))
         status = ops_fail(error, OPS_TARGET_ERROR, "The database %s is not in UTF-8.", schema->file);
     ops_mem_free(encoding);
