@@ -17,9 +17,8 @@ static void table_close(struct ops_target *self)
         (void)sqlite3_finalize(table->statements[which]); /* repeats an old failure */
     (void)sqlite3_close(table->db);                       /* nothing is left open that could make it busy */
     local_table_schema_release(&table->schema);
-    ops_mem_free(table->value);
-    ops_mem_free(table->value_end);
-    ops_mem_free(table->path);
+    local_scope_release(&table->scope);
+    ops_buf_release(&table->last_id);
     ops_mem_free(table);
 }
 
@@ -30,43 +29,6 @@ static const struct ops_target_ops table_ops = {
     .close = table_close,
 };
 
-/* The first bytes after all that begin with value: its last byte that can grow grows, and what follows is cut. */
-static enum ops_status make_value_end(struct local_table *table)
-{
-    size_t length = strlen(table->value);
-    while (length > 0 && (unsigned char)table->value[length - 1] == 0xff)
-        length--;
-    if (length == 0)
-        return OPS_OK;
-    table->value_end = ops_mem_strndup(table->value, length);
-    if (!table->value_end)
-        return OPS_NO_MEMORY;
-    table->value_end[length - 1] = (char)((unsigned char)table->value_end[length - 1] + 1);
-    table->value_end_length = length;
-    return OPS_OK;
-}
-
-static enum ops_status copy_scope(struct local_table *table, const struct ops_scope *scope, struct ops_error *error)
-{
-    table->by = scope->by;
-    if (scope->by == OPS_SCOPE_ALL)
-        return OPS_OK;
-    table->value = ops_mem_strdup(scope->value);
-    if (!table->value)
-        return OPS_NO_MEMORY;
-    if (scope->by == OPS_SCOPE_KEY_PREFIX)
-        return make_value_end(table);
-    if (scope->by == OPS_SCOPE_KEY)
-        return OPS_OK;
-    if (strchr(scope->attribute, '"'))
-        return ops_fail(error, OPS_TARGET_ERROR, "The attribute name %s can't be looked up.", scope->attribute);
-    struct ops_buf path;
-    ops_buf_init(&path, LOCAL_TABLE_SQL_MAX_BYTES);
-    ops_buf_append_format(&path, "$.\"%s\"", scope->attribute);
-    table->path = ops_buf_take(&path);
-    return table->path ? OPS_OK : OPS_NO_MEMORY;
-}
-
 static enum ops_status connect(struct local_table *table, struct ops_error *error)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
@@ -75,6 +37,9 @@ static enum ops_status connect(struct local_table *table, struct ops_error *erro
         return local_table_fail(table, result, error);
     (void)sqlite3_extended_result_codes(table->db, 1);      /* can't fail on an open connection */
     (void)sqlite3_busy_timeout(table->db, BUSY_TIMEOUT_MS); /* likewise */
+    result = local_scope_register(table);
+    if (result != SQLITE_OK)
+        return local_table_fail(table, result, error);
     return local_sql_run(table->db, "PRAGMA cache_size = -8192; PRAGMA foreign_keys = OFF", table->schema.file, error);
 }
 
@@ -85,7 +50,7 @@ static enum ops_status table_start(struct local_table *table, const char *data_d
     if (status == OPS_OK)
         status = local_table_file_check(data_dir, table->schema.file, error);
     if (status == OPS_OK)
-        status = copy_scope(table, scope, error);
+        status = local_scope_copy(&table->scope, scope);
     if (status == OPS_OK)
         status = connect(table, error);
     if (status == OPS_OK)
@@ -106,6 +71,7 @@ enum ops_status local_table_open(const char *data_dir, const struct ops_target_s
         return OPS_NO_MEMORY;
     table->target = (struct ops_target){
         .ops = &table_ops, .segment_count = 1, .page_max = LOCAL_TABLE_PAGE_MAX, .batch_max = LOCAL_TABLE_PAGE_MAX};
+    ops_buf_init(&table->last_id, LOCAL_TABLE_ID_MAX_BYTES);
     enum ops_status status = table_start(table, data_dir, spec, scope, error);
     if (status != OPS_OK) {
         table_close(&table->target);

@@ -75,9 +75,11 @@ static enum ops_status parse(const struct local_table *table, const char *text, 
 /* {"rowid": first of the next page} or {"after": key of the last record}. */
 enum ops_status local_cursor_write(const struct local_table *table, struct ops_key_page *page, struct ops_error *error)
 {
-    if (page->last || page->count == 0)
+    struct ops_view id = ops_buf_view(&table->last_id);
+    if (page->last || (id.length == 0 && page->count == 0))
         return OPS_OK;
-    struct ops_view id = page->keys[page->count - 1].id;
+    if (id.length == 0)
+        id = page->keys[page->count - 1].id;
     sqlite3_int64 rowid = local_id_head(id).rowid;
     if (table->schema.rowid && rowid == INT64_MAX) {
         page->last = true;

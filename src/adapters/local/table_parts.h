@@ -3,6 +3,7 @@
  *   table.c            opening and closing
  *   table_file.c       which file is meant, and which are refused
  *   table_schema.c     which table and columns are meant, and which are refused
+ *   table_scope.c      what a value is to the scope
  *   table_statements.c the SQL, and running it
  *   table_id.c         the ids of records, and the values in them
  *   table_cursor.c     cursors, receipts and recounts
@@ -21,6 +22,7 @@
 enum {
     LOCAL_TABLE_PAGE_MAX = 50000,
     LOCAL_TABLE_SQL_MAX_BYTES = 64 * 1024,
+    LOCAL_TABLE_ID_MAX_BYTES = 8 * 1024 * 1024,
 };
 
 /* The places of parameters, the same in all statements. */
@@ -31,7 +33,8 @@ enum {
     LOCAL_PARAM_BLOB,      /* the same bytes as a blob */
     LOCAL_PARAM_TEXT_END,  /* the first text after all that begin with value */
     LOCAL_PARAM_BLOB_END,
-    LOCAL_PARAM_PATH, /* JSON path of an attribute in the body */
+    LOCAL_PARAM_INTEGER, /* the integer and the real whose canonical text is the scope's value; NULL where there is none */
+    LOCAL_PARAM_REAL,
     LOCAL_PARAM_KEY = 10,
     LOCAL_PARAM_UPTO_KEY = 20,
 };
@@ -52,17 +55,32 @@ enum local_table_statement {
     LOCAL_TABLE_STATEMENTS
 };
 
+/* What a scope compares with. */
+struct local_scope {
+    enum ops_scope_by by;
+    bool ignore_incomparable;
+    char *attribute; /* ATTRIBUTE, INDEX */
+    char *value;     /* NULL for ALL */
+    size_t value_length;
+    char *value_end; /* for a prefix; NULL when there is none */
+    size_t value_end_length;
+    /* What value is as a number: base/number_text.h has the rule. An integer and a real of one text may be different
+     * numbers, since a real has its shortest text. */
+    bool is_number;
+    bool has_integer;
+    bool has_real;
+    sqlite3_int64 integer;
+    double real;
+};
+
 struct local_table {
     struct ops_target target;
     struct local_table_schema schema;
     sqlite3 *db;
     sqlite3_stmt *statements[LOCAL_TABLE_STATEMENTS];
-    enum ops_scope_by by;
-    char *value;
-    char *value_end; /* for a prefix; NULL when there is none */
-    size_t value_end_length;
-    char *path;
-    bool narrow; /* so few records are in scope that an index finds them all for each page */
+    struct local_scope scope;
+    bool narrow;            /* so few records are in scope that an index finds them all for each page */
+    struct ops_buf last_id; /* of the last record that was read, where that is no key of the page; else empty */
 
     /* What remove needs to know about the page that was read last. */
     uint32_t page_serial;
@@ -71,6 +89,25 @@ struct local_table {
 
 /* The status for the connection's last failure, result being its SQLite result code, with its sentence. */
 enum ops_status local_table_fail(struct local_table *table, int result, struct ops_error *error) OPS_MUST_USE;
+
+/* ---- table_scope.c ---- */
+
+/* What a record is to the scope, by the value that the scope compares. What is incomparable is of one of several kinds, each
+ * with its words. */
+enum local_standing { LOCAL_OUTSIDE, LOCAL_INSIDE, LOCAL_INCOMPARABLE };
+
+enum ops_status local_scope_copy(struct local_scope *ret_scope, const struct ops_scope *scope) OPS_MUST_USE;
+void local_scope_release(struct local_scope *scope);
+
+/* Whether the page tells of records that can't be compared. */
+bool local_scope_tells(const struct local_scope *scope);
+
+/* Makes LOCAL_STANDING(value) known to the connection: 0, 1, or LOCAL_INCOMPARABLE and more. */
+#define LOCAL_STANDING "g3nops_standing"
+int local_scope_register(struct local_table *table);
+
+/* Why a record of that standing can't be compared, into reason. */
+void local_scope_reason(const struct local_table *table, int standing, char reason[static OPS_REMARK_REASON_SIZE]);
 
 /* ---- table_statements.c ---- */
 
@@ -120,10 +157,17 @@ int local_id_bind(const struct local_table *table, sqlite3_stmt *statement, stru
 /* Whether the bytes that the row will take are left, so that a full page ends before it rather than failing in it. */
 bool local_id_fits(const struct local_table *table, sqlite3_stmt *row, const struct ops_key_page *page);
 
-/* Adds the row's id to the page's storage; false when it does not fit any more. key is the page's last. When the page
- * is complete, local_id_set_views sets the views of all. */
-bool local_id_append(const struct local_table *table, sqlite3_stmt *row, struct ops_key_page *page, struct ops_key *key);
+/* Adds the row's id to ids; the caller asks whether it went well. Gives the length of the first key column's bytes, which
+ * the guard looks at. */
+size_t local_id_append(const struct local_table *table, sqlite3_stmt *row, uint32_t position, struct ops_buf *ids);
+
+/* Likewise to the page's storage; false when it does not fit any more. key is the page's last. When the page is complete,
+ * local_id_set_views sets the views of all. */
+bool local_id_append_key(const struct local_table *table, sqlite3_stmt *row, struct ops_key_page *page, struct ops_key *key);
 void local_id_set_views(struct ops_key_page *page);
+
+/* A remark about the record of this id, by the values of its key columns. */
+void local_id_remark(const struct local_table *table, enum ops_remark_kind kind, struct ops_view id, const char *reason);
 
 /* ---- table_cursor.c ---- */
 
