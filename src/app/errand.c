@@ -323,6 +323,7 @@ static enum ops_status open_target(struct ops_errand *errand, struct ops_error *
     }
     if (status != OPS_OK)
         return retry_later(errand, status, error);
+    errand->target->removes = deletes(errand);
     errand->outcomes = ops_mem_alloc(errand->target->batch_max * sizeof *errand->outcomes);
     bool as_planned = ops_json_integer(doc, "segments", 1) == (json_int_t)errand->target->segment_count;
     if (!errand->outcomes || !as_planned) {
