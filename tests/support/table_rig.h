@@ -26,8 +26,8 @@ int table_tear_down(void **state);
 
 #define TABLE_PATH(name) scratch_path(table.data, name)
 
-void table_sql(const char *format, ...) __attribute__((format(printf, 1, 2)));
-sqlite3_int64 table_number(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void table_sql(const char *format, ...) OPS_PRINTF(1, 2);
+sqlite3_int64 table_number(const char *format, ...) OPS_PRINTF(1, 2);
 
 /* The "sqlite" object of table name of app.db; key is JSON ("[\"id\"]") or NULL for none; more is further members, with a
  * comma before each, or "". The caller's to release. */

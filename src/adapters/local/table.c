@@ -15,7 +15,11 @@ static void table_close(struct ops_target *self)
     struct local_table *table = (struct local_table *)self;
     for (enum local_table_statement which = 0; which < LOCAL_TABLE_STATEMENTS; which++)
         (void)sqlite3_finalize(table->statements[which]); /* repeats an old failure */
-    (void)sqlite3_close(table->db);                       /* nothing is left open that could make it busy */
+    for (size_t i = 0; i < table->schema.index_count; i++) {
+        (void)sqlite3_finalize(table->schema.indexes[i].check); /* likewise */
+        (void)sqlite3_finalize(table->schema.indexes[i].rebuild);
+    }
+    (void)sqlite3_close(table->db); /* nothing is left open that could make it busy */
     local_table_schema_release(&table->schema);
     local_scope_release(&table->scope);
     ops_buf_release(&table->last_id);

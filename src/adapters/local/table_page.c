@@ -55,6 +55,8 @@ static enum ops_status read_page(struct local_table *table, sqlite3_stmt *rows, 
     if (status == OPS_OK)
         status = local_table_run(table, LOCAL_TABLE_VERSION, &table->page_version, error);
     if (status == OPS_OK)
+        status = local_table_run(table, LOCAL_TABLE_SCHEMA, &table->page_schema, error);
+    if (status == OPS_OK)
         status = read_rows(table, rows, limit, page, error);
     (void)sqlite3_reset(rows); /* repeats the failure of the step */
     if (status == OPS_OK)
@@ -83,6 +85,8 @@ enum ops_status local_table_page(struct ops_target *self, uint32_t segment, cons
     }
     if (status == OPS_OK)
         status = local_receipt_write(table, cursor, ret_page, error);
+    if (status == OPS_OK && ret_page->last)
+        status = local_index_settle(table, error);
     if (status != OPS_OK)
         ops_key_page_clear(ret_page);
     return status;

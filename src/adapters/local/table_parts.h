@@ -3,6 +3,9 @@
  *   table.c            opening and closing
  *   table_file.c       which file is meant, and which are refused
  *   table_schema.c     which table and columns are meant, and which are refused
+ *   table_virtual.c    what a virtual table is
+ *   table_dependents.c what else a delete is about
+ *   table_fts.c        full-text indexes of the records
  *   table_scope.c      what a value is to the scope
  *   table_statements.c the SQL, and running it
  *   table_id.c         the ids of records, and the values in them
@@ -45,6 +48,7 @@ enum local_table_statement {
     LOCAL_TABLE_COMMIT,
     LOCAL_TABLE_ROLLBACK,
     LOCAL_TABLE_VERSION,
+    LOCAL_TABLE_SCHEMA,
     LOCAL_TABLE_PAGE,
     LOCAL_TABLE_PAGE_AFTER,
     LOCAL_TABLE_COUNT,
@@ -80,11 +84,13 @@ struct local_table {
     sqlite3_stmt *statements[LOCAL_TABLE_STATEMENTS];
     struct local_scope scope;
     bool narrow;            /* so few records are in scope that an index finds them all for each page */
+    bool has_removed;       /* so another walk follows this one */
     struct ops_buf last_id; /* of the last record that was read, where that is no key of the page; else empty */
 
     /* What remove needs to know about the page that was read last. */
     uint32_t page_serial;
     sqlite3_int64 page_version; /* SQLite's data_version when it was read */
+    sqlite3_int64 page_schema;  /* its schema_version, which VACUUM changes too */
 };
 
 /* The status for the connection's last failure, result being its SQLite result code, with its sentence. */
@@ -120,6 +126,16 @@ enum ops_status local_table_run(struct local_table *table, enum local_table_stat
                                 struct ops_error *error);
 
 void local_table_roll_back(struct local_table *table); /* also when no transaction is open */
+
+/* Begins the transaction of a change. */
+enum ops_status local_table_begin_write(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
+
+/* ---- table_fts.c ---- */
+
+enum ops_status local_index_prepare(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
+
+/* At the end of a walk: makes those indexes anew that differ from the table. */
+enum ops_status local_index_settle(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
 
 /* ---- table_id.c ---- */
 
@@ -177,6 +193,11 @@ enum ops_status local_cursor_bind(struct local_table *table, const char *cursor,
 
 /* Fills page->cursor, or sets page->last when nothing can follow. */
 enum ops_status local_cursor_write(const struct local_table *table, struct ops_key_page *page,
+                                   struct ops_error *error) OPS_MUST_USE;
+
+/* OPS_TARGET_ERROR when the table's records, which are known by their rowids alone, may have other ones by now than they had
+ * when the schema was that version. Any other table: OPS_OK. */
+enum ops_status local_rowids_check(struct local_table *table, sqlite3_int64 schema_version,
                                    struct ops_error *error) OPS_MUST_USE;
 
 /* Fills page->receipt; cursor is what the page was read from. */

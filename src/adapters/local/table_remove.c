@@ -67,7 +67,9 @@ static enum ops_status delete_batch(struct local_table *table, const struct ops_
                                     struct ops_error *error)
 {
     sqlite3_int64 version = 0;
-    enum ops_status status = local_table_run(table, LOCAL_TABLE_VERSION, &version, error);
+    enum ops_status status = local_rowids_check(table, table->page_schema, error);
+    if (status == OPS_OK)
+        status = local_table_run(table, LOCAL_TABLE_VERSION, &version, error);
     bool unchanged = table->schema.rowid && version == table->page_version;
     for (size_t i = 0, length; i < count && status == OPS_OK; i += length) {
         struct local_id_head head = local_id_head(keys[i].id);
@@ -97,7 +99,8 @@ enum ops_status local_table_remove(struct ops_target *self, const struct ops_key
                                    enum ops_removal *ret_outcomes, struct ops_error *error)
 {
     struct local_table *table = (struct local_table *)self;
-    enum ops_status status = local_table_run(table, LOCAL_TABLE_BEGIN_IMMEDIATE, NULL, error);
+    enum ops_status status = local_table_begin_write(table, error);
+    table->has_removed = true;
     if (status == OPS_OK)
         status = delete_batch(table, keys, count, error);
     if (status == OPS_OK)

@@ -3,15 +3,18 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <stdio.h>
+
 enum { SQL_MAX_BYTES = 64 * 1024 };
 
 /* The names as the manifest gives them, before SQLite has been asked. */
 struct names {
     const char *table;
     const char *keys[LOCAL_KEY_COLUMNS_MAX];
-    size_t key_count;
+    size_t key_count;      /* 0: the primary key, or the rowid where there is none */
     const json_t *columns; /* attribute -> column, or NULL */
     bool standard;
+    bool rebuild; /* full-text indexes are to be made anew */
 };
 
 static enum ops_status names_read(const struct ops_target_spec *spec, struct names *ret, struct ops_error *error)
@@ -23,9 +26,10 @@ static enum ops_status names_read(const struct ops_target_spec *spec, struct nam
     ret->standard = false;
     ret->table = ops_json_text(spec->location, "table", NULL);
     ret->columns = json_object_get(spec->location, "columns");
+    ret->rebuild = strcmp(ops_json_text(spec->location, "fts", ""), "rebuild") == 0;
     ret->key_count = json_array_size(key);
-    if (!ret->table || ret->key_count < 1 || ret->key_count > LOCAL_KEY_COLUMNS_MAX)
-        return ops_fail(error, OPS_TARGET_ERROR, "The location of table %s must name a table and 1 to %d key columns.",
+    if (!ret->table || (key && ret->key_count < 1) || ret->key_count > LOCAL_KEY_COLUMNS_MAX)
+        return ops_fail(error, OPS_TARGET_ERROR, "The location of table %s must name a table and at most %d key columns.",
                         spec->name, LOCAL_KEY_COLUMNS_MAX);
     for (size_t i = 0; i < ret->key_count; i++)
         if (!(ret->keys[i] = json_string_value(json_array_get(key, i))))
@@ -46,29 +50,76 @@ static enum ops_status quote(const char *prefix, const char *name, char **ret_qu
     return status;
 }
 
-static enum ops_status table_check(struct local_table_schema *schema, sqlite3 *db, const char *table, bool *ret_has_rowid,
+static enum ops_status check_virtual(const struct local_table_schema *schema, const struct local_virtual *table,
+                                     struct ops_error *error)
+{
+    if (table->full_text == LOCAL_NO_FULL_TEXT)
+        return ops_fail(
+            error, OPS_TARGET_ERROR,
+            "In file %s, %s is a virtual table (%s), not an ordinary table; only full-text ones can be vacuumed.",
+            schema->file, schema->name, table->module);
+    if (table->content && !table->content[0])
+        return ops_fail(error, OPS_TARGET_ERROR,
+                        "In file %s, %s is a full-text table without content: nobody can tell whose its words are.",
+                        schema->file, schema->name);
+    if (table->content)
+        return ops_fail(error, OPS_TARGET_ERROR,
+                        "In file %s, %s is only an index of %s; name that one in the manifest, with \"fts\": \"rebuild\".",
+                        schema->file, schema->name, table->content);
+    return OPS_OK;
+}
+
+static enum ops_status virtual_check(const struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
+{
+    char *sql = NULL;
+    struct local_virtual table = {.module = NULL};
+    enum ops_status status = local_ask_text(
+        db, schema->file, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+        schema->name, NULL, &sql, error);
+    if (status == OPS_OK)
+        status = local_virtual_read(sql ? sql : "", &table);
+    if (status == OPS_INVALID_FIELD)
+        status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, %s is not an ordinary table.", schema->file, schema->name);
+    if (status == OPS_OK)
+        status = check_virtual(schema, &table, error);
+    local_virtual_release(&table);
+    ops_mem_free(sql);
+    return status;
+}
+
+enum table_form { PLAIN_TABLE, WITHOUT_ROWID, VIRTUAL_TABLE };
+
+static enum ops_status table_check(const struct local_table_schema *schema, sqlite3 *db, enum table_form *ret_form,
                                    struct ops_error *error)
 {
     char *type = NULL;
     sqlite3_int64 without_rowid = 0;
+    const char *name = schema->name;
     enum ops_status status = local_ask_text(db, schema->file, "SELECT type FROM pragma_table_list(?1) WHERE schema = 'main'",
-                                            table, NULL, &type, error);
+                                            name, NULL, &type, error);
+    bool virtual = type && strcmp(type, "virtual") == 0;
     if (status == OPS_OK && !type)
-        status = ops_fail(error, OPS_TARGET_ERROR, "The file %s has no table %s.", schema->file, table);
-    else if (status == OPS_OK && (strcmp(type, "table") != 0 || sqlite3_strnicmp(table, "sqlite_", 7) == 0))
-        status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, %s is not an ordinary table.", schema->file, table);
+        status = ops_fail(error, OPS_TARGET_ERROR, "The file %s has no table %s.", schema->file, name);
+    else if (status == OPS_OK && virtual)
+        status = virtual_check(schema, db, error);
+    else if (status == OPS_OK && strcmp(type, "shadow") == 0)
+        status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, %s is part of a virtual table, not an ordinary table.",
+                          schema->file, name);
+    else if (status == OPS_OK && (strcmp(type, "table") != 0 || sqlite3_strnicmp(name, "sqlite_", 7) == 0))
+        status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, %s is not an ordinary table.", schema->file, name);
     if (status == OPS_OK)
-        status = local_ask_integer(db, schema->file, "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'", table,
+        status = local_ask_integer(db, schema->file, "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'", name,
                                    NULL, &without_rowid, error);
-    *ret_has_rowid = !without_rowid;
+    *ret_form = virtual ? VIRTUAL_TABLE : without_rowid ? WITHOUT_ROWID : PLAIN_TABLE;
     ops_mem_free(type);
     return status;
 }
 
 /* The column's own spelling, quoted. */
-static enum ops_status column_find(const struct local_table_schema *schema, sqlite3 *db, const char *table, const char *name,
-                                   char **ret_quoted, struct ops_error *error)
+static enum ops_status column_find(const struct local_table_schema *schema, sqlite3 *db, const char *name, char **ret_quoted,
+                                   struct ops_error *error)
 {
+    const char *table = schema->name;
     char *column = NULL;
     enum ops_status status = local_ask_text(
         db, schema->file, "SELECT name FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE AND hidden <> 1", table,
@@ -81,22 +132,48 @@ static enum ops_status column_find(const struct local_table_schema *schema, sqli
     return status;
 }
 
-static enum ops_status rowid_find(struct local_table_schema *schema, sqlite3 *db, const char *table, struct ops_error *error)
+/* The column that is the rowid itself: a sole INTEGER PRIMARY KEY, for which SQLite then makes no index. */
+static enum ops_status rowid_column(const struct local_table_schema *schema, sqlite3 *db, char **ret_column,
+                                    struct ops_error *error)
+{
+    return local_ask_text(db, schema->file,
+                          "SELECT name FROM pragma_table_xinfo(?1) WHERE pk = 1 AND type = 'INTEGER' COLLATE NOCASE"
+                          " AND (SELECT max(pk) FROM pragma_table_xinfo(?1)) = 1"
+                          " AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')",
+                          schema->name, NULL, ret_column, error);
+}
+
+static enum ops_status has_column(const struct local_table_schema *schema, sqlite3 *db, const char *column, bool *ret_has,
+                                  struct ops_error *error)
+{
+    sqlite3_int64 count = 0;
+    enum ops_status status =
+        local_ask_integer(db, schema->file, "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE",
+                          schema->name, column, &count, error);
+    *ret_has = count > 0;
+    return status;
+}
+
+/* SQLite's names for the rowid, unless a column is called so; else the column that is the rowid. */
+static enum ops_status rowid_find(struct local_table_schema *schema, sqlite3 *db, bool virtual, struct ops_error *error)
 {
     static const char *const aliases[] = {"rowid", "_rowid_", "oid"};
-    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0] && !schema->rowid; i++) {
-        sqlite3_int64 taken = 0;
-        enum ops_status status =
-            local_ask_integer(db, schema->file, "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE",
-                              table, aliases[i], &taken, error);
-        if (status != OPS_OK)
-            return status;
-        if (!taken)
-            schema->rowid = aliases[i];
+    char *column = NULL;
+    enum ops_status status = rowid_column(schema, db, &column, error);
+    schema->rowid_moves = !column && !virtual;
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0] && status == OPS_OK && !schema->rowid; i++) {
+        bool taken = false;
+        status = has_column(schema, db, aliases[i], &taken, error);
+        if (status == OPS_OK && !taken && !(schema->rowid = ops_mem_strdup(aliases[i])))
+            status = OPS_NO_MEMORY;
     }
-    return schema->rowid ? OPS_OK
-                         : ops_fail(error, OPS_TARGET_ERROR, "In file %s, the columns of table %s hide its rowid.",
-                                    schema->file, table);
+    if (status == OPS_OK && !schema->rowid && column)
+        status = quote("", column, &schema->rowid);
+    ops_mem_free(column);
+    if (status != OPS_OK || schema->rowid)
+        return status;
+    return ops_fail(error, OPS_TARGET_ERROR, "In file %s, the columns of table %s hide its rowid.", schema->file,
+                    schema->name);
 }
 
 /* The names as a JSON array, for json_each. */
@@ -135,7 +212,8 @@ static enum ops_status key_check(const struct local_table_schema *schema, sqlite
     if (status == OPS_OK && !unique)
         status =
             ops_fail(error, OPS_TARGET_ERROR,
-                     "In file %s, the key columns of table %s are neither its primary key nor a unique index's columns.",
+                     "In file %s, the key columns of table %s are neither its primary key nor a unique index's columns; "
+                     "leave \"key\" out to go by the primary key or the rowid.",
                      schema->file, names->table);
     ops_buf_release(&json);
     return status;
@@ -159,40 +237,70 @@ static enum ops_status null_check(const struct local_table_schema *schema, sqlit
     return status;
 }
 
-/* What a trigger does when a record goes can't be guarded. SQLite itself tells whether one would run: its program shows up
- * in the code of the delete. */
-static enum ops_status trigger_check(const struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
+/* The primary key; the rowid of a table that has none. By its primary key a record is also told from one that is
+ * protected. */
+static enum ops_status key_choose(struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
 {
-    struct ops_buf sql;
-    sqlite3_stmt *statement = NULL;
-    bool found = false;
-    int result = SQLITE_DONE;
-    ops_buf_init(&sql, SQL_MAX_BYTES);
-    ops_buf_append_format(&sql, "EXPLAIN DELETE FROM %s WHERE %s IS NULL", schema->table, schema->keys[0]);
-    enum ops_status status = local_sql_prepare(db, &sql, schema->file, &statement, error);
-    while (status == OPS_OK && !found && (result = sqlite3_step(statement)) == SQLITE_ROW) {
-        const char *opcode = (const char *)sqlite3_column_text(statement, 1);
-        found = opcode && strcmp(opcode, "Program") == 0;
+    enum ops_status status = OPS_OK;
+    for (bool more = true; status == OPS_OK && more;) {
+        char *column = NULL, place[16];
+        (void)snprintf(place, sizeof place, "%zu", schema->key_count + 1);
+        status = local_ask_text(db, schema->file, "SELECT name FROM pragma_table_xinfo(?1) WHERE pk = CAST(?2 AS INTEGER)",
+                                schema->name, place, &column, error);
+        more = column != NULL;
+        if (more && schema->key_count == LOCAL_KEY_COLUMNS_MAX)
+            status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, the primary key of table %s has more than %d columns.",
+                              schema->file, schema->name, LOCAL_KEY_COLUMNS_MAX);
+        else if (more && (status = quote("", column, &schema->keys[schema->key_count])) == OPS_OK)
+            schema->key_count++;
+        if (schema->partition_key)
+            ops_mem_free(column);
+        else
+            schema->partition_key = column;
     }
-    if (found)
-        status = ops_fail(error, OPS_TARGET_ERROR,
-                          "In file %s, table %s has a trigger that runs on delete; what it does can't be guarded.",
-                          schema->file, schema->table);
-    else if (status == OPS_OK && result != SQLITE_DONE)
-        status = local_sql_fail(db, result, schema->file, error);
-    (void)sqlite3_finalize(statement); /* its failure was told by the step */
-    ops_buf_release(&sql);
-    return status;
+    if (status != OPS_OK || schema->key_count > 0)
+        return status;
+    schema->keys[0] = ops_mem_strdup(schema->rowid);
+    schema->key_is_rowid = true;
+    schema->key_count = 1;
+    return schema->keys[0] ? OPS_OK : OPS_NO_MEMORY;
+}
+
+static enum ops_status key_take(struct local_table_schema *schema, sqlite3 *db, const struct names *names,
+                                struct ops_error *error)
+{
+    enum ops_status status = OPS_OK;
+    for (size_t i = 0; i < names->key_count && status == OPS_OK; i++) {
+        status = column_find(schema, db, names->keys[i], &schema->keys[i], error);
+        schema->key_count = i + 1;
+    }
+    if (status == OPS_OK && !(schema->partition_key = ops_mem_strdup(names->keys[0])))
+        status = OPS_NO_MEMORY;
+    if (status == OPS_OK)
+        status = key_check(schema, db, names, error);
+    return status == OPS_OK && !schema->rowid ? null_check(schema, db, names, error) : status;
+}
+
+/* "key": ["rowid"] is the same as none, unless a column is called so. */
+static enum ops_status key_read(struct local_table_schema *schema, sqlite3 *db, struct names *names, struct ops_error *error)
+{
+    bool is_column = false;
+    if (names->key_count == 1 && sqlite3_stricmp(names->keys[0], "rowid") == 0) {
+        enum ops_status status = has_column(schema, db, "rowid", &is_column, error);
+        if (status != OPS_OK)
+            return status;
+        names->key_count = is_column;
+    }
+    return names->key_count > 0 ? key_take(schema, db, names, error) : key_choose(schema, db, error);
 }
 
 /* The column that the scope looks at. The standard table has few columns, and its other attributes are in the body. */
-static const char *scope_column_name(const struct names *names, const struct ops_scope *scope, bool *ret_in_body)
+static const char *scope_column_name(const struct local_table_schema *schema, const struct names *names,
+                                     const struct ops_scope *scope, bool *ret_in_body)
 {
     *ret_in_body = false;
-    if (scope->by == OPS_SCOPE_ALL)
-        return NULL;
     if (scope->by == OPS_SCOPE_KEY || scope->by == OPS_SCOPE_KEY_PREFIX)
-        return names->keys[0];
+        return schema->partition_key;
     if (!names->standard)
         return ops_json_text(names->columns, scope->attribute, scope->attribute);
     static const char *const columns[] = {"pk", "sk", "orgcode"};
@@ -206,23 +314,26 @@ static const char *scope_column_name(const struct names *names, const struct ops
 static enum ops_status scope_read(struct local_table_schema *schema, sqlite3 *db, const struct names *names,
                                   const struct ops_scope *scope, struct ops_error *error)
 {
-    const char *name = scope_column_name(names, scope, &schema->scope_in_body);
-    if (!name)
+    if (scope->by == OPS_SCOPE_ALL)
         return OPS_OK;
-    enum ops_status status = column_find(schema, db, names->table, name, &schema->scope_column, error);
+    const char *name = scope_column_name(schema, names, scope, &schema->scope_in_body);
+    if (!name)
+        return ops_fail(error, OPS_TARGET_ERROR, "In file %s, table %s has no key that could have a tenant's name in it.",
+                        schema->file, schema->name);
+    enum ops_status status = column_find(schema, db, name, &schema->scope_column, error);
     sqlite3_int64 flag = 0;
     if (status == OPS_OK)
         status = local_ask_integer(db, schema->file,
                                    "SELECT count(*) FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS c"
                                    " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ?2 COLLATE NOCASE",
-                                   names->table, name, &flag, error);
+                                   schema->name, name, &flag, error);
     schema->scope_has_index = flag > 0;
     if (status == OPS_OK)
         status = local_ask_integer(
             db, schema->file,
             "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE"
             " AND type NOT LIKE '%INT%' AND (type LIKE '%CHAR%' OR type LIKE '%TEXT%' OR type LIKE '%CLOB%')",
-            names->table, name, &flag, error);
+            schema->name, name, &flag, error);
     schema->scope_is_text = flag > 0;
     return status;
 }
@@ -242,24 +353,22 @@ enum ops_status local_table_schema_read(struct local_table_schema *schema, sqlit
                                         const struct ops_scope *scope, struct ops_error *error)
 {
     struct names names;
-    bool has_rowid = true;
+    enum table_form form = PLAIN_TABLE;
     enum ops_status status = names_read(spec, &names, error);
+    if (status == OPS_OK && !(schema->name = ops_mem_strdup(names.table)))
+        status = OPS_NO_MEMORY;
     if (status == OPS_OK)
-        status = table_check(schema, db, names.table, &has_rowid, error);
+        status = table_check(schema, db, &form, error);
     if (status == OPS_OK)
         status = encoding_check(schema, db, error);
     if (status == OPS_OK)
         status = quote("main.", names.table, &schema->table);
-    for (size_t i = 0; i < names.key_count && status == OPS_OK; i++) {
-        status = column_find(schema, db, names.table, names.keys[i], &schema->keys[i], error);
-        schema->key_count = i + 1;
-    }
+    if (status == OPS_OK && form != WITHOUT_ROWID)
+        status = rowid_find(schema, db, form == VIRTUAL_TABLE, error);
     if (status == OPS_OK)
-        status = key_check(schema, db, &names, error);
+        status = key_read(schema, db, &names, error);
     if (status == OPS_OK)
-        status = trigger_check(schema, db, error);
-    if (status == OPS_OK)
-        status = has_rowid ? rowid_find(schema, db, names.table, error) : null_check(schema, db, &names, error);
+        status = local_dependents_read(schema, db, names.rebuild, error);
     if (status == OPS_OK)
         status = scope_read(schema, db, &names, scope, error);
     return status;
@@ -269,8 +378,13 @@ void local_table_schema_release(struct local_table_schema *schema)
 {
     for (size_t i = 0; i < schema->key_count; i++)
         ops_mem_free(schema->keys[i]);
+    for (size_t i = 0; i < schema->index_count; i++)
+        ops_mem_free(schema->indexes[i].name);
     ops_mem_free(schema->scope_column);
+    ops_mem_free(schema->partition_key);
+    ops_mem_free(schema->rowid);
     ops_mem_free(schema->table);
+    ops_mem_free(schema->name);
     ops_mem_free(schema->file);
     *schema = (struct local_table_schema){.file = NULL};
 }

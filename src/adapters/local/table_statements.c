@@ -128,6 +128,7 @@ static void write_plain(struct ops_buf *sql, const struct local_table *table, en
         [LOCAL_TABLE_COMMIT] = "COMMIT",
         [LOCAL_TABLE_ROLLBACK] = "ROLLBACK",
         [LOCAL_TABLE_VERSION] = "PRAGMA main.data_version",
+        [LOCAL_TABLE_SCHEMA] = "PRAGMA main.schema_version",
     };
     (void)table;
     ops_buf_append_text(sql, texts[which]);
@@ -135,12 +136,13 @@ static void write_plain(struct ops_buf *sql, const struct local_table *table, en
 
 static void (*const writers[LOCAL_TABLE_STATEMENTS])(struct ops_buf *, const struct local_table *,
                                                      enum local_table_statement) = {
-    [LOCAL_TABLE_BEGIN] = write_plain,       [LOCAL_TABLE_BEGIN_IMMEDIATE] = write_plain,
-    [LOCAL_TABLE_COMMIT] = write_plain,      [LOCAL_TABLE_ROLLBACK] = write_plain,
-    [LOCAL_TABLE_VERSION] = write_plain,     [LOCAL_TABLE_PAGE] = write_page,
-    [LOCAL_TABLE_PAGE_AFTER] = write_page,   [LOCAL_TABLE_COUNT] = write_count,
-    [LOCAL_TABLE_COUNT_AFTER] = write_count, [LOCAL_TABLE_DELETE_RANGE] = write_delete,
-    [LOCAL_TABLE_DELETE_ROW] = write_delete, [LOCAL_TABLE_DELETE_KEY] = write_delete,
+    [LOCAL_TABLE_BEGIN] = write_plain,         [LOCAL_TABLE_BEGIN_IMMEDIATE] = write_plain,
+    [LOCAL_TABLE_COMMIT] = write_plain,        [LOCAL_TABLE_ROLLBACK] = write_plain,
+    [LOCAL_TABLE_VERSION] = write_plain,       [LOCAL_TABLE_SCHEMA] = write_plain,
+    [LOCAL_TABLE_PAGE] = write_page,           [LOCAL_TABLE_PAGE_AFTER] = write_page,
+    [LOCAL_TABLE_COUNT] = write_count,         [LOCAL_TABLE_COUNT_AFTER] = write_count,
+    [LOCAL_TABLE_DELETE_RANGE] = write_delete, [LOCAL_TABLE_DELETE_ROW] = write_delete,
+    [LOCAL_TABLE_DELETE_KEY] = write_delete,
 };
 
 /* Binds what stays the same for the target's whole life. A number that there is not stays NULL, which equals nothing. */
@@ -221,6 +223,8 @@ enum ops_status local_table_prepare(struct local_table *table, struct ops_error 
     enum ops_status status = probe(table, error);
     if (status == OPS_OK)
         status = prepare_all(table, error);
+    if (status == OPS_OK)
+        status = local_index_prepare(table, error);
     return status;
 }
 
@@ -235,6 +239,11 @@ enum ops_status local_table_run(struct local_table *table, enum local_table_stat
     enum ops_status status = result == SQLITE_DONE ? OPS_OK : local_table_fail(table, result, error);
     (void)sqlite3_reset(statement); /* repeats the failure of the step */
     return status;
+}
+
+enum ops_status local_table_begin_write(struct local_table *table, struct ops_error *error)
+{
+    return local_table_run(table, LOCAL_TABLE_BEGIN_IMMEDIATE, NULL, error);
 }
 
 void local_table_roll_back(struct local_table *table)
