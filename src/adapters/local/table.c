@@ -26,11 +26,33 @@ static void table_close(struct ops_target *self)
     ops_mem_free(table);
 }
 
+static enum ops_status table_inspect(struct ops_target *self, struct ops_findings *ret_findings, struct ops_error *error)
+{
+    struct local_table *table = (struct local_table *)self;
+    char trouble[LOCAL_TROUBLE_SIZE];
+    (void)error;
+    if (local_table_trouble(table, trouble))
+        ops_findings_add(ret_findings, true, "The table file %s can't be changed, so a vacuum would delete nothing: %s.",
+                         table->schema.file, trouble);
+    if (table->schema.scope_collation)
+        ops_findings_add(
+            ret_findings, false,
+            "For the application, column %s of table %s compares by %s; a vacuum compares by bytes, so what differs in "
+            "case or in spaces is another tenant's.",
+            table->schema.scope_column, table->schema.name, table->schema.scope_collation);
+    for (size_t i = 0; i < table->schema.index_count; i++)
+        ops_findings_add(ret_findings, false,
+                         "The full-text table %s will be made anew from all records that table %s then has.",
+                         table->schema.indexes[i].name, table->schema.name);
+    return OPS_OK;
+}
+
 static const struct ops_target_ops table_ops = {
     .page = local_table_page,
     .remove = local_table_remove,
     .recount = local_table_recount,
     .close = table_close,
+    .inspect = table_inspect,
 };
 
 static enum ops_status connect(struct local_table *table, struct ops_error *error)
@@ -47,16 +69,30 @@ static enum ops_status connect(struct local_table *table, struct ops_error *erro
     return local_sql_run(table->db, "PRAGMA cache_size = -8192; PRAGMA foreign_keys = OFF", table->schema.file, error);
 }
 
+static enum ops_status read_journal_mode(struct local_table *table, struct ops_error *error)
+{
+    char *mode = NULL;
+    enum ops_status status =
+        local_ask_text(table->db, table->schema.file, "PRAGMA main.journal_mode", NULL, NULL, &mode, error);
+    table->is_wal = mode && strcmp(mode, "wal") == 0;
+    ops_mem_free(mode);
+    return status;
+}
+
 static enum ops_status table_start(struct local_table *table, const char *data_dir, const struct ops_target_spec *spec,
                                    const struct ops_scope *scope, struct ops_error *error)
 {
     enum ops_status status = local_table_file(data_dir, spec, &table->schema.file, error);
     if (status == OPS_OK)
-        status = local_table_file_check(data_dir, table->schema.file, error);
+        status = local_table_file_check(data_dir, table->schema.file, &table->file_id, error);
     if (status == OPS_OK)
         status = local_scope_copy(&table->scope, scope);
     if (status == OPS_OK)
         status = connect(table, error);
+    if (status == OPS_OK)
+        status = local_table_file_recheck(table->db, table->schema.file, &table->file_id, error);
+    if (status == OPS_OK)
+        status = read_journal_mode(table, error);
     if (status == OPS_OK)
         status = local_table_schema_read(&table->schema, table->db, spec, scope, error);
     /* A trigger that somebody makes after the check is never run by us either. */
@@ -65,6 +101,17 @@ static enum ops_status table_start(struct local_table *table, const char *data_d
     if (status == OPS_OK)
         status = local_table_prepare(table, error);
     return status;
+}
+
+/* A WAL database in a directory where nothing can be written can't even be read, and SQLite's words for it don't say why. */
+static void explain_refusal(const struct local_table *table, struct ops_error *error)
+{
+    char trouble[LOCAL_TROUBLE_SIZE];
+    int code = sqlite3_errcode(table->db) & 0xff;
+    bool of_rights = code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM;
+    if (of_rights && local_table_trouble(table, trouble))
+        (void)ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be used, not even be read: %s.", table->schema.file,
+                       trouble);
 }
 
 enum ops_status local_table_open(const char *data_dir, const struct ops_target_spec *spec, const struct ops_scope *scope,
@@ -77,6 +124,8 @@ enum ops_status local_table_open(const char *data_dir, const struct ops_target_s
         .ops = &table_ops, .segment_count = 1, .page_max = LOCAL_TABLE_PAGE_MAX, .batch_max = LOCAL_TABLE_PAGE_MAX};
     ops_buf_init(&table->last_id, LOCAL_TABLE_ID_MAX_BYTES);
     enum ops_status status = table_start(table, data_dir, spec, scope, error);
+    if (status == OPS_TARGET_ERROR && table->db)
+        explain_refusal(table, error);
     if (status != OPS_OK) {
         table_close(&table->target);
         return status;

@@ -162,6 +162,11 @@ static enum ops_status look_at_code(const struct local_table_schema *schema, sql
     ops_buf_init(&sql, SQL_MAX_BYTES);
     write_delete(schema, "EXPLAIN ", &sql);
     enum ops_status status = local_sql_prepare(db, &sql, schema->file, &code, error);
+    if (status == OPS_TARGET_ERROR && (sqlite3_errcode(db) & 0xff) == SQLITE_ERROR)
+        status = ops_fail(error, OPS_TARGET_ERROR,
+                          "In file %s, no record of table %s can be deleted: %s. One of its indexes, generated columns or "
+                          "triggers needs what only the application has.",
+                          schema->file, schema->name, sqlite3_errmsg(db));
     while (status == OPS_OK && (result = sqlite3_step(code)) == SQLITE_ROW) {
         const char *opcode = (const char *)sqlite3_column_text(code, 1);
         *ret_runs = *ret_runs || (opcode && strcmp(opcode, "Program") == 0);

@@ -81,7 +81,20 @@ static enum ops_status refuse_own_files(const char *data_dir, const char *file, 
     return OPS_OK;
 }
 
-enum ops_status local_table_file_check(const char *data_dir, const char *file, struct ops_error *error)
+/* SQLite finds the write-ahead log of a database by the name that the file is opened by. By another name an application's
+ * newest records are not seen, and what is written damages the file. */
+static enum ops_status check_names(const char *file, const struct stat *info, struct ops_error *error)
+{
+    if (info->st_nlink <= 1)
+        return OPS_OK;
+    return ops_fail(error, OPS_TARGET_ERROR,
+                    "The table file %s has %llu names (hard links). SQLite finds a database's write-ahead log by the file's "
+                    "name, so records that were written by another name would not be seen, and the file would be damaged.",
+                    file, (unsigned long long)info->st_nlink);
+}
+
+enum ops_status local_table_file_check(const char *data_dir, const char *file, struct local_file_id *ret_id,
+                                       struct ops_error *error)
 {
     struct stat info;
     if (lstat(file, &info) != 0) {
@@ -93,5 +106,23 @@ enum ops_status local_table_file_check(const char *data_dir, const char *file, s
         return ops_fail(error, OPS_TARGET_ERROR, "The table file %s is a link; links are not followed.", file);
     if (!S_ISREG(info.st_mode))
         return ops_fail(error, OPS_TARGET_ERROR, "The table file %s is not a regular file.", file);
-    return refuse_own_files(data_dir, file, &info, error);
+    enum ops_status status = refuse_own_files(data_dir, file, &info, error);
+    if (status == OPS_OK)
+        status = check_names(file, &info, error);
+    *ret_id = (struct local_file_id){info.st_dev, info.st_ino};
+    return status;
+}
+
+enum ops_status local_table_file_recheck(sqlite3 *db, const char *file, const struct local_file_id *id,
+                                         struct ops_error *error)
+{
+    struct stat info;
+    int moved = 0;
+    bool there = lstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_dev == id->device && info.st_ino == id->inode;
+    /* SQLite compares the path with the file that it has open. */
+    int result = sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (there && result == SQLITE_OK && !moved)
+        return check_names(file, &info, error);
+    return ops_fail(error, OPS_TARGET_ERROR,
+                    "The table file %s is not the file any more that was opened: it was moved, removed or replaced.", file);
 }

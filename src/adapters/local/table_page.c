@@ -65,6 +65,16 @@ static enum ops_status read_page(struct local_table *table, sqlite3_stmt *rows, 
     return status;
 }
 
+/* The same words for every record: what keeps one from being deleted keeps them all. */
+static void tell_undeletable(const struct local_table *table, const struct ops_key_page *page)
+{
+    char trouble[LOCAL_TROUBLE_SIZE];
+    if (page->count == 0 || !local_table_trouble(table, trouble))
+        return;
+    for (size_t i = 0; i < page->count; i++)
+        local_id_remark(table, OPS_REMARK_UNDELETABLE, page->keys[i].id, trouble);
+}
+
 enum ops_status local_table_page(struct ops_target *self, uint32_t segment, const char *cursor, size_t limit,
                                  struct ops_key_page *ret_page, struct ops_error *error)
 {
@@ -87,6 +97,8 @@ enum ops_status local_table_page(struct ops_target *self, uint32_t segment, cons
         status = local_receipt_write(table, cursor, ret_page, error);
     if (status == OPS_OK && ret_page->last)
         status = local_index_settle(table, error);
+    if (status == OPS_OK)
+        tell_undeletable(table, ret_page);
     if (status != OPS_OK)
         ops_key_page_clear(ret_page);
     return status;

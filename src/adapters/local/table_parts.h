@@ -6,6 +6,7 @@
  *   table_virtual.c    what a virtual table is
  *   table_dependents.c what else a delete is about
  *   table_fts.c        full-text indexes of the records
+ *   table_rights.c     whether the file can be changed at all
  *   table_scope.c      what a value is to the scope
  *   table_statements.c the SQL, and running it
  *   table_id.c         the ids of records, and the values in them
@@ -80,9 +81,11 @@ struct local_scope {
 struct local_table {
     struct ops_target target;
     struct local_table_schema schema;
+    struct local_file_id file_id;
     sqlite3 *db;
     sqlite3_stmt *statements[LOCAL_TABLE_STATEMENTS];
     struct local_scope scope;
+    bool is_wal;            /* it has a write-ahead log instead of a journal */
     bool narrow;            /* so few records are in scope that an index finds them all for each page */
     bool has_removed;       /* so another walk follows this one */
     struct ops_buf last_id; /* of the last record that was read, where that is no key of the page; else empty */
@@ -127,8 +130,15 @@ enum ops_status local_table_run(struct local_table *table, enum local_table_stat
 
 void local_table_roll_back(struct local_table *table); /* also when no transaction is open */
 
-/* Begins the transaction of a change. */
+/* Begins the transaction of a change, in the file that was opened; or none. */
 enum ops_status local_table_begin_write(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
+
+/* ---- table_rights.c ---- */
+
+enum { LOCAL_TROUBLE_SIZE = OPS_REMARK_REASON_SIZE };
+
+/* Why SQLite can't change the file, as a clause, into trouble; false: nothing speaks against it. */
+bool local_table_trouble(const struct local_table *table, char trouble[static LOCAL_TROUBLE_SIZE]);
 
 /* ---- table_fts.c ---- */
 

@@ -1,5 +1,7 @@
 #include "adapters/local/table_parts.h"
 
+#include <stdio.h>
+
 enum { RANGE_SPARSE_MAX = 64 }; /* rowids per record beyond which a range delete reads more than it saves */
 
 static enum ops_status delete_range(struct local_table *table, sqlite3_int64 first, sqlite3_int64 last, size_t count,
@@ -95,6 +97,28 @@ static enum ops_status commit(struct local_table *table, struct ops_error *error
     return OPS_UNKNOWN;
 }
 
+/* Another try would end alike: nothing of the batch is gone, and each record is told, with SQLite's words or better ones. */
+static void refuse_batch(struct local_table *table, const struct ops_key *keys, size_t count, enum ops_removal *ret_outcomes,
+                         struct ops_error *error)
+{
+    char reason[LOCAL_TROUBLE_SIZE];
+    if (local_table_trouble(table, reason))
+        (void)ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be changed: %s.", table->schema.file, reason);
+    else
+        (void)snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(table->db));
+    for (size_t i = 0; i < count; i++) {
+        ret_outcomes[i] = OPS_FAILED;
+        local_id_remark(table, OPS_REMARK_REFUSED, keys[i].id, reason);
+    }
+}
+
+/* Whether the connection's last failure is SQLite's own and will not pass. */
+static bool sqlite_refuses(const struct local_table *table, enum ops_status status)
+{
+    int code = sqlite3_errcode(table->db) & 0xff;
+    return status == OPS_TARGET_ERROR && code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE;
+}
+
 enum ops_status local_table_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
                                    enum ops_removal *ret_outcomes, struct ops_error *error)
 {
@@ -105,8 +129,11 @@ enum ops_status local_table_remove(struct ops_target *self, const struct ops_key
         status = delete_batch(table, keys, count, error);
     if (status == OPS_OK)
         status = commit(table, error);
+    bool refused = sqlite_refuses(table, status);
+    if (refused)
+        refuse_batch(table, keys, count, ret_outcomes, error);
     local_table_roll_back(table);
     for (size_t i = 0; i < count && status == OPS_OK; i++)
         ret_outcomes[i] = OPS_REMOVED;
-    return status;
+    return refused ? OPS_OK : status;
 }

@@ -311,6 +311,19 @@ static const char *scope_column_name(const struct local_table_schema *schema, co
     return "body";
 }
 
+static enum ops_status collation_read(struct local_table_schema *schema, sqlite3 *db, const char *column,
+                                      struct ops_error *error)
+{
+    const char *collation = NULL;
+    int result = sqlite3_table_column_metadata(db, "main", schema->name, column, NULL, &collation, NULL, NULL, NULL);
+    if (result != SQLITE_OK)
+        return local_sql_fail(db, result, schema->file, error);
+    if (!collation || sqlite3_stricmp(collation, "BINARY") == 0)
+        return OPS_OK;
+    schema->scope_collation = ops_mem_strdup(collation);
+    return schema->scope_collation ? OPS_OK : OPS_NO_MEMORY;
+}
+
 static enum ops_status scope_read(struct local_table_schema *schema, sqlite3 *db, const struct names *names,
                                   const struct ops_scope *scope, struct ops_error *error)
 {
@@ -335,7 +348,7 @@ static enum ops_status scope_read(struct local_table_schema *schema, sqlite3 *db
             " AND type NOT LIKE '%INT%' AND (type LIKE '%CHAR%' OR type LIKE '%TEXT%' OR type LIKE '%CLOB%')",
             schema->name, name, &flag, error);
     schema->scope_is_text = flag > 0;
-    return status;
+    return status == OPS_OK ? collation_read(schema, db, name, error) : status;
 }
 
 /* Prefixes are compared by their UTF-8 bytes, which a UTF-16 database does not keep. */
@@ -380,6 +393,7 @@ void local_table_schema_release(struct local_table_schema *schema)
         ops_mem_free(schema->keys[i]);
     for (size_t i = 0; i < schema->index_count; i++)
         ops_mem_free(schema->indexes[i].name);
+    ops_mem_free(schema->scope_collation);
     ops_mem_free(schema->scope_column);
     ops_mem_free(schema->partition_key);
     ops_mem_free(schema->rowid);

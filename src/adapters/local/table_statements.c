@@ -243,7 +243,12 @@ enum ops_status local_table_run(struct local_table *table, enum local_table_stat
 
 enum ops_status local_table_begin_write(struct local_table *table, struct ops_error *error)
 {
-    return local_table_run(table, LOCAL_TABLE_BEGIN_IMMEDIATE, NULL, error);
+    enum ops_status status = local_table_run(table, LOCAL_TABLE_BEGIN_IMMEDIATE, NULL, error);
+    if (status == OPS_OK)
+        status = local_table_file_recheck(table->db, table->schema.file, &table->file_id, error);
+    if (status != OPS_OK)
+        local_table_roll_back(table);
+    return status;
 }
 
 void local_table_roll_back(struct local_table *table)
