@@ -333,6 +333,7 @@ static enum ops_status open_target(struct ops_errand *errand, struct ops_error *
     if (status != OPS_OK)
         return retry_later(errand, status, error);
     errand->target->remarks = &errand->hand.remarks;
+    errand->target->removes = deletes(errand);
     errand->outcomes = ops_mem_alloc(errand->target->batch_max * sizeof *errand->outcomes);
     if (!errand->outcomes) {
         ops_target_close(errand->target);

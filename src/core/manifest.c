@@ -207,6 +207,8 @@ enum ops_status ops_manifest_init(struct ops_manifest *manifest, json_t *documen
     struct ops_manifest made = {.document = json_incref(document)};
     enum ops_status status = read_document(&reader, &made);
     ops_reader_finish(&reader);
+    if (status == OPS_OK && reader.no_memory)
+        status = OPS_NO_MEMORY;
     if (status == OPS_OK && reader.problem_count > 0)
         status = problems && ops_buf_status(problems) == OPS_NO_MEMORY ? OPS_NO_MEMORY : OPS_INVALID_FIELD;
     if (status == OPS_OK)
@@ -218,6 +220,8 @@ enum ops_status ops_manifest_init(struct ops_manifest *manifest, json_t *documen
 
 void ops_manifest_release(struct ops_manifest *manifest)
 {
+    for (size_t i = 0; i < manifest->target_count; i++)
+        json_decref(manifest->targets[i].made_location);
     ops_mem_free(manifest->targets);
     ops_mem_free(manifest->protected_names);
     json_decref(manifest->document);

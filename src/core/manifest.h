@@ -35,7 +35,8 @@ struct ops_manifest_target {
     enum ops_target_kind kind;
     const char *name;
     struct ops_org_rule org;
-    const json_t *location; /* the "sqlite" object, or NULL */
+    const json_t *location; /* the "sqlite" object, with the entry's "fts"; or NULL */
+    json_t *made_location;  /* location, where it had to be made: the manifest's; else NULL */
 };
 
 struct ops_manifest {

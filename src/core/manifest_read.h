@@ -16,6 +16,7 @@ struct ops_place {
 struct ops_reader {
     struct ops_buf *problems; /* NULL: problems are only counted */
     size_t problem_count;
+    bool no_memory;
 };
 
 /* Writes "place: message" or, with about, "place: message "about"". about may be any text: it is cut and made printable. */

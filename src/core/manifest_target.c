@@ -1,5 +1,7 @@
 #include "core/manifest_read.h"
 
+#include "base/json.h"
+
 enum {
     KEY_COLUMNS_MAX = 4,
     COLUMNS_MAX = 64,
@@ -12,7 +14,7 @@ struct kind_form {
 };
 
 static const struct kind_form kind_forms[OPS_TARGET_KIND_COUNT] = {
-    [OPS_TABLE] = {(const char *const[]){"name", "org", "sqlite", "incomparable", "reason", NULL}, ops_check_plain_name,
+    [OPS_TABLE] = {(const char *const[]){"name", "org", "sqlite", "incomparable", "reason", "fts", NULL}, ops_check_plain_name,
                    "must be attribute, index, key_prefix, key or skip, not"},
     [OPS_BUCKET] = {(const char *const[]){"name", "org", NULL}, ops_check_plain_name,
                     "must be key_prefix, key or skip for a bucket, not"},
@@ -172,8 +174,10 @@ static void read_key_columns(struct ops_reader *reader, const struct ops_place *
     const struct ops_place place = {.parent = parent, .member = "key"};
     const json_t *columns = json_object_get(sqlite, "key");
     size_t count = json_array_size(columns);
+    if (!columns)
+        return; /* the adapter takes the primary key, or the rowid */
     if (count < 1 || count > KEY_COLUMNS_MAX) {
-        ops_reader_problem(reader, &place, columns ? "must be an array of 1 to 4 column names" : "is required", NULL);
+        ops_reader_problem(reader, &place, "must be an array of 1 to 4 column names", NULL);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -208,10 +212,32 @@ static void read_columns(struct ops_reader *reader, const struct ops_place *pare
         ops_reader_problem(reader, &place, "has no column for the attribute of \"org\",", target->org.attribute);
 }
 
+static const char *check_fts(const char *text)
+{
+    return strcmp(text, "rebuild") == 0 ? NULL : "must be \"rebuild\", not";
+}
+
+/* "fts" of the entry means the same as "fts" in its "sqlite", where the adapter looks. */
+static void read_fts(struct ops_reader *reader, const struct ops_place *place, const json_t *entry,
+                     struct ops_manifest_target *target)
+{
+    const struct ops_place here = {.parent = place, .member = "fts"};
+    json_t *fts = json_object_get(entry, "fts");
+    if (!fts || !ops_reader_text(reader, &here, fts, check_fts))
+        return;
+    if (!json_object_get(entry, "sqlite"))
+        ops_reader_problem(reader, &here, "belongs to a table with \"sqlite\"", NULL);
+    if (!target->location)
+        return;
+    target->made_location = ops_json_copy(target->location);
+    reader->no_memory = ops_json_set(target->made_location, "fts", ops_json_copy(fts)) != OPS_OK || reader->no_memory;
+    target->location = target->made_location;
+}
+
 static void read_sqlite(struct ops_reader *reader, const struct ops_place *parent, json_t *sqlite,
                         struct ops_manifest_target *target)
 {
-    static const char *const members[] = {"file", "table", "key", "columns", NULL};
+    static const char *const members[] = {"file", "table", "key", "columns", "fts", NULL};
     const struct ops_place place = {.parent = parent, .member = "sqlite"};
     if (!ops_reader_object(reader, &place, sqlite, members))
         return;
@@ -219,6 +245,8 @@ static void read_sqlite(struct ops_reader *reader, const struct ops_place *paren
     (void)ops_reader_member(reader, &place, sqlite, "file", ops_check_path); /* likewise */
     (void)ops_reader_member(reader, &place, sqlite, "table", ops_check_text);
     read_key_columns(reader, &place, sqlite);
+    if (json_object_get(sqlite, "fts"))
+        (void)ops_reader_member(reader, &place, sqlite, "fts", check_fts); /* likewise */
     if (columns)
         read_columns(reader, &place, columns, target);
     target->location = sqlite;
@@ -241,4 +269,6 @@ void ops_reader_target(struct ops_reader *reader, const struct ops_place *place,
         read_entry_incomparable(reader, place, value, target);
     if (sqlite && target->kind == OPS_TABLE)
         read_sqlite(reader, place, sqlite, target);
+    if (target->kind == OPS_TABLE)
+        read_fts(reader, place, value, target);
 }

@@ -186,6 +186,8 @@ struct ops_target {
     size_t page_max;             /* the largest useful limit for page */
     size_t batch_max;            /* the most keys that remove takes at once */
     struct ops_remarks *remarks; /* where page and remove add their remarks: the caller's, who sets it; NULL: nobody asks */
+    bool removes;                /* the caller's, who sets it: this is no dry run, so page may put in order what removals leave
+                                  * in disorder, such as a full-text index */
 };
 
 enum ops_status ops_target_page(struct ops_target *target, uint32_t segment, const char *cursor, size_t limit,

@@ -208,9 +208,11 @@ static void remove_page(struct ops_target *target)
 static void what_is_no_ordinary_table_is_refused(void **state)
 {
     (void)state;
-    sql(STANDARD "; CREATE VIEW v AS SELECT * FROM items; CREATE VIRTUAL TABLE f USING fts5(a)");
+    sql(STANDARD "; CREATE VIEW v AS SELECT * FROM items; CREATE VIRTUAL TABLE f USING fts5(a);"
+                 "CREATE VIRTUAL TABLE r USING rtree(id, a, b)");
     assert_refused(LOCATION("v", "\"pk\", \"sk\""), "not an ordinary table");
-    assert_refused(LOCATION("f", "\"a\""), "not an ordinary table");
+    assert_refused(LOCATION("r", "\"id\""), "r is a virtual table (rtree), not an ordinary table");
+    assert_refused(LOCATION("f", "\"a\""), "neither its primary key nor a unique index's columns");
     assert_refused(LOCATION("f_data", "\"id\""), "not an ordinary table");
     assert_refused(LOCATION("sqlite_schema", "\"name\""), "table");
     assert_refused(LOCATION("nowhere", "\"pk\""), "has no table");

@@ -28,7 +28,7 @@ static const char full_manifest[] =
     "{'stack': 's', 'protected': ['kept'], 'sessions': {'sessions_table': 'usm_sessions', 'users_table': 'uas_users'},"
     " 'services': ["
     "  {'code': 'pvm',"
-    "   'tables': [{'name': 'a', 'org': {'by': 'attribute', 'name': 'orgcode'},"
+    "   'tables': [{'name': 'a', 'org': {'by': 'attribute', 'name': 'orgcode'}, 'fts': 'rebuild',"
     "               'sqlite': {'file': '/srv/a.db', 'table': 'Items', 'key': ['id', 'x'], 'columns': {'orgcode': 'org'}}},"
     "              {'name': 'b', 'org': {'by': 'index', 'index': 'by-org', 'name': 'orgcode'}},"
     "              {'name': 'c', 'org': {'by': 'key_prefix', 'pattern': 'ORG#{orgcode}#'}},"
@@ -95,6 +95,26 @@ static void what_can_not_be_compared_is_ignored_where_the_entry_or_its_org_says_
     assert_false(manifest.targets[0].org.ignore_incomparable);
     for (size_t i = 1; i < 4; i++)
         assert_true(manifest.targets[i].org.ignore_incomparable);
+    ops_manifest_release(&manifest);
+}
+
+static void a_full_text_index_is_made_anew_where_the_entry_or_its_sqlite_says_so(void **state)
+{
+    (void)state;
+    struct ops_manifest manifest;
+    manifest_text_init(&manifest,
+                       TABLES("{'name': 'a', 'org': {'by': 'skip', 'reason': 'r'}, 'sqlite': {'file': 'f', 'table': 'a'}},"
+                              "{'name': 'b', 'org': {'by': 'skip', 'reason': 'r'}, 'sqlite': {'file': 'f', 'table': 'b',"
+                              " 'fts': 'rebuild'}},"
+                              "{'name': 'c', 'org': {'by': 'skip', 'reason': 'r'}, 'sqlite': {'file': 'f', 'table': 'c'},"
+                              " 'fts': 'rebuild'},"
+                              "{'name': 'd', 'org': {'by': 'skip', 'reason': 'r'}, 'fts': 'rebuild',"
+                              " 'sqlite': {'file': 'f', 'table': 'd', 'fts': 'rebuild'}}"));
+    assert_null(json_object_get(manifest.targets[0].location, "fts"));
+    for (size_t i = 1; i < 4; i++) {
+        assert_string_equal(ops_json_text(manifest.targets[i].location, "fts", ""), "rebuild");
+        assert_string_equal(ops_json_text(manifest.targets[i].location, "file", ""), "f");
+    }
     ops_manifest_release(&manifest);
 }
 
@@ -192,7 +212,13 @@ static const struct bad_case bad_cases[] = {
     {"services[0].tables[0].sqlite", SQLITE("'file'")},
     {"services[0].tables[0].sqlite.file", SQLITE("{'table': 't', 'key': ['id']}")},
     {"services[0].tables[0].sqlite.table", SQLITE("{'file': 'f', 'key': ['id']}")},
-    {"services[0].tables[0].sqlite.key", SQLITE("{'file': 'f', 'table': 't'}")},
+    {"services[0].tables[0].sqlite.key", SQLITE("{'file': 'f', 'table': 't', 'key': null}")},
+    {"services[0].tables[0].sqlite.fts", SQLITE("{'file': 'f', 'table': 't', 'fts': 'trigger'}")},
+    {"services[0].tables[0].sqlite.fts", SQLITE("{'file': 'f', 'table': 't', 'fts': true}")},
+    {"services[0].tables[0].fts", TABLE_WITH("'sqlite': {'file': 'f', 'table': 't'}, 'fts': 'Rebuild'")},
+    {"services[0].tables[0].fts", TABLE_WITH("'fts': 'rebuild'")},
+    {"services[0].buckets[0].fts",
+     BUCKETS("{'name': 'b', 'org': {'by': 'key', 'pattern': '{orgcode}'}, 'fts': 'rebuild'}")},
     {"services[0].tables[0].sqlite.key", SQLITE("{'file': 'f', 'table': 't', 'key': 'id'}")},
     {"services[0].tables[0].sqlite.key", SQLITE("{'file': 'f', 'table': 't', 'key': []}")},
     {"services[0].tables[0].sqlite.key", SQLITE("{'file': 'f', 'table': 't', 'key': ['a', 'b', 'c', 'd', 'e']}")},
@@ -423,6 +449,7 @@ int main(void)
         cmocka_unit_test(a_good_manifest_is_read_whole),
         cmocka_unit_test(a_manifest_without_sessions_or_protected_names_is_fine),
         cmocka_unit_test(what_can_not_be_compared_is_ignored_where_the_entry_or_its_org_says_so),
+        cmocka_unit_test(a_full_text_index_is_made_anew_where_the_entry_or_its_sqlite_says_so),
         cmocka_unit_test(each_mistake_is_reported_at_its_place_and_nowhere_else),
         cmocka_unit_test(a_manifest_that_is_no_object_is_refused),
         cmocka_unit_test(a_pattern_that_would_match_another_tenant_is_refused_in_so_many_words),

@@ -1,5 +1,7 @@
 #include "adapters/local/sql.h"
 
+#include "base/mem.h"
+
 static enum ops_status status_of(int result)
 {
     switch (result & 0xff) {
@@ -62,4 +64,53 @@ enum ops_status local_sql_run(sqlite3 *db, const char *text, const char *file, s
 {
     int result = sqlite3_exec(db, text, NULL, NULL, NULL);
     return result == SQLITE_OK ? OPS_OK : local_sql_fail(db, result, file, error);
+}
+
+/* Runs a question about the schema with up to two texts bound. *ret_row stands on the first row, for the caller to read and
+ * finalize; NULL when there is none. */
+static enum ops_status ask(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
+                           sqlite3_stmt **ret_row, struct ops_error *error)
+{
+    *ret_row = NULL;
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (result == SQLITE_OK && first)
+        result = sqlite3_bind_text(statement, 1, first, -1, SQLITE_STATIC);
+    if (result == SQLITE_OK && second)
+        result = sqlite3_bind_text(statement, 2, second, -1, SQLITE_STATIC);
+    if (result == SQLITE_OK)
+        result = sqlite3_step(statement);
+    if (result == SQLITE_ROW) {
+        *ret_row = statement;
+        return OPS_OK;
+    }
+    enum ops_status status = result == SQLITE_DONE ? OPS_OK : local_sql_fail(db, result, file, error);
+    (void)sqlite3_finalize(statement); /* its failure was told by the step */
+    return status;
+}
+
+enum ops_status local_ask_text(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
+                               char **ret_text, struct ops_error *error)
+{
+    sqlite3_stmt *row = NULL;
+    *ret_text = NULL;
+    enum ops_status status = ask(db, file, sql, first, second, &row, error);
+    if (status != OPS_OK || !row)
+        return status;
+    const char *text = (const char *)sqlite3_column_text(row, 0);
+    *ret_text = text ? ops_mem_strdup(text) : NULL;
+    (void)sqlite3_finalize(row); /* it was read, so nothing can fail */
+    return *ret_text ? OPS_OK : OPS_NO_MEMORY;
+}
+
+enum ops_status local_ask_integer(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
+                                  sqlite3_int64 *ret_value, struct ops_error *error)
+{
+    sqlite3_stmt *row = NULL;
+    *ret_value = 0;
+    enum ops_status status = ask(db, file, sql, first, second, &row, error);
+    if (row)
+        *ret_value = sqlite3_column_int64(row, 0);
+    (void)sqlite3_finalize(row); /* it was read, so nothing can fail */
+    return status;
 }

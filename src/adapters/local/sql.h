@@ -27,4 +27,11 @@ int local_sql_bind_blob(sqlite3_stmt *statement, int param, struct ops_view byte
 /* Runs text, which gives no rows that matter. */
 enum ops_status local_sql_run(sqlite3 *db, const char *text, const char *file, struct ops_error *error) OPS_MUST_USE;
 
+/* Ask a question with up to two texts bound; NULL: none. The first column of the first row: as a text that is the caller's,
+ * or NULL when there is no row; as an integer, or 0. */
+enum ops_status local_ask_text(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
+                               char **ret_text, struct ops_error *error) OPS_MUST_USE;
+enum ops_status local_ask_integer(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
+                                  sqlite3_int64 *ret_value, struct ops_error *error) OPS_MUST_USE;
+
 #endif

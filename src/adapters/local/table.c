@@ -15,12 +15,36 @@ static void table_close(struct ops_target *self)
     struct local_table *table = (struct local_table *)self;
     for (enum local_table_statement which = 0; which < LOCAL_TABLE_STATEMENTS; which++)
         (void)sqlite3_finalize(table->statements[which]); /* repeats an old failure */
-    (void)sqlite3_close(table->db);                       /* nothing is left open that could make it busy */
+    for (size_t i = 0; i < table->schema.index_count; i++) {
+        (void)sqlite3_finalize(table->schema.indexes[i].check); /* likewise */
+        (void)sqlite3_finalize(table->schema.indexes[i].rebuild);
+    }
+    (void)sqlite3_close(table->db); /* nothing is left open that could make it busy */
     local_table_schema_release(&table->schema);
-    ops_mem_free(table->value);
-    ops_mem_free(table->value_end);
-    ops_mem_free(table->path);
+    local_scope_release(&table->scope);
+    ops_buf_release(&table->last_id);
     ops_mem_free(table);
+}
+
+static enum ops_status table_inspect(struct ops_target *self, struct ops_findings *ret_findings, struct ops_error *error)
+{
+    struct local_table *table = (struct local_table *)self;
+    char trouble[LOCAL_TROUBLE_SIZE];
+    (void)error;
+    if (local_table_trouble(table, trouble))
+        ops_findings_add(ret_findings, true, "The table file %s can't be changed, so a vacuum would delete nothing: %s.",
+                         table->schema.file, trouble);
+    if (table->schema.scope_collation)
+        ops_findings_add(
+            ret_findings, false,
+            "For the application, column %s of table %s compares by %s; a vacuum compares by bytes, so what differs in "
+            "case or in spaces is another tenant's.",
+            table->schema.scope_column, table->schema.name, table->schema.scope_collation);
+    for (size_t i = 0; i < table->schema.index_count; i++)
+        ops_findings_add(ret_findings, false,
+                         "The full-text table %s will be made anew from all records that table %s then has.",
+                         table->schema.indexes[i].name, table->schema.name);
+    return OPS_OK;
 }
 
 static const struct ops_target_ops table_ops = {
@@ -28,44 +52,8 @@ static const struct ops_target_ops table_ops = {
     .remove = local_table_remove,
     .recount = local_table_recount,
     .close = table_close,
+    .inspect = table_inspect,
 };
-
-/* The first bytes after all that begin with value: its last byte that can grow grows, and what follows is cut. */
-static enum ops_status make_value_end(struct local_table *table)
-{
-    size_t length = strlen(table->value);
-    while (length > 0 && (unsigned char)table->value[length - 1] == 0xff)
-        length--;
-    if (length == 0)
-        return OPS_OK;
-    table->value_end = ops_mem_strndup(table->value, length);
-    if (!table->value_end)
-        return OPS_NO_MEMORY;
-    table->value_end[length - 1] = (char)((unsigned char)table->value_end[length - 1] + 1);
-    table->value_end_length = length;
-    return OPS_OK;
-}
-
-static enum ops_status copy_scope(struct local_table *table, const struct ops_scope *scope, struct ops_error *error)
-{
-    table->by = scope->by;
-    if (scope->by == OPS_SCOPE_ALL)
-        return OPS_OK;
-    table->value = ops_mem_strdup(scope->value);
-    if (!table->value)
-        return OPS_NO_MEMORY;
-    if (scope->by == OPS_SCOPE_KEY_PREFIX)
-        return make_value_end(table);
-    if (scope->by == OPS_SCOPE_KEY)
-        return OPS_OK;
-    if (strchr(scope->attribute, '"'))
-        return ops_fail(error, OPS_TARGET_ERROR, "The attribute name %s can't be looked up.", scope->attribute);
-    struct ops_buf path;
-    ops_buf_init(&path, LOCAL_TABLE_SQL_MAX_BYTES);
-    ops_buf_append_format(&path, "$.\"%s\"", scope->attribute);
-    table->path = ops_buf_take(&path);
-    return table->path ? OPS_OK : OPS_NO_MEMORY;
-}
 
 static enum ops_status connect(struct local_table *table, struct ops_error *error)
 {
@@ -75,7 +63,20 @@ static enum ops_status connect(struct local_table *table, struct ops_error *erro
         return local_table_fail(table, result, error);
     (void)sqlite3_extended_result_codes(table->db, 1);      /* can't fail on an open connection */
     (void)sqlite3_busy_timeout(table->db, BUSY_TIMEOUT_MS); /* likewise */
+    result = local_scope_register(table);
+    if (result != SQLITE_OK)
+        return local_table_fail(table, result, error);
     return local_sql_run(table->db, "PRAGMA cache_size = -8192; PRAGMA foreign_keys = OFF", table->schema.file, error);
+}
+
+static enum ops_status read_journal_mode(struct local_table *table, struct ops_error *error)
+{
+    char *mode = NULL;
+    enum ops_status status =
+        local_ask_text(table->db, table->schema.file, "PRAGMA main.journal_mode", NULL, NULL, &mode, error);
+    table->is_wal = mode && strcmp(mode, "wal") == 0;
+    ops_mem_free(mode);
+    return status;
 }
 
 static enum ops_status table_start(struct local_table *table, const char *data_dir, const struct ops_target_spec *spec,
@@ -83,11 +84,15 @@ static enum ops_status table_start(struct local_table *table, const char *data_d
 {
     enum ops_status status = local_table_file(data_dir, spec, &table->schema.file, error);
     if (status == OPS_OK)
-        status = local_table_file_check(data_dir, table->schema.file, error);
+        status = local_table_file_check(data_dir, table->schema.file, &table->file_id, error);
     if (status == OPS_OK)
-        status = copy_scope(table, scope, error);
+        status = local_scope_copy(&table->scope, scope);
     if (status == OPS_OK)
         status = connect(table, error);
+    if (status == OPS_OK)
+        status = local_table_file_recheck(table->db, table->schema.file, &table->file_id, error);
+    if (status == OPS_OK)
+        status = read_journal_mode(table, error);
     if (status == OPS_OK)
         status = local_table_schema_read(&table->schema, table->db, spec, scope, error);
     /* A trigger that somebody makes after the check is never run by us either. */
@@ -98,6 +103,17 @@ static enum ops_status table_start(struct local_table *table, const char *data_d
     return status;
 }
 
+/* A WAL database in a directory where nothing can be written can't even be read, and SQLite's words for it don't say why. */
+static void explain_refusal(const struct local_table *table, struct ops_error *error)
+{
+    char trouble[LOCAL_TROUBLE_SIZE];
+    int code = sqlite3_errcode(table->db) & 0xff;
+    bool of_rights = code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM;
+    if (of_rights && local_table_trouble(table, trouble))
+        (void)ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be used, not even be read: %s.", table->schema.file,
+                       trouble);
+}
+
 enum ops_status local_table_open(const char *data_dir, const struct ops_target_spec *spec, const struct ops_scope *scope,
                                  struct ops_target **ret_target, struct ops_error *error)
 {
@@ -106,7 +122,10 @@ enum ops_status local_table_open(const char *data_dir, const struct ops_target_s
         return OPS_NO_MEMORY;
     table->target = (struct ops_target){
         .ops = &table_ops, .segment_count = 1, .page_max = LOCAL_TABLE_PAGE_MAX, .batch_max = LOCAL_TABLE_PAGE_MAX};
+    ops_buf_init(&table->last_id, LOCAL_TABLE_ID_MAX_BYTES);
     enum ops_status status = table_start(table, data_dir, spec, scope, error);
+    if (status == OPS_TARGET_ERROR && table->db)
+        explain_refusal(table, error);
     if (status != OPS_OK) {
         table_close(&table->target);
         return status;

@@ -75,9 +75,11 @@ static enum ops_status parse(const struct local_table *table, const char *text, 
 /* {"rowid": first of the next page} or {"after": key of the last record}. */
 enum ops_status local_cursor_write(const struct local_table *table, struct ops_key_page *page, struct ops_error *error)
 {
-    if (page->last || page->count == 0)
+    struct ops_view id = ops_buf_view(&table->last_id);
+    if (page->last || (id.length == 0 && page->count == 0))
         return OPS_OK;
-    struct ops_view id = page->keys[page->count - 1].id;
+    if (id.length == 0)
+        id = page->keys[page->count - 1].id;
     sqlite3_int64 rowid = local_id_head(id).rowid;
     if (table->schema.rowid && rowid == INT64_MAX) {
         page->last = true;
@@ -121,8 +123,23 @@ enum ops_status local_cursor_bind(struct local_table *table, const char *cursor,
     return status;
 }
 
-/* {"count", "first", "last"} as rowids, or {"count", "after"?, "upto"} as keys: a range, and how many records of it were in
- * scope. A record that a writer adds inside the range later can't make a recount larger than the page was. */
+enum ops_status local_rowids_check(struct local_table *table, sqlite3_int64 schema_version, struct ops_error *error)
+{
+    sqlite3_int64 now = 0;
+    if (!table->schema.key_is_rowid || !table->schema.rowid_moves)
+        return OPS_OK;
+    enum ops_status status = local_table_run(table, LOCAL_TABLE_SCHEMA, &now, error);
+    if (status != OPS_OK || now == schema_version)
+        return status;
+    return ops_fail(
+        error, OPS_TARGET_ERROR,
+        "The file %s was rewritten (VACUUM), or its schema changed, while records of table %s were removed, which "
+        "are known by their rowids alone; vacuum again.",
+        table->schema.file, table->schema.name);
+}
+
+/* {"count", "first", "last", "schema"} as rowids, or {"count", "after"?, "upto"} as keys: a range, and how many records of
+ * it were in scope. A record that a writer adds inside the range later can't make a recount larger than the page was. */
 enum ops_status local_receipt_write(const struct local_table *table, const char *cursor, struct ops_key_page *page,
                                     struct ops_error *error)
 {
@@ -135,6 +152,8 @@ enum ops_status local_receipt_write(const struct local_table *table, const char 
         status = ops_json_set_integer(receipt, "first", local_id_head(page->keys[0].id).rowid);
         if (status == OPS_OK)
             status = ops_json_set_integer(receipt, "last", local_id_head(last).rowid);
+        if (status == OPS_OK)
+            status = ops_json_set_integer(receipt, "schema", table->page_schema);
     } else if (status == OPS_OK) {
         if (*cursor)
             status = parse(table, cursor, "cursor", &before, error);
@@ -190,6 +209,8 @@ enum ops_status local_table_recount(struct ops_target *self, uint32_t segment, c
     status = bind_receipt(table, receipt, table->statements[which], error);
     if (status == OPS_TARGET_ERROR)
         status = not_ours(table, "receipt", error);
+    if (status == OPS_OK)
+        status = local_rowids_check(table, ops_json_integer(receipt, "schema", 0), error);
     if (status == OPS_OK)
         status = local_table_run(table, which, &there, error);
     json_int_t most = ops_json_integer(receipt, "count", 0);

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { VALUE_HEAD_BYTES = 1 + sizeof(uint32_t) };
+enum {
+    VALUE_HEAD_BYTES = 1 + sizeof(uint32_t),
+    VALUE_SHOWN_MAX = 512, /* bytes of a key column in a remark's name, which is cut further */
+};
 
 static struct local_value column_value(sqlite3_stmt *row, int column, char text[static 32])
 {
@@ -61,21 +64,28 @@ int local_id_bind(const struct local_table *table, sqlite3_stmt *statement, stru
     return result;
 }
 
-bool local_id_append(const struct local_table *table, sqlite3_stmt *row, struct ops_key_page *page, struct ops_key *key)
+size_t local_id_append(const struct local_table *table, sqlite3_stmt *row, uint32_t position, struct ops_buf *ids)
 {
-    struct local_id_head head = {sqlite3_column_int64(row, 0), table->page_serial, (uint32_t)(page->count - 1)};
-    size_t start = page->storage.length;
-    ops_buf_append(&page->storage, &head, sizeof head);
+    struct local_id_head head = {sqlite3_column_int64(row, 0), table->page_serial, position};
+    size_t guarded_length = 0;
+    ops_buf_append(ids, &head, sizeof head);
     for (size_t i = 0; i < table->schema.key_count; i++) {
         char text[32];
         struct local_value value = column_value(row, 1 + (int)i, text);
         uint32_t length = (uint32_t)value.bytes.length;
         if (i == 0)
-            key->guarded.length = length;
-        ops_buf_append_char(&page->storage, value.type);
-        ops_buf_append(&page->storage, &length, sizeof length);
-        ops_buf_append_view(&page->storage, value.bytes);
+            guarded_length = length;
+        ops_buf_append_char(ids, value.type);
+        ops_buf_append(ids, &length, sizeof length);
+        ops_buf_append_view(ids, value.bytes);
     }
+    return guarded_length;
+}
+
+bool local_id_append_key(const struct local_table *table, sqlite3_stmt *row, struct ops_key_page *page, struct ops_key *key)
+{
+    size_t start = page->storage.length;
+    key->guarded.length = local_id_append(table, row, (uint32_t)(page->count - 1), &page->storage);
     key->id.length = page->storage.length - start;
     return ops_buf_status(&page->storage) == OPS_OK;
 }
@@ -97,4 +107,34 @@ void local_id_set_views(struct ops_key_page *page)
         key->guarded.data = at + sizeof(struct local_id_head) + VALUE_HEAD_BYTES;
         at += key->id.length;
     }
+}
+
+static void append_shown(struct ops_buf *name, struct local_value value)
+{
+    size_t length = value.bytes.length < VALUE_SHOWN_MAX ? value.bytes.length : VALUE_SHOWN_MAX;
+    if (value.type == 'n') {
+        ops_buf_append_text(name, "NULL");
+    } else if (value.type == 'b') {
+        ops_buf_append_text(name, "x'");
+        for (size_t i = 0; i < length && i < VALUE_SHOWN_MAX / 2; i++)
+            ops_buf_append_format(name, "%02x", (unsigned char)value.bytes.data[i]);
+        ops_buf_append_char(name, '\'');
+    } else {
+        ops_buf_append(name, value.bytes.data, length);
+    }
+}
+
+void local_id_remark(const struct local_table *table, enum ops_remark_kind kind, struct ops_view id, const char *reason)
+{
+    struct ops_remarks *remarks = table->target.remarks;
+    struct ops_buf name;
+    size_t offset = sizeof(struct local_id_head);
+    ops_buf_init(&name, LOCAL_KEY_COLUMNS_MAX * (VALUE_SHOWN_MAX + 8));
+    if (remarks && remarks->count < OPS_REMARKS_MAX)
+        for (size_t i = 0; i < table->schema.key_count; i++) {
+            ops_buf_append_text(&name, i ? ", " : "");
+            append_shown(&name, local_id_value(id, &offset));
+        }
+    ops_remarks_add(remarks, kind, ops_buf_view(&name), reason); /* without memory for its name it is counted all the same */
+    ops_buf_release(&name);
 }

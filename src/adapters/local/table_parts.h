@@ -1,7 +1,13 @@
 /* What the files of a table target share. Private to this folder.
  *
  *   table.c            opening and closing
- *   table_schema.c     which file, table and columns are meant, and which are refused
+ *   table_file.c       which file is meant, and which are refused
+ *   table_schema.c     which table and columns are meant, and which are refused
+ *   table_virtual.c    what a virtual table is
+ *   table_dependents.c what else a delete is about
+ *   table_fts.c        full-text indexes of the records
+ *   table_rights.c     whether the file can be changed at all
+ *   table_scope.c      what a value is to the scope
  *   table_statements.c the SQL, and running it
  *   table_id.c         the ids of records, and the values in them
  *   table_cursor.c     cursors, receipts and recounts
@@ -20,6 +26,7 @@
 enum {
     LOCAL_TABLE_PAGE_MAX = 50000,
     LOCAL_TABLE_SQL_MAX_BYTES = 64 * 1024,
+    LOCAL_TABLE_ID_MAX_BYTES = 8 * 1024 * 1024,
 };
 
 /* The places of parameters, the same in all statements. */
@@ -30,7 +37,8 @@ enum {
     LOCAL_PARAM_BLOB,      /* the same bytes as a blob */
     LOCAL_PARAM_TEXT_END,  /* the first text after all that begin with value */
     LOCAL_PARAM_BLOB_END,
-    LOCAL_PARAM_PATH, /* JSON path of an attribute in the body */
+    LOCAL_PARAM_INTEGER, /* the integer and the real whose canonical text is the scope's value; NULL where there is none */
+    LOCAL_PARAM_REAL,
     LOCAL_PARAM_KEY = 10,
     LOCAL_PARAM_UPTO_KEY = 20,
 };
@@ -41,6 +49,7 @@ enum local_table_statement {
     LOCAL_TABLE_COMMIT,
     LOCAL_TABLE_ROLLBACK,
     LOCAL_TABLE_VERSION,
+    LOCAL_TABLE_SCHEMA,
     LOCAL_TABLE_PAGE,
     LOCAL_TABLE_PAGE_AFTER,
     LOCAL_TABLE_COUNT,
@@ -51,25 +60,63 @@ enum local_table_statement {
     LOCAL_TABLE_STATEMENTS
 };
 
+/* What a scope compares with. */
+struct local_scope {
+    enum ops_scope_by by;
+    bool ignore_incomparable;
+    char *attribute; /* ATTRIBUTE, INDEX */
+    char *value;     /* NULL for ALL */
+    size_t value_length;
+    char *value_end; /* for a prefix; NULL when there is none */
+    size_t value_end_length;
+    /* What value is as a number: base/number_text.h has the rule. An integer and a real of one text may be different
+     * numbers, since a real has its shortest text. */
+    bool is_number;
+    bool has_integer;
+    bool has_real;
+    sqlite3_int64 integer;
+    double real;
+};
+
 struct local_table {
     struct ops_target target;
     struct local_table_schema schema;
+    struct local_file_id file_id;
     sqlite3 *db;
     sqlite3_stmt *statements[LOCAL_TABLE_STATEMENTS];
-    enum ops_scope_by by;
-    char *value;
-    char *value_end; /* for a prefix; NULL when there is none */
-    size_t value_end_length;
-    char *path;
-    bool narrow; /* so few records are in scope that an index finds them all for each page */
+    struct local_scope scope;
+    bool is_wal;            /* it has a write-ahead log instead of a journal */
+    bool narrow;            /* so few records are in scope that an index finds them all for each page */
+    bool has_removed;       /* so another walk follows this one */
+    struct ops_buf last_id; /* of the last record that was read, where that is no key of the page; else empty */
 
     /* What remove needs to know about the page that was read last. */
     uint32_t page_serial;
     sqlite3_int64 page_version; /* SQLite's data_version when it was read */
+    sqlite3_int64 page_schema;  /* its schema_version, which VACUUM changes too */
 };
 
 /* The status for the connection's last failure, result being its SQLite result code, with its sentence. */
 enum ops_status local_table_fail(struct local_table *table, int result, struct ops_error *error) OPS_MUST_USE;
+
+/* ---- table_scope.c ---- */
+
+/* What a record is to the scope, by the value that the scope compares. What is incomparable is of one of several kinds, each
+ * with its words. */
+enum local_standing { LOCAL_OUTSIDE, LOCAL_INSIDE, LOCAL_INCOMPARABLE };
+
+enum ops_status local_scope_copy(struct local_scope *ret_scope, const struct ops_scope *scope) OPS_MUST_USE;
+void local_scope_release(struct local_scope *scope);
+
+/* Whether the page tells of records that can't be compared. */
+bool local_scope_tells(const struct local_scope *scope);
+
+/* Makes LOCAL_STANDING(value) known to the connection: 0, 1, or LOCAL_INCOMPARABLE and more. */
+#define LOCAL_STANDING "g3nops_standing"
+int local_scope_register(struct local_table *table);
+
+/* Why a record of that standing can't be compared, into reason. */
+void local_scope_reason(const struct local_table *table, int standing, char reason[static OPS_REMARK_REASON_SIZE]);
 
 /* ---- table_statements.c ---- */
 
@@ -82,6 +129,23 @@ enum ops_status local_table_run(struct local_table *table, enum local_table_stat
                                 struct ops_error *error);
 
 void local_table_roll_back(struct local_table *table); /* also when no transaction is open */
+
+/* Begins the transaction of a change, in the file that was opened; or none. */
+enum ops_status local_table_begin_write(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
+
+/* ---- table_rights.c ---- */
+
+enum { LOCAL_TROUBLE_SIZE = OPS_REMARK_REASON_SIZE };
+
+/* Why SQLite can't change the file, as a clause, into trouble; false: nothing speaks against it. */
+bool local_table_trouble(const struct local_table *table, char trouble[static LOCAL_TROUBLE_SIZE]);
+
+/* ---- table_fts.c ---- */
+
+enum ops_status local_index_prepare(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
+
+/* At the end of a walk: makes those indexes anew that differ from the table. */
+enum ops_status local_index_settle(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
 
 /* ---- table_id.c ---- */
 
@@ -119,10 +183,17 @@ int local_id_bind(const struct local_table *table, sqlite3_stmt *statement, stru
 /* Whether the bytes that the row will take are left, so that a full page ends before it rather than failing in it. */
 bool local_id_fits(const struct local_table *table, sqlite3_stmt *row, const struct ops_key_page *page);
 
-/* Adds the row's id to the page's storage; false when it does not fit any more. key is the page's last. When the page
- * is complete, local_id_set_views sets the views of all. */
-bool local_id_append(const struct local_table *table, sqlite3_stmt *row, struct ops_key_page *page, struct ops_key *key);
+/* Adds the row's id to ids; the caller asks whether it went well. Gives the length of the first key column's bytes, which
+ * the guard looks at. */
+size_t local_id_append(const struct local_table *table, sqlite3_stmt *row, uint32_t position, struct ops_buf *ids);
+
+/* Likewise to the page's storage; false when it does not fit any more. key is the page's last. When the page is complete,
+ * local_id_set_views sets the views of all. */
+bool local_id_append_key(const struct local_table *table, sqlite3_stmt *row, struct ops_key_page *page, struct ops_key *key);
 void local_id_set_views(struct ops_key_page *page);
+
+/* A remark about the record of this id, by the values of its key columns. */
+void local_id_remark(const struct local_table *table, enum ops_remark_kind kind, struct ops_view id, const char *reason);
 
 /* ---- table_cursor.c ---- */
 
@@ -132,6 +203,11 @@ enum ops_status local_cursor_bind(struct local_table *table, const char *cursor,
 
 /* Fills page->cursor, or sets page->last when nothing can follow. */
 enum ops_status local_cursor_write(const struct local_table *table, struct ops_key_page *page,
+                                   struct ops_error *error) OPS_MUST_USE;
+
+/* OPS_TARGET_ERROR when the table's records, which are known by their rowids alone, may have other ones by now than they had
+ * when the schema was that version. Any other table: OPS_OK. */
+enum ops_status local_rowids_check(struct local_table *table, sqlite3_int64 schema_version,
                                    struct ops_error *error) OPS_MUST_USE;
 
 /* Fills page->receipt; cursor is what the page was read from. */

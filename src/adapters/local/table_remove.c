@@ -1,5 +1,7 @@
 #include "adapters/local/table_parts.h"
 
+#include <stdio.h>
+
 enum { RANGE_SPARSE_MAX = 64 }; /* rowids per record beyond which a range delete reads more than it saves */
 
 static enum ops_status delete_range(struct local_table *table, sqlite3_int64 first, sqlite3_int64 last, size_t count,
@@ -67,7 +69,9 @@ static enum ops_status delete_batch(struct local_table *table, const struct ops_
                                     struct ops_error *error)
 {
     sqlite3_int64 version = 0;
-    enum ops_status status = local_table_run(table, LOCAL_TABLE_VERSION, &version, error);
+    enum ops_status status = local_rowids_check(table, table->page_schema, error);
+    if (status == OPS_OK)
+        status = local_table_run(table, LOCAL_TABLE_VERSION, &version, error);
     bool unchanged = table->schema.rowid && version == table->page_version;
     for (size_t i = 0, length; i < count && status == OPS_OK; i += length) {
         struct local_id_head head = local_id_head(keys[i].id);
@@ -93,17 +97,43 @@ static enum ops_status commit(struct local_table *table, struct ops_error *error
     return OPS_UNKNOWN;
 }
 
+/* Another try would end alike: nothing of the batch is gone, and each record is told, with SQLite's words or better ones. */
+static void refuse_batch(struct local_table *table, const struct ops_key *keys, size_t count, enum ops_removal *ret_outcomes,
+                         struct ops_error *error)
+{
+    char reason[LOCAL_TROUBLE_SIZE];
+    if (local_table_trouble(table, reason))
+        (void)ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be changed: %s.", table->schema.file, reason);
+    else
+        (void)snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(table->db));
+    for (size_t i = 0; i < count; i++) {
+        ret_outcomes[i] = OPS_FAILED;
+        local_id_remark(table, OPS_REMARK_REFUSED, keys[i].id, reason);
+    }
+}
+
+/* Whether the connection's last failure is SQLite's own and will not pass. */
+static bool sqlite_refuses(const struct local_table *table, enum ops_status status)
+{
+    int code = sqlite3_errcode(table->db) & 0xff;
+    return status == OPS_TARGET_ERROR && code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE;
+}
+
 enum ops_status local_table_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
                                    enum ops_removal *ret_outcomes, struct ops_error *error)
 {
     struct local_table *table = (struct local_table *)self;
-    enum ops_status status = local_table_run(table, LOCAL_TABLE_BEGIN_IMMEDIATE, NULL, error);
+    enum ops_status status = local_table_begin_write(table, error);
+    table->has_removed = true;
     if (status == OPS_OK)
         status = delete_batch(table, keys, count, error);
     if (status == OPS_OK)
         status = commit(table, error);
+    bool refused = sqlite_refuses(table, status);
+    if (refused)
+        refuse_batch(table, keys, count, ret_outcomes, error);
     local_table_roll_back(table);
     for (size_t i = 0; i < count && status == OPS_OK; i++)
         ret_outcomes[i] = OPS_REMOVED;
-    return status;
+    return refused ? OPS_OK : status;
 }

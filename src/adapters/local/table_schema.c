@@ -3,10 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
-#include <sys/stat.h>
+#include <stdio.h>
 
 enum { SQL_MAX_BYTES = 64 * 1024 };
 
@@ -14,98 +11,11 @@ enum { SQL_MAX_BYTES = 64 * 1024 };
 struct names {
     const char *table;
     const char *keys[LOCAL_KEY_COLUMNS_MAX];
-    size_t key_count;
+    size_t key_count;      /* 0: the primary key, or the rowid where there is none */
     const json_t *columns; /* attribute -> column, or NULL */
     bool standard;
+    bool rebuild; /* full-text indexes are to be made anew */
 };
-
-static enum ops_status join(char **ret_path, const char *format, const char *a, const char *b)
-{
-    struct ops_buf path;
-    ops_buf_init(&path, PATH_MAX - 1);
-    ops_buf_append_format(&path, format, a, b);
-    enum ops_status status = ops_buf_status(&path);
-    if (status == OPS_OK && !(*ret_path = ops_buf_take(&path)))
-        status = OPS_NO_MEMORY;
-    ops_buf_release(&path);
-    return status;
-}
-
-/* SQLite's own check refuses links anywhere in the path, so the directories are resolved first: a data directory may well be
- * reached through a link, only the file itself may not be one. */
-static enum ops_status resolve_directory(const char *path, char **ret_file, struct ops_error *error)
-{
-    const char *slash = strrchr(path, '/');
-    const char *base = slash ? slash + 1 : path;
-    if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
-        return ops_fail(error, OPS_TARGET_ERROR, "The table file %s has no file name.", path);
-    char *directory = slash ? ops_mem_strndup(path, (size_t)(slash - path) + 1) : ops_mem_strdup(".");
-    if (!directory)
-        return OPS_NO_MEMORY;
-    char resolved[PATH_MAX];
-    bool found = realpath(directory, resolved) != NULL;
-    ops_mem_free(directory);
-    if (!found && (errno == ENOENT || errno == ENOTDIR))
-        return ops_fail(error, OPS_TARGET_MISSING, "The table file %s does not exist.", path);
-    if (!found)
-        return ops_fail(error, OPS_TARGET_ERROR, "The directory of table file %s can't be reached: %s.", path,
-                        strerror(errno));
-    return join(ret_file, strcmp(resolved, "/") == 0 ? "%s%s" : "%s/%s", resolved, base);
-}
-
-enum ops_status local_table_file(const char *data_dir, const struct ops_target_spec *spec, char **ret_file,
-                                 struct ops_error *error)
-{
-    char *path = NULL;
-    enum ops_status status;
-    const char *file = ops_json_text(spec->location, "file", NULL);
-    if (spec->location && (!file || !*file))
-        return ops_fail(error, OPS_TARGET_ERROR, "The location of table %s names no file.", spec->name);
-    if (!file && (!*spec->name || strchr(spec->name, '/')))
-        return ops_fail(error, OPS_TARGET_ERROR, "The table name %s can't be the name of a file.", spec->name);
-    if (file && file[0] == '/')
-        status = join(&path, "%s%s", file, "");
-    else
-        status = join(&path, file ? "%s/%s" : "%s/stack/tables/%s.sqlite", data_dir, file ? file : spec->name);
-    if (status == OPS_OK)
-        status = resolve_directory(path, ret_file, error);
-    ops_mem_free(path);
-    return status;
-}
-
-static enum ops_status refuse_own_files(const char *data_dir, const char *file, const struct stat *info,
-                                        struct ops_error *error)
-{
-    static const char *const own_files[] = {"ops.sqlite", "ops.sqlite-wal", "ops.sqlite-shm", "ops.sqlite-journal"};
-    for (size_t i = 0; i < sizeof own_files / sizeof own_files[0]; i++) {
-        char *own = NULL;
-        struct stat own_info;
-        enum ops_status status = join(&own, "%s/%s", data_dir, own_files[i]);
-        if (status != OPS_OK)
-            return status;
-        bool same = stat(own, &own_info) == 0 && own_info.st_dev == info->st_dev && own_info.st_ino == info->st_ino;
-        ops_mem_free(own);
-        if (same)
-            return ops_fail(error, OPS_TARGET_ERROR, "The file %s is where OPS keeps its own records and is not a target.",
-                            file);
-    }
-    return OPS_OK;
-}
-
-enum ops_status local_table_file_check(const char *data_dir, const char *file, struct ops_error *error)
-{
-    struct stat info;
-    if (lstat(file, &info) != 0) {
-        bool missing = errno == ENOENT || errno == ENOTDIR;
-        return missing ? ops_fail(error, OPS_TARGET_MISSING, "The table file %s does not exist.", file)
-                       : ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be reached: %s.", file, strerror(errno));
-    }
-    if (S_ISLNK(info.st_mode))
-        return ops_fail(error, OPS_TARGET_ERROR, "The table file %s is a link; links are not followed.", file);
-    if (!S_ISREG(info.st_mode))
-        return ops_fail(error, OPS_TARGET_ERROR, "The table file %s is not a regular file.", file);
-    return refuse_own_files(data_dir, file, &info, error);
-}
 
 static enum ops_status names_read(const struct ops_target_spec *spec, struct names *ret, struct ops_error *error)
 {
@@ -116,64 +26,15 @@ static enum ops_status names_read(const struct ops_target_spec *spec, struct nam
     ret->standard = false;
     ret->table = ops_json_text(spec->location, "table", NULL);
     ret->columns = json_object_get(spec->location, "columns");
+    ret->rebuild = strcmp(ops_json_text(spec->location, "fts", ""), "rebuild") == 0;
     ret->key_count = json_array_size(key);
-    if (!ret->table || ret->key_count < 1 || ret->key_count > LOCAL_KEY_COLUMNS_MAX)
-        return ops_fail(error, OPS_TARGET_ERROR, "The location of table %s must name a table and 1 to %d key columns.",
+    if (!ret->table || (key && ret->key_count < 1) || ret->key_count > LOCAL_KEY_COLUMNS_MAX)
+        return ops_fail(error, OPS_TARGET_ERROR, "The location of table %s must name a table and at most %d key columns.",
                         spec->name, LOCAL_KEY_COLUMNS_MAX);
     for (size_t i = 0; i < ret->key_count; i++)
         if (!(ret->keys[i] = json_string_value(json_array_get(key, i))))
             return ops_fail(error, OPS_TARGET_ERROR, "A key column of table %s is not a text.", spec->name);
     return OPS_OK;
-}
-
-/* Runs a question about the schema with up to two texts bound. *ret_row stands on the first row, for the caller to read and
- * finalize; NULL when there is none. */
-static enum ops_status ask(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
-                           sqlite3_stmt **ret_row, struct ops_error *error)
-{
-    *ret_row = NULL;
-    sqlite3_stmt *statement = NULL;
-    int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-    if (result == SQLITE_OK && first)
-        result = sqlite3_bind_text(statement, 1, first, -1, SQLITE_STATIC);
-    if (result == SQLITE_OK && second)
-        result = sqlite3_bind_text(statement, 2, second, -1, SQLITE_STATIC);
-    if (result == SQLITE_OK)
-        result = sqlite3_step(statement);
-    if (result == SQLITE_ROW) {
-        *ret_row = statement;
-        return OPS_OK;
-    }
-    enum ops_status status = result == SQLITE_DONE ? OPS_OK : local_sql_fail(db, result, file, error);
-    (void)sqlite3_finalize(statement); /* its failure was told by the step */
-    return status;
-}
-
-/* The first column of the first row as a text of ours; NULL when there is no row. */
-static enum ops_status ask_text(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
-                                char **ret_text, struct ops_error *error)
-{
-    sqlite3_stmt *row = NULL;
-    *ret_text = NULL;
-    enum ops_status status = ask(db, file, sql, first, second, &row, error);
-    if (status != OPS_OK || !row)
-        return status;
-    const char *text = (const char *)sqlite3_column_text(row, 0);
-    *ret_text = text ? ops_mem_strdup(text) : NULL;
-    (void)sqlite3_finalize(row); /* it was read, so nothing can fail */
-    return *ret_text ? OPS_OK : OPS_NO_MEMORY;
-}
-
-static enum ops_status ask_integer(sqlite3 *db, const char *file, const char *sql, const char *first, const char *second,
-                                   sqlite3_int64 *ret_value, struct ops_error *error)
-{
-    sqlite3_stmt *row = NULL;
-    *ret_value = 0;
-    enum ops_status status = ask(db, file, sql, first, second, &row, error);
-    if (row)
-        *ret_value = sqlite3_column_int64(row, 0);
-    (void)sqlite3_finalize(row); /* likewise */
-    return status;
 }
 
 static enum ops_status quote(const char *prefix, const char *name, char **ret_quoted)
@@ -189,33 +50,80 @@ static enum ops_status quote(const char *prefix, const char *name, char **ret_qu
     return status;
 }
 
-static enum ops_status table_check(struct local_table_schema *schema, sqlite3 *db, const char *table, bool *ret_has_rowid,
+static enum ops_status check_virtual(const struct local_table_schema *schema, const struct local_virtual *table,
+                                     struct ops_error *error)
+{
+    if (table->full_text == LOCAL_NO_FULL_TEXT)
+        return ops_fail(
+            error, OPS_TARGET_ERROR,
+            "In file %s, %s is a virtual table (%s), not an ordinary table; only full-text ones can be vacuumed.",
+            schema->file, schema->name, table->module);
+    if (table->content && !table->content[0])
+        return ops_fail(error, OPS_TARGET_ERROR,
+                        "In file %s, %s is a full-text table without content: nobody can tell whose its words are.",
+                        schema->file, schema->name);
+    if (table->content)
+        return ops_fail(error, OPS_TARGET_ERROR,
+                        "In file %s, %s is only an index of %s; name that one in the manifest, with \"fts\": \"rebuild\".",
+                        schema->file, schema->name, table->content);
+    return OPS_OK;
+}
+
+static enum ops_status virtual_check(const struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
+{
+    char *sql = NULL;
+    struct local_virtual table = {.module = NULL};
+    enum ops_status status = local_ask_text(
+        db, schema->file, "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+        schema->name, NULL, &sql, error);
+    if (status == OPS_OK)
+        status = local_virtual_read(sql ? sql : "", &table);
+    if (status == OPS_INVALID_FIELD)
+        status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, %s is not an ordinary table.", schema->file, schema->name);
+    if (status == OPS_OK)
+        status = check_virtual(schema, &table, error);
+    local_virtual_release(&table);
+    ops_mem_free(sql);
+    return status;
+}
+
+enum table_form { PLAIN_TABLE, WITHOUT_ROWID, VIRTUAL_TABLE };
+
+static enum ops_status table_check(const struct local_table_schema *schema, sqlite3 *db, enum table_form *ret_form,
                                    struct ops_error *error)
 {
     char *type = NULL;
     sqlite3_int64 without_rowid = 0;
-    enum ops_status status = ask_text(db, schema->file, "SELECT type FROM pragma_table_list(?1) WHERE schema = 'main'",
-                                      table, NULL, &type, error);
+    const char *name = schema->name;
+    enum ops_status status = local_ask_text(db, schema->file, "SELECT type FROM pragma_table_list(?1) WHERE schema = 'main'",
+                                            name, NULL, &type, error);
+    bool virtual = type && strcmp(type, "virtual") == 0;
     if (status == OPS_OK && !type)
-        status = ops_fail(error, OPS_TARGET_ERROR, "The file %s has no table %s.", schema->file, table);
-    else if (status == OPS_OK && (strcmp(type, "table") != 0 || sqlite3_strnicmp(table, "sqlite_", 7) == 0))
-        status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, %s is not an ordinary table.", schema->file, table);
+        status = ops_fail(error, OPS_TARGET_ERROR, "The file %s has no table %s.", schema->file, name);
+    else if (status == OPS_OK && virtual)
+        status = virtual_check(schema, db, error);
+    else if (status == OPS_OK && strcmp(type, "shadow") == 0)
+        status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, %s is part of a virtual table, not an ordinary table.",
+                          schema->file, name);
+    else if (status == OPS_OK && (strcmp(type, "table") != 0 || sqlite3_strnicmp(name, "sqlite_", 7) == 0))
+        status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, %s is not an ordinary table.", schema->file, name);
     if (status == OPS_OK)
-        status = ask_integer(db, schema->file, "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'", table, NULL,
-                             &without_rowid, error);
-    *ret_has_rowid = !without_rowid;
+        status = local_ask_integer(db, schema->file, "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'", name,
+                                   NULL, &without_rowid, error);
+    *ret_form = virtual ? VIRTUAL_TABLE : without_rowid ? WITHOUT_ROWID : PLAIN_TABLE;
     ops_mem_free(type);
     return status;
 }
 
 /* The column's own spelling, quoted. */
-static enum ops_status column_find(const struct local_table_schema *schema, sqlite3 *db, const char *table, const char *name,
-                                   char **ret_quoted, struct ops_error *error)
+static enum ops_status column_find(const struct local_table_schema *schema, sqlite3 *db, const char *name, char **ret_quoted,
+                                   struct ops_error *error)
 {
+    const char *table = schema->name;
     char *column = NULL;
-    enum ops_status status =
-        ask_text(db, schema->file, "SELECT name FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE AND hidden <> 1",
-                 table, name, &column, error);
+    enum ops_status status = local_ask_text(
+        db, schema->file, "SELECT name FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE AND hidden <> 1", table,
+        name, &column, error);
     if (status == OPS_OK && !column)
         status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, table %s has no column %s.", schema->file, table, name);
     if (status == OPS_OK)
@@ -224,22 +132,48 @@ static enum ops_status column_find(const struct local_table_schema *schema, sqli
     return status;
 }
 
-static enum ops_status rowid_find(struct local_table_schema *schema, sqlite3 *db, const char *table, struct ops_error *error)
+/* The column that is the rowid itself: a sole INTEGER PRIMARY KEY, for which SQLite then makes no index. */
+static enum ops_status rowid_column(const struct local_table_schema *schema, sqlite3 *db, char **ret_column,
+                                    struct ops_error *error)
+{
+    return local_ask_text(db, schema->file,
+                          "SELECT name FROM pragma_table_xinfo(?1) WHERE pk = 1 AND type = 'INTEGER' COLLATE NOCASE"
+                          " AND (SELECT max(pk) FROM pragma_table_xinfo(?1)) = 1"
+                          " AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')",
+                          schema->name, NULL, ret_column, error);
+}
+
+static enum ops_status has_column(const struct local_table_schema *schema, sqlite3 *db, const char *column, bool *ret_has,
+                                  struct ops_error *error)
+{
+    sqlite3_int64 count = 0;
+    enum ops_status status =
+        local_ask_integer(db, schema->file, "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE",
+                          schema->name, column, &count, error);
+    *ret_has = count > 0;
+    return status;
+}
+
+/* SQLite's names for the rowid, unless a column is called so; else the column that is the rowid. */
+static enum ops_status rowid_find(struct local_table_schema *schema, sqlite3 *db, bool virtual, struct ops_error *error)
 {
     static const char *const aliases[] = {"rowid", "_rowid_", "oid"};
-    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0] && !schema->rowid; i++) {
-        sqlite3_int64 taken = 0;
-        enum ops_status status =
-            ask_integer(db, schema->file, "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE",
-                        table, aliases[i], &taken, error);
-        if (status != OPS_OK)
-            return status;
-        if (!taken)
-            schema->rowid = aliases[i];
+    char *column = NULL;
+    enum ops_status status = rowid_column(schema, db, &column, error);
+    schema->rowid_moves = !column && !virtual;
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0] && status == OPS_OK && !schema->rowid; i++) {
+        bool taken = false;
+        status = has_column(schema, db, aliases[i], &taken, error);
+        if (status == OPS_OK && !taken && !(schema->rowid = ops_mem_strdup(aliases[i])))
+            status = OPS_NO_MEMORY;
     }
-    return schema->rowid ? OPS_OK
-                         : ops_fail(error, OPS_TARGET_ERROR, "In file %s, the columns of table %s hide its rowid.",
-                                    schema->file, table);
+    if (status == OPS_OK && !schema->rowid && column)
+        status = quote("", column, &schema->rowid);
+    ops_mem_free(column);
+    if (status != OPS_OK || schema->rowid)
+        return status;
+    return ops_fail(error, OPS_TARGET_ERROR, "In file %s, the columns of table %s hide its rowid.", schema->file,
+                    schema->name);
 }
 
 /* The names as a JSON array, for json_each. */
@@ -274,11 +208,12 @@ static enum ops_status key_check(const struct local_table_schema *schema, sqlite
     sqlite3_int64 unique = 0;
     enum ops_status status = key_names_json(names, &json);
     if (status == OPS_OK)
-        status = ask_integer(db, schema->file, unique_sets, names->table, ops_buf_text(&json), &unique, error);
+        status = local_ask_integer(db, schema->file, unique_sets, names->table, ops_buf_text(&json), &unique, error);
     if (status == OPS_OK && !unique)
         status =
             ops_fail(error, OPS_TARGET_ERROR,
-                     "In file %s, the key columns of table %s are neither its primary key nor a unique index's columns.",
+                     "In file %s, the key columns of table %s are neither its primary key nor a unique index's columns; "
+                     "leave \"key\" out to go by the primary key or the rowid.",
                      schema->file, names->table);
     ops_buf_release(&json);
     return status;
@@ -291,10 +226,10 @@ static enum ops_status null_check(const struct local_table_schema *schema, sqlit
     sqlite3_int64 nullable = 0;
     enum ops_status status = OPS_OK;
     for (size_t i = 0; i < names->key_count && status == OPS_OK && !nullable; i++)
-        status = ask_integer(db, schema->file,
-                             "SELECT count(*) FROM pragma_table_xinfo(?1)"
-                             " WHERE name = ?2 COLLATE NOCASE AND pk = 0 AND \"notnull\" = 0",
-                             names->table, names->keys[i], &nullable, error);
+        status = local_ask_integer(db, schema->file,
+                                   "SELECT count(*) FROM pragma_table_xinfo(?1)"
+                                   " WHERE name = ?2 COLLATE NOCASE AND pk = 0 AND \"notnull\" = 0",
+                                   names->table, names->keys[i], &nullable, error);
     if (status == OPS_OK && nullable)
         status =
             ops_fail(error, OPS_TARGET_ERROR, "In file %s, a key column of table %s may be NULL, and there is no rowid.",
@@ -302,40 +237,70 @@ static enum ops_status null_check(const struct local_table_schema *schema, sqlit
     return status;
 }
 
-/* What a trigger does when a record goes can't be guarded. SQLite itself tells whether one would run: its program shows up
- * in the code of the delete. */
-static enum ops_status trigger_check(const struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
+/* The primary key; the rowid of a table that has none. By its primary key a record is also told from one that is
+ * protected. */
+static enum ops_status key_choose(struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
 {
-    struct ops_buf sql;
-    sqlite3_stmt *statement = NULL;
-    bool found = false;
-    int result = SQLITE_DONE;
-    ops_buf_init(&sql, SQL_MAX_BYTES);
-    ops_buf_append_format(&sql, "EXPLAIN DELETE FROM %s WHERE %s IS NULL", schema->table, schema->keys[0]);
-    enum ops_status status = local_sql_prepare(db, &sql, schema->file, &statement, error);
-    while (status == OPS_OK && !found && (result = sqlite3_step(statement)) == SQLITE_ROW) {
-        const char *opcode = (const char *)sqlite3_column_text(statement, 1);
-        found = opcode && strcmp(opcode, "Program") == 0;
+    enum ops_status status = OPS_OK;
+    for (bool more = true; status == OPS_OK && more;) {
+        char *column = NULL, place[16];
+        (void)snprintf(place, sizeof place, "%zu", schema->key_count + 1);
+        status = local_ask_text(db, schema->file, "SELECT name FROM pragma_table_xinfo(?1) WHERE pk = CAST(?2 AS INTEGER)",
+                                schema->name, place, &column, error);
+        more = column != NULL;
+        if (more && schema->key_count == LOCAL_KEY_COLUMNS_MAX)
+            status = ops_fail(error, OPS_TARGET_ERROR, "In file %s, the primary key of table %s has more than %d columns.",
+                              schema->file, schema->name, LOCAL_KEY_COLUMNS_MAX);
+        else if (more && (status = quote("", column, &schema->keys[schema->key_count])) == OPS_OK)
+            schema->key_count++;
+        if (schema->partition_key)
+            ops_mem_free(column);
+        else
+            schema->partition_key = column;
     }
-    if (found)
-        status = ops_fail(error, OPS_TARGET_ERROR,
-                          "In file %s, table %s has a trigger that runs on delete; what it does can't be guarded.",
-                          schema->file, schema->table);
-    else if (status == OPS_OK && result != SQLITE_DONE)
-        status = local_sql_fail(db, result, schema->file, error);
-    (void)sqlite3_finalize(statement); /* its failure was told by the step */
-    ops_buf_release(&sql);
-    return status;
+    if (status != OPS_OK || schema->key_count > 0)
+        return status;
+    schema->keys[0] = ops_mem_strdup(schema->rowid);
+    schema->key_is_rowid = true;
+    schema->key_count = 1;
+    return schema->keys[0] ? OPS_OK : OPS_NO_MEMORY;
+}
+
+static enum ops_status key_take(struct local_table_schema *schema, sqlite3 *db, const struct names *names,
+                                struct ops_error *error)
+{
+    enum ops_status status = OPS_OK;
+    for (size_t i = 0; i < names->key_count && status == OPS_OK; i++) {
+        status = column_find(schema, db, names->keys[i], &schema->keys[i], error);
+        schema->key_count = i + 1;
+    }
+    if (status == OPS_OK && !(schema->partition_key = ops_mem_strdup(names->keys[0])))
+        status = OPS_NO_MEMORY;
+    if (status == OPS_OK)
+        status = key_check(schema, db, names, error);
+    return status == OPS_OK && !schema->rowid ? null_check(schema, db, names, error) : status;
+}
+
+/* "key": ["rowid"] is the same as none, unless a column is called so. */
+static enum ops_status key_read(struct local_table_schema *schema, sqlite3 *db, struct names *names, struct ops_error *error)
+{
+    bool is_column = false;
+    if (names->key_count == 1 && sqlite3_stricmp(names->keys[0], "rowid") == 0) {
+        enum ops_status status = has_column(schema, db, "rowid", &is_column, error);
+        if (status != OPS_OK)
+            return status;
+        names->key_count = is_column;
+    }
+    return names->key_count > 0 ? key_take(schema, db, names, error) : key_choose(schema, db, error);
 }
 
 /* The column that the scope looks at. The standard table has few columns, and its other attributes are in the body. */
-static const char *scope_column_name(const struct names *names, const struct ops_scope *scope, bool *ret_in_body)
+static const char *scope_column_name(const struct local_table_schema *schema, const struct names *names,
+                                     const struct ops_scope *scope, bool *ret_in_body)
 {
     *ret_in_body = false;
-    if (scope->by == OPS_SCOPE_ALL)
-        return NULL;
     if (scope->by == OPS_SCOPE_KEY || scope->by == OPS_SCOPE_KEY_PREFIX)
-        return names->keys[0];
+        return schema->partition_key;
     if (!names->standard)
         return ops_json_text(names->columns, scope->attribute, scope->attribute);
     static const char *const columns[] = {"pk", "sk", "orgcode"};
@@ -346,35 +311,51 @@ static const char *scope_column_name(const struct names *names, const struct ops
     return "body";
 }
 
+static enum ops_status collation_read(struct local_table_schema *schema, sqlite3 *db, const char *column,
+                                      struct ops_error *error)
+{
+    const char *collation = NULL;
+    int result = sqlite3_table_column_metadata(db, "main", schema->name, column, NULL, &collation, NULL, NULL, NULL);
+    if (result != SQLITE_OK)
+        return local_sql_fail(db, result, schema->file, error);
+    if (!collation || sqlite3_stricmp(collation, "BINARY") == 0)
+        return OPS_OK;
+    schema->scope_collation = ops_mem_strdup(collation);
+    return schema->scope_collation ? OPS_OK : OPS_NO_MEMORY;
+}
+
 static enum ops_status scope_read(struct local_table_schema *schema, sqlite3 *db, const struct names *names,
                                   const struct ops_scope *scope, struct ops_error *error)
 {
-    const char *name = scope_column_name(names, scope, &schema->scope_in_body);
-    if (!name)
+    if (scope->by == OPS_SCOPE_ALL)
         return OPS_OK;
-    enum ops_status status = column_find(schema, db, names->table, name, &schema->scope_column, error);
+    const char *name = scope_column_name(schema, names, scope, &schema->scope_in_body);
+    if (!name)
+        return ops_fail(error, OPS_TARGET_ERROR, "In file %s, table %s has no key that could have a tenant's name in it.",
+                        schema->file, schema->name);
+    enum ops_status status = column_find(schema, db, name, &schema->scope_column, error);
     sqlite3_int64 flag = 0;
     if (status == OPS_OK)
-        status = ask_integer(db, schema->file,
-                             "SELECT count(*) FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS c"
-                             " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ?2 COLLATE NOCASE",
-                             names->table, name, &flag, error);
+        status = local_ask_integer(db, schema->file,
+                                   "SELECT count(*) FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS c"
+                                   " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ?2 COLLATE NOCASE",
+                                   schema->name, name, &flag, error);
     schema->scope_has_index = flag > 0;
     if (status == OPS_OK)
-        status =
-            ask_integer(db, schema->file,
-                        "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE"
-                        " AND type NOT LIKE '%INT%' AND (type LIKE '%CHAR%' OR type LIKE '%TEXT%' OR type LIKE '%CLOB%')",
-                        names->table, name, &flag, error);
+        status = local_ask_integer(
+            db, schema->file,
+            "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE"
+            " AND type NOT LIKE '%INT%' AND (type LIKE '%CHAR%' OR type LIKE '%TEXT%' OR type LIKE '%CLOB%')",
+            schema->name, name, &flag, error);
     schema->scope_is_text = flag > 0;
-    return status;
+    return status == OPS_OK ? collation_read(schema, db, name, error) : status;
 }
 
 /* Prefixes are compared by their UTF-8 bytes, which a UTF-16 database does not keep. */
 static enum ops_status encoding_check(const struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
 {
     char *encoding = NULL;
-    enum ops_status status = ask_text(db, schema->file, "PRAGMA encoding", NULL, NULL, &encoding, error);
+    enum ops_status status = local_ask_text(db, schema->file, "PRAGMA encoding", NULL, NULL, &encoding, error);
     if (status == OPS_OK && (!encoding || strcmp(encoding, "UTF-8") != 0))
         status = ops_fail(error, OPS_TARGET_ERROR, "The database %s is not in UTF-8.", schema->file);
     ops_mem_free(encoding);
@@ -385,24 +366,22 @@ enum ops_status local_table_schema_read(struct local_table_schema *schema, sqlit
                                         const struct ops_scope *scope, struct ops_error *error)
 {
     struct names names;
-    bool has_rowid = true;
+    enum table_form form = PLAIN_TABLE;
     enum ops_status status = names_read(spec, &names, error);
+    if (status == OPS_OK && !(schema->name = ops_mem_strdup(names.table)))
+        status = OPS_NO_MEMORY;
     if (status == OPS_OK)
-        status = table_check(schema, db, names.table, &has_rowid, error);
+        status = table_check(schema, db, &form, error);
     if (status == OPS_OK)
         status = encoding_check(schema, db, error);
     if (status == OPS_OK)
         status = quote("main.", names.table, &schema->table);
-    for (size_t i = 0; i < names.key_count && status == OPS_OK; i++) {
-        status = column_find(schema, db, names.table, names.keys[i], &schema->keys[i], error);
-        schema->key_count = i + 1;
-    }
+    if (status == OPS_OK && form != WITHOUT_ROWID)
+        status = rowid_find(schema, db, form == VIRTUAL_TABLE, error);
     if (status == OPS_OK)
-        status = key_check(schema, db, &names, error);
+        status = key_read(schema, db, &names, error);
     if (status == OPS_OK)
-        status = trigger_check(schema, db, error);
-    if (status == OPS_OK)
-        status = has_rowid ? rowid_find(schema, db, names.table, error) : null_check(schema, db, &names, error);
+        status = local_dependents_read(schema, db, names.rebuild, error);
     if (status == OPS_OK)
         status = scope_read(schema, db, &names, scope, error);
     return status;
@@ -412,8 +391,14 @@ void local_table_schema_release(struct local_table_schema *schema)
 {
     for (size_t i = 0; i < schema->key_count; i++)
         ops_mem_free(schema->keys[i]);
+    for (size_t i = 0; i < schema->index_count; i++)
+        ops_mem_free(schema->indexes[i].name);
+    ops_mem_free(schema->scope_collation);
     ops_mem_free(schema->scope_column);
+    ops_mem_free(schema->partition_key);
+    ops_mem_free(schema->rowid);
     ops_mem_free(schema->table);
+    ops_mem_free(schema->name);
     ops_mem_free(schema->file);
     *schema = (struct local_table_schema){.file = NULL};
 }

@@ -5,33 +5,69 @@
 #define OPS_ADAPTERS_LOCAL_TABLE_SCHEMA_H
 
 #include "adapters/local/sql.h"
+#include "adapters/local/table_virtual.h"
 #include "ports/target.h"
 
-enum { LOCAL_KEY_COLUMNS_MAX = 8 };
+#include <sys/types.h>
+
+enum { LOCAL_KEY_COLUMNS_MAX = 8, LOCAL_INDEXES_MAX = 16 };
+
+/* A full-text table that is an index of the table's records. */
+struct local_index {
+    char *name;
+    enum local_full_text full_text;
+    sqlite3_stmt *check;
+    sqlite3_stmt *rebuild;
+};
 
 struct local_table_schema {
     char *file;                        /* absolute */
+    char *name;                        /* as the manifest has it */
     char *table;                       /* quoted, with its schema: main."items" */
     char *keys[LOCAL_KEY_COLUMNS_MAX]; /* quoted; the first is the partition key */
     size_t key_count;
-    const char *rowid;    /* the name that reaches the rowid; NULL when the table has none */
-    char *scope_column;   /* quoted; what the scope compares; NULL for all */
-    bool scope_in_body;   /* the scope's attribute is a member of the JSON in column body */
-    bool scope_has_index; /* an index begins with scope_column */
-    bool scope_is_text;   /* scope_column keeps texts as they are: comparing it with a text never makes numbers of both */
+    char *partition_key;   /* the first one, not quoted; NULL where the key is the rowid */
+    char *rowid;           /* the name that reaches the rowid, quoted; NULL when the table has none */
+    bool rowid_moves;      /* SQLite's VACUUM may give a record another rowid */
+    bool key_is_rowid;     /* there is no other */
+    char *scope_collation; /* of scope_column, where it is not BINARY; else NULL */
+    char *scope_column;    /* quoted; what the scope compares; NULL for all */
+    bool scope_in_body;    /* the scope's attribute is a member of the JSON in column body */
+    bool scope_has_index;  /* an index begins with scope_column */
+    bool scope_is_text;    /* scope_column keeps texts as they are: comparing it with a text never makes numbers of both */
+    struct local_index indexes[LOCAL_INDEXES_MAX];
+    size_t index_count;
+};
+
+/* What a file is, whatever it is called. */
+struct local_file_id {
+    dev_t device;
+    ino_t inode;
 };
 
 /* Where the file of spec is; the file need not exist. OPS_TARGET_ERROR: a location that can't be one. */
 enum ops_status local_table_file(const char *data_dir, const struct ops_target_spec *spec, char **ret_file,
                                  struct ops_error *error) OPS_MUST_USE;
 
-/* OPS_TARGET_MISSING; OPS_TARGET_ERROR for a link, for what is no regular file, and for a file that is OPS's own. */
-enum ops_status local_table_file_check(const char *data_dir, const char *file, struct ops_error *error) OPS_MUST_USE;
+/* OPS_TARGET_MISSING; OPS_TARGET_ERROR for a link, for what is no regular file, for one with several names, and for a file
+ * that is OPS's own. */
+enum ops_status local_table_file_check(const char *data_dir, const char *file, struct local_file_id *ret_id,
+                                       struct ops_error *error) OPS_MUST_USE;
 
-/* Reads the schema of the table and refuses whatever could make a delete by key take more than that record. schema->file is
- * set already; on failure the rest may be half filled. */
+/* OPS_TARGET_ERROR when file is not the one that the connection has open, whose id was that, or has another name by now. */
+enum ops_status local_table_file_recheck(sqlite3 *db, const char *file, const struct local_file_id *id,
+                                         struct ops_error *error) OPS_MUST_USE;
+
+/* Reads the schema of the table and refuses whatever could make a delete by key take more than that record, or leave some of
+ * it behind. schema->file is set already; on failure the rest may be half filled. */
 enum ops_status local_table_schema_read(struct local_table_schema *schema, sqlite3 *db, const struct ops_target_spec *spec,
                                         const struct ops_scope *scope, struct ops_error *error) OPS_MUST_USE;
 void local_table_schema_release(struct local_table_schema *schema); /* also a zeroed one */
+
+/* Whatever else a delete from the table is about: the full-text tables that are indexes of its records, into
+ * schema->indexes, and triggers. OPS_TARGET_ERROR: one that would be left wrong, unless rebuild; or a trigger that does
+ * anything but keep such an index. */
+enum ops_status local_dependents_read(struct local_table_schema *schema, sqlite3 *db, bool rebuild,
+                                      struct ops_error *error) OPS_MUST_USE;
 
 #endif

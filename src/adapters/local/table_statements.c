@@ -19,39 +19,45 @@ static void append_key_bound(struct ops_buf *sql, const struct local_table *tabl
     ops_buf_append_text(sql, ")");
 }
 
-/* The scope, exact by bytes: the casts take collations and affinities out of the comparison. */
-static void append_scope(struct ops_buf *sql, const struct local_table *table)
+/* Exact, whatever the column's collation and affinity are: a function of ours sees the value itself. */
+static void append_scope(struct ops_buf *sql, const struct local_table *table, const char *wanted)
 {
-    const char *column = table->schema.scope_column;
-    if (!column)
-        return;
-    if (table->schema.scope_in_body)
-        ops_buf_append_format(sql, " AND CASE WHEN json_valid(%s) THEN json_extract(%s, ?%d) END = ?%d COLLATE BINARY",
-                              column, column, LOCAL_PARAM_PATH, LOCAL_PARAM_TEXT);
-    else if (table->by == OPS_SCOPE_KEY_PREFIX)
-        ops_buf_append_format(sql, " AND substr(CAST(%s AS BLOB), 1, length(?%d)) = ?%d", column, LOCAL_PARAM_BLOB,
-                              LOCAL_PARAM_BLOB);
-    else
-        ops_buf_append_format(sql, " AND CAST(%s AS TEXT) = ?%d COLLATE BINARY", column, LOCAL_PARAM_TEXT);
+    if (table->schema.scope_column)
+        ops_buf_append_format(sql, " AND " LOCAL_STANDING "(%s)%s", table->schema.scope_column, wanted);
 }
 
-/* A condition that an index can use, and that holds for all records in scope. */
+/* Everything that may be in scope, found through an index; and what can't be compared, where that is told: a BLOB is greater
+ * than any text or number. what is the selected column. Two selections, since SQLite prefers a walk along the rowids to two
+ * searches of an index that are joined by OR. */
+static void append_candidates(struct ops_buf *sql, const struct local_table *table, const char *what)
+{
+    const char *column = table->schema.scope_column;
+    ops_buf_append_format(sql, "SELECT %s FROM %s WHERE ", what, table->schema.table);
+    if (table->scope.by == OPS_SCOPE_KEY_PREFIX)
+        ops_buf_append_format(sql, "%s >= ?%d COLLATE BINARY AND %s < ?%d COLLATE BINARY", column, LOCAL_PARAM_TEXT, column,
+                              LOCAL_PARAM_TEXT_END);
+    else
+        ops_buf_append_format(sql, "%s IN (?%d, ?%d, ?%d, ?%d)", column, LOCAL_PARAM_TEXT, LOCAL_PARAM_BLOB,
+                              LOCAL_PARAM_INTEGER, LOCAL_PARAM_REAL);
+    if (table->scope.by == OPS_SCOPE_KEY_PREFIX)
+        ops_buf_append_format(sql, " UNION ALL SELECT %s FROM %s WHERE %s >= ?%d AND %s < ?%d", what, table->schema.table,
+                              column, LOCAL_PARAM_BLOB, column, LOCAL_PARAM_BLOB_END);
+    else if (local_scope_tells(&table->scope))
+        ops_buf_append_format(sql, " UNION ALL SELECT %s FROM %s WHERE %s >= x''", what, table->schema.table, column);
+}
+
 static void append_narrow(struct ops_buf *sql, const struct local_table *table)
 {
-    const char *column = table->schema.scope_column;
-    if (table->by == OPS_SCOPE_KEY_PREFIX)
-        ops_buf_append_format(
-            sql, " AND ((%s >= ?%d COLLATE BINARY AND %s < ?%d COLLATE BINARY) OR (%s >= ?%d AND %s < ?%d))", column,
-            LOCAL_PARAM_TEXT, column, LOCAL_PARAM_TEXT_END, column, LOCAL_PARAM_BLOB, column, LOCAL_PARAM_BLOB_END);
-    else
-        ops_buf_append_format(sql, " AND %s IN (?%d, ?%d)", column, LOCAL_PARAM_TEXT, LOCAL_PARAM_BLOB);
+    ops_buf_append_format(sql, " AND %s IN (", table->schema.rowid);
+    append_candidates(sql, table, table->schema.rowid);
+    ops_buf_append_char(sql, ')');
 }
 
-static void append_source(struct ops_buf *sql, const struct local_table *table)
+static void append_source(struct ops_buf *sql, const struct local_table *table, const char *wanted)
 {
     const char *hint = table->schema.rowid && !table->narrow ? " NOT INDEXED" : "";
     ops_buf_append_format(sql, " FROM %s%s WHERE 1", table->schema.table, hint);
-    append_scope(sql, table);
+    append_scope(sql, table, wanted);
     if (table->narrow)
         append_narrow(sql, table);
 }
@@ -61,7 +67,12 @@ static void write_page(struct ops_buf *sql, const struct local_table *table, enu
     const char *rowid = table->schema.rowid;
     ops_buf_append_format(sql, "SELECT %s, ", rowid ? rowid : "0");
     append_keys(sql, table, "", "");
-    append_source(sql, table);
+    bool tells = local_scope_tells(&table->scope);
+    if (tells)
+        ops_buf_append_format(sql, ", " LOCAL_STANDING "(%s)", table->schema.scope_column);
+    else
+        ops_buf_append_format(sql, ", %d", LOCAL_INSIDE);
+    append_source(sql, table, tells ? "" : " = 1");
     if (rowid)
         ops_buf_append_format(sql, " AND %s >= ?%d ORDER BY %s", rowid, LOCAL_PARAM_FIRST, rowid);
     else if (which == LOCAL_TABLE_PAGE_AFTER)
@@ -76,7 +87,7 @@ static void write_page(struct ops_buf *sql, const struct local_table *table, enu
 static void write_count(struct ops_buf *sql, const struct local_table *table, enum local_table_statement which)
 {
     ops_buf_append_text(sql, "SELECT count(*)");
-    append_source(sql, table);
+    append_source(sql, table, " = 1");
     if (table->schema.rowid) {
         ops_buf_append_format(sql, " AND %s BETWEEN ?%d AND ?%d", table->schema.rowid, LOCAL_PARAM_FIRST, LOCAL_PARAM_LAST);
         return;
@@ -106,7 +117,7 @@ static void write_delete(struct ops_buf *sql, const struct local_table *table, e
             ops_buf_append_format(sql, " AND %s = ?%d", schema->keys[i], param);
         ops_buf_append_format(sql, " AND +%s IS ?%d COLLATE BINARY", schema->keys[i], param);
     }
-    append_scope(sql, table);
+    append_scope(sql, table, " = 1");
 }
 
 static void write_plain(struct ops_buf *sql, const struct local_table *table, enum local_table_statement which)
@@ -117,6 +128,7 @@ static void write_plain(struct ops_buf *sql, const struct local_table *table, en
         [LOCAL_TABLE_COMMIT] = "COMMIT",
         [LOCAL_TABLE_ROLLBACK] = "ROLLBACK",
         [LOCAL_TABLE_VERSION] = "PRAGMA main.data_version",
+        [LOCAL_TABLE_SCHEMA] = "PRAGMA main.schema_version",
     };
     (void)table;
     ops_buf_append_text(sql, texts[which]);
@@ -124,30 +136,35 @@ static void write_plain(struct ops_buf *sql, const struct local_table *table, en
 
 static void (*const writers[LOCAL_TABLE_STATEMENTS])(struct ops_buf *, const struct local_table *,
                                                      enum local_table_statement) = {
-    [LOCAL_TABLE_BEGIN] = write_plain,       [LOCAL_TABLE_BEGIN_IMMEDIATE] = write_plain,
-    [LOCAL_TABLE_COMMIT] = write_plain,      [LOCAL_TABLE_ROLLBACK] = write_plain,
-    [LOCAL_TABLE_VERSION] = write_plain,     [LOCAL_TABLE_PAGE] = write_page,
-    [LOCAL_TABLE_PAGE_AFTER] = write_page,   [LOCAL_TABLE_COUNT] = write_count,
-    [LOCAL_TABLE_COUNT_AFTER] = write_count, [LOCAL_TABLE_DELETE_RANGE] = write_delete,
-    [LOCAL_TABLE_DELETE_ROW] = write_delete, [LOCAL_TABLE_DELETE_KEY] = write_delete,
+    [LOCAL_TABLE_BEGIN] = write_plain,         [LOCAL_TABLE_BEGIN_IMMEDIATE] = write_plain,
+    [LOCAL_TABLE_COMMIT] = write_plain,        [LOCAL_TABLE_ROLLBACK] = write_plain,
+    [LOCAL_TABLE_VERSION] = write_plain,       [LOCAL_TABLE_SCHEMA] = write_plain,
+    [LOCAL_TABLE_PAGE] = write_page,           [LOCAL_TABLE_PAGE_AFTER] = write_page,
+    [LOCAL_TABLE_COUNT] = write_count,         [LOCAL_TABLE_COUNT_AFTER] = write_count,
+    [LOCAL_TABLE_DELETE_RANGE] = write_delete, [LOCAL_TABLE_DELETE_ROW] = write_delete,
+    [LOCAL_TABLE_DELETE_KEY] = write_delete,
 };
 
-/* Binds what stays the same for the target's whole life. */
+/* Binds what stays the same for the target's whole life. A number that there is not stays NULL, which equals nothing. */
 static int bind_scope(const struct local_table *table, sqlite3_stmt *statement)
 {
-    struct ops_view value = ops_view_of(table->value), end = ops_view(table->value_end, table->value_end_length);
+    const struct local_scope *scope = &table->scope;
+    struct ops_view value = ops_view(scope->value, scope->value_length),
+                    end = ops_view(scope->value_end, scope->value_end_length);
     int count = sqlite3_bind_parameter_count(statement);
     int result = SQLITE_OK;
-    if (count >= LOCAL_PARAM_TEXT && table->value)
+    if (count >= LOCAL_PARAM_TEXT && scope->value)
         result = local_sql_bind_text(statement, LOCAL_PARAM_TEXT, value);
-    if (count >= LOCAL_PARAM_BLOB && table->value && result == SQLITE_OK)
+    if (count >= LOCAL_PARAM_BLOB && scope->value && result == SQLITE_OK)
         result = local_sql_bind_blob(statement, LOCAL_PARAM_BLOB, value);
-    if (count >= LOCAL_PARAM_TEXT_END && table->value_end && result == SQLITE_OK)
+    if (count >= LOCAL_PARAM_TEXT_END && scope->value_end && result == SQLITE_OK)
         result = local_sql_bind_text(statement, LOCAL_PARAM_TEXT_END, end);
-    if (count >= LOCAL_PARAM_BLOB_END && table->value_end && result == SQLITE_OK)
+    if (count >= LOCAL_PARAM_BLOB_END && scope->value_end && result == SQLITE_OK)
         result = local_sql_bind_blob(statement, LOCAL_PARAM_BLOB_END, end);
-    if (count >= LOCAL_PARAM_PATH && table->path && result == SQLITE_OK)
-        result = local_sql_bind_text(statement, LOCAL_PARAM_PATH, ops_view_of(table->path));
+    if (count >= LOCAL_PARAM_INTEGER && scope->has_integer && result == SQLITE_OK)
+        result = sqlite3_bind_int64(statement, LOCAL_PARAM_INTEGER, scope->integer);
+    if (count >= LOCAL_PARAM_REAL && scope->has_real && result == SQLITE_OK)
+        result = sqlite3_bind_double(statement, LOCAL_PARAM_REAL, scope->real);
     return result;
 }
 
@@ -166,15 +183,15 @@ static enum ops_status prepare_scoped(struct local_table *table, const struct op
 static enum ops_status probe(struct local_table *table, struct ops_error *error)
 {
     const struct local_table_schema *schema = &table->schema;
-    bool prefix = table->by == OPS_SCOPE_KEY_PREFIX;
+    bool prefix = table->scope.by == OPS_SCOPE_KEY_PREFIX;
     if (!schema->scope_column || schema->scope_in_body || !schema->scope_has_index || !schema->rowid ||
-        (prefix && (!table->value_end || !schema->scope_is_text)))
+        (prefix && (!table->scope.value_end || !schema->scope_is_text)))
         return OPS_OK;
     struct ops_buf sql;
     sqlite3_stmt *statement = NULL;
     ops_buf_init(&sql, LOCAL_TABLE_SQL_MAX_BYTES);
-    ops_buf_append_format(&sql, "SELECT count(*) FROM (SELECT 1 FROM %s WHERE 1", schema->table);
-    append_narrow(&sql, table);
+    ops_buf_append_text(&sql, "SELECT count(*) FROM (");
+    append_candidates(&sql, table, "1");
     ops_buf_append_format(&sql, " LIMIT %d)", LOCAL_TABLE_PAGE_MAX + 1);
     enum ops_status status = prepare_scoped(table, &sql, &statement, error);
     int result = status == OPS_OK ? sqlite3_step(statement) : SQLITE_ROW;
@@ -206,6 +223,8 @@ enum ops_status local_table_prepare(struct local_table *table, struct ops_error 
     enum ops_status status = probe(table, error);
     if (status == OPS_OK)
         status = prepare_all(table, error);
+    if (status == OPS_OK)
+        status = local_index_prepare(table, error);
     return status;
 }
 
@@ -219,6 +238,16 @@ enum ops_status local_table_run(struct local_table *table, enum local_table_stat
             *ret_value = sqlite3_column_int64(statement, 0);
     enum ops_status status = result == SQLITE_DONE ? OPS_OK : local_table_fail(table, result, error);
     (void)sqlite3_reset(statement); /* repeats the failure of the step */
+    return status;
+}
+
+enum ops_status local_table_begin_write(struct local_table *table, struct ops_error *error)
+{
+    enum ops_status status = local_table_run(table, LOCAL_TABLE_BEGIN_IMMEDIATE, NULL, error);
+    if (status == OPS_OK)
+        status = local_table_file_recheck(table->db, table->schema.file, &table->file_id, error);
+    if (status != OPS_OK)
+        local_table_roll_back(table);
     return status;
 }
 
