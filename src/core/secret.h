@@ -24,7 +24,7 @@ enum {
     OPS_SECRET_MAX_BYTES = 256,
     OPS_SECRET_WRONG_BEFORE_LOCK = 5,
     OPS_SECRET_LOCK_MAX_SECONDS = 900,
-    OPS_SECRET_WRONG_MAX = 128,         /* that are remembered; with the longest lock after each, a day has room for fewer */
+    OPS_SECRET_WRONG_MAX = 128, /* that are remembered; with the longest lock after each, a day has room for fewer */
     OPS_SECRET_CLOCKS_APART_SECONDS = 10, /* how far the clocks of two processes on one store may be apart */
 };
 
@@ -44,8 +44,8 @@ enum ops_status ops_secret_refuse_locked(int64_t left_ms, struct ops_error *erro
 enum ops_status ops_secret_check_lock(const json_t *record, int64_t now_ms, struct ops_error *error) OPS_MUST_USE;
 
 /* The record after one more wrong code. *ret_lock_seconds is 0 when it does not lock yet. */
-enum ops_status ops_secret_count_wrong(const json_t *record, int64_t now_ms, json_t **ret_record, int64_t *ret_lock_seconds)
-    OPS_MUST_USE;
+enum ops_status ops_secret_count_wrong(const json_t *record, int64_t now_ms, json_t **ret_record,
+                                       int64_t *ret_lock_seconds) OPS_MUST_USE;
 
 /* The record after one more wrong code that was looked at in spite of the lock. */
 enum ops_status ops_secret_count_wrong_while_locked(const json_t *record, json_t **ret_record) OPS_MUST_USE;

@@ -155,7 +155,7 @@ static void each_wrong_code_is_forgotten_when_it_is_a_day_old_and_not_all_at_onc
     for (int64_t i = 0; i < 14; i++)
         (void)count_wrong(&record, now_ms + i * OPS_HOUR_MS);
     assert_int_equal(count_wrong(&record, now_ms + 14 * OPS_HOUR_MS), 900);
-    assert_int_equal(count_wrong(&record, now_ms + OPS_DAY_MS + 8 * OPS_HOUR_MS), 4); /* those of hours 9 to 14, and itself */
+    assert_int_equal(count_wrong(&record, now_ms + OPS_DAY_MS + 8 * OPS_HOUR_MS), 4); /* of hours 9 to 14, and itself */
     assert_int_equal(wrong_count(record), 7);
     json_decref(record);
 }
