@@ -2,6 +2,8 @@
 
 #include "base/mem.h"
 
+#include <openssl/crypto.h>
+
 enum { INLINE_DRY_RUN_MS = 2000 };
 
 /* A replacement that waits goes before removals that come later: workers without a pause would else keep it out for ever. */
@@ -31,7 +33,7 @@ enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_
     app->started_ms = ops_clock_monotonic_ms(ports->clock);
     app->inline_dry_run_ms = INLINE_DRY_RUN_MS;
     /* A default mutex needs nothing that could fail. */
-    (void)pthread_mutex_init(&app->secret_lock, NULL);
+    (void)pthread_mutex_init(&app->secret.lock, NULL);
     (void)pthread_mutex_init(&app->pace_lock, NULL);
     ops_notice_init(&app->notice);
     ops_progress_init(&app->progress);
@@ -61,11 +63,17 @@ void ops_app_limit_rate(struct ops_app *app, int64_t records_per_second)
     pthread_mutex_unlock(&app->pace_lock);
 }
 
+void ops_app_on_alarm(struct ops_app *app, ops_alarm_fn on_alarm)
+{
+    app->on_alarm = on_alarm;
+}
+
 void ops_app_free(struct ops_app *app)
 {
     if (!app)
         return;
-    (void)pthread_mutex_destroy(&app->secret_lock);
+    (void)pthread_mutex_destroy(&app->secret.lock);
+    OPENSSL_cleanse(app->secret.synced.key, sizeof app->secret.synced.key);
     (void)pthread_mutex_destroy(&app->pace_lock);
     ops_notice_release(&app->notice);
     ops_progress_release(&app->progress);

@@ -43,6 +43,11 @@ void ops_app_limit_rate(struct ops_app *app, int64_t records_per_second);
  * taken. Can't fail. One call at a time. */
 void ops_app_replace_manifest(struct ops_app *app, struct ops_shared *manifest);
 
+/* A sentence that somebody should see at once: secret codes are locked, and who did it. It comes from any thread of the
+ * app's callers, now and then. */
+typedef void (*ops_alarm_fn)(const char *line);
+void ops_app_on_alarm(struct ops_app *app, ops_alarm_fn on_alarm); /* before the first call */
+
 void ops_app_free(struct ops_app *app); /* no call may be under way; NULL is fine */
 
 #endif

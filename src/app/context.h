@@ -7,6 +7,8 @@
 #include "app/progress.h"
 #include "base/pace.h"
 #include "base/rate.h"
+#include "core/looks.h"
+#include "core/wrong_codes.h"
 
 #include <pthread.h>
 
@@ -28,14 +30,28 @@ struct ops_notice_cache {
     } synced;
 };
 
+/* What this process knows of secret codes besides their record. See secret.c. */
+struct ops_secret_memory {
+    pthread_mutex_t lock; /* one secret code is checked at a time, so that a lock holds for those who wait */
+    struct {
+        bool has_key;
+        uint8_t key[OPS_SHA256_BYTES]; /* of the keyed hashes in wrong */
+        struct ops_wrong_codes wrong;
+        struct ops_looks looks;
+        int64_t lock_until_ms; /* the lock that was met last, by its record's wall clock, */
+        int64_t lock_met_ms;   /* and when that was first; monotonic */
+    } synced;
+};
+
 struct ops_app {
     struct ops_app_ports ports;
     struct ops_slot manifest;   /* a const struct ops_manifest; see ops_app_hold_manifest */
     pthread_rwlock_t removing;  /* read: a removal is under way, by the manifest in the slot; write: another goes in */
     struct ops_build build;
-    int64_t started_ms;          /* monotonic */
-    int64_t inline_dry_run_ms;   /* how long a request may itself advance the dry run that it asked for */
-    pthread_mutex_t secret_lock; /* one secret code is checked at a time, so that a lock holds for those who wait */
+    int64_t started_ms;        /* monotonic */
+    int64_t inline_dry_run_ms; /* how long a request may itself advance the dry run that it asked for */
+    struct ops_secret_memory secret;
+    ops_alarm_fn on_alarm; /* NULL: nobody is told */
     struct ops_notice_cache notice;
     struct ops_progress progress;
     pthread_mutex_t pace_lock;
@@ -59,6 +75,7 @@ struct ops_call_context {
     bool has_session;
     char session_fingerprint[17];
     json_int_t revision; /* for the envelope; 0: none */
+    int64_t wait_ms;     /* above 0: the secret code's turn is yet to come */
     struct ops_error error;
 };
 

@@ -2,6 +2,7 @@
 
 #include "app/audit.h"
 #include "app/keys.h"
+#include "app/secret.h"
 #include "app/settle.h"
 #include "app/use_cases.h"
 #include "app/vacuums.h"
@@ -109,6 +110,9 @@ enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
     enum ops_status first = sweep_windows(app, now_ms, &ret_result->maintenance_started, error);
     enum ops_status status = sweep_vacuums(app, now_ms, ret_result, first == OPS_OK ? error : NULL);
+    if (first == OPS_OK)
+        first = status;
+    status = ops_secret_tell_repeats(app, first == OPS_OK ? error : NULL);
     if (first == OPS_OK)
         first = status;
     status = ops_audit_deliver(app, &ret_result->audit_delivered, first == OPS_OK ? error : NULL);

@@ -22,8 +22,9 @@ struct ops_sweep_result {
     char standing[OPS_STANDING_SIZE]; /* which vacuum stands still, and why, or "" */
 };
 
-/* Starts the due window and the due vacuum, ends a vacuum whose mutex has expired, delivers waiting audit records.
- * Idempotent. A part that fails does not stop the others: the first failure is returned, with its words in error. */
+/* Starts the due window and the due vacuum, ends a vacuum whose mutex has expired, records how often known wrong codes came
+ * again, delivers waiting audit records. Idempotent. A part that fails does not stop the others: the first failure is
+ * returned, with its words in error. */
 enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_result,
                               struct ops_error *error) OPS_MUST_USE;
 

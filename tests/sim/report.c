@@ -17,6 +17,7 @@ static const char *const sentences[SIM_INVARIANT_COUNT] = {
     [SIM_GATE] = "The gate never blocks on stale knowledge.",
     [SIM_LIVENESS] =
         "Once nothing fails any more, everything that was begun comes to its end, and what is begun then succeeds.",
+    [SIM_SAFE_DIRECTION] = "The safe direction is open to a right code at all times.",
 };
 
 void sim_trace(struct sim_world *world, const char *format, ...)
