@@ -33,6 +33,7 @@ struct ops_wire_request {
     bool has_body;
     enum ops_status body_status; /* OPS_OK, OPS_PAYLOAD_TOO_LARGE or OPS_NO_MEMORY: body is what came, or empty */
     struct ops_view body;
+    struct ops_turn *turn; /* the request's, for its call of app; NULL: it can't wait */
 };
 
 struct ops_wire_header {
@@ -49,6 +50,7 @@ struct ops_wire_reply {
     bool body_is_static;
     const char *content_type; /* NULL: none */
     int64_t retry_after_seconds;
+    int64_t wait_ms; /* above 0: nothing is sent yet; the request comes again after so long, and holds no thread till then */
     struct ops_wire_header headers[OPS_WIRE_HEADERS_MAX]; /* borrowed until the reply is sent */
     size_t header_count;
     char request_id[64]; /* room for a header's value */
@@ -56,9 +58,12 @@ struct ops_wire_reply {
 };
 
 typedef void (*ops_wire_answer_fn)(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply);
+typedef void (*ops_wire_leave_fn)(void *context, struct ops_turn *turn);
 
 struct ops_wire_config {
     ops_wire_answer_fn answer;
+    ops_wire_leave_fn leave; /* NULL: requests never wait. Else called for one that has a place in a line and won't be back:
+                                its client has gone, or the server stops, before it comes once more, without a turn */
     void *context;
     size_t body_max_bytes;
     unsigned threads;              /* 0: one for each core, and OPS_WIRE_THREADS_LEAST at least */
@@ -86,6 +91,9 @@ void ops_wire_server_stop(struct ops_wire_server *server);
 /* The reply is answer's envelope, with its status and Retry-After. */
 void ops_wire_reply_answer(struct ops_wire_reply *reply);
 void ops_wire_reply_header(struct ops_wire_reply *reply, const char *name, const char *value);
+
+/* Who is at the other end of the connection, as the kernel says. */
+void ops_wire_request_peer(const struct ops_wire_request *request, struct ops_peer *ret_peer);
 
 /* A request header, or the empty view; name is matched without regard to case. */
 struct ops_view ops_wire_request_header(const struct ops_wire_request *request, const char *name);
