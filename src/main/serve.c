@@ -153,6 +153,8 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
     if (status == OPS_OK)
         status = open_engine(cli, &place, serving, error);
     if (status == OPS_OK)
+        ops_app_on_alarm(serving->engine.app, report);
+    if (status == OPS_OK)
         ops_app_limit_rate(serving->engine.app, ops_cli_integer(cli, "--max-rate", 0));
     if (status == OPS_OK)
         status = ops_traffic_new(&serving->traffic);
