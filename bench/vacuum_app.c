@@ -67,8 +67,8 @@ static void prepare(const char *directory, const char *table_file)
     (void)snprintf(path, sizeof path, "%s/stack/tables", directory);
     (void)mkdir(path, 0700);
     (void)snprintf(path, sizeof path, "%s/stack/tables/bench_rows.sqlite", directory);
-    if (!realpath(table_file, absolute) || link(absolute, path) != 0)
-        die("the table can't be linked into the data directory; are both on one file system?");
+    if (!realpath(table_file, absolute) || rename(absolute, path) != 0)
+        die("the table can't be moved into the data directory; are both on one file system?");
     (void)snprintf(path, sizeof path, "%s/manifest.json", directory);
     FILE *file = fopen(path, "w");
     if (!file || fputs(manifest, file) < 0 || fclose(file) != 0)

@@ -4,6 +4,7 @@
 #include "adapters/local/listing.h"
 #include "adapters/local/objects.h"
 #include "adapters/local/table.h"
+#include "adapters/local/table_beside.h"
 #include "adapters/local/tree.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -36,15 +37,21 @@ static bool is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-static enum ops_status list_table(struct local_listing *listing, const char *file)
+static enum ops_status list_table(struct local_listing *listing, DIR *directory, const char *file)
 {
+    struct stat info;
+    char identity[OPS_IDENTITY_SIZE] = "";
     char name[NAME_MAX + 1];
     size_t length = strlen(file), suffix = strlen(TABLE_SUFFIX);
     if (length <= suffix || length > NAME_MAX || strcmp(file + length - suffix, TABLE_SUFFIX) != 0)
         return OPS_OK;
     memcpy(name, file, length - suffix);
     name[length - suffix] = '\0';
-    return ops_resource_found(listing->on_resource, listing->context, OPS_TABLE, name);
+    if (fstatat(dirfd(directory), file, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+        local_identity_text(&info, "items", identity) != OPS_OK)
+        return OPS_NO_MEMORY;
+    const struct ops_resource resource = {.kind = OPS_TABLE, .name = name, .identity = identity};
+    return listing->on_resource(listing->context, &resource);
 }
 
 /* Tables are files, buckets are directories; anything else there is not ours, a link least of all. */
@@ -54,7 +61,7 @@ static enum ops_status list_entry(struct local_listing *listing, DIR *directory,
     if (is_dots(entry->d_name))
         return OPS_OK;
     if (listing->kind == OPS_TABLE)
-        return S_ISREG(type) ? list_table(listing, entry->d_name) : OPS_OK;
+        return S_ISREG(type) ? list_table(listing, directory, entry->d_name) : OPS_OK;
     return S_ISDIR(type) ? ops_resource_found(listing->on_resource, listing->context, OPS_BUCKET, entry->d_name) : OPS_OK;
 }
 
@@ -107,6 +114,14 @@ static enum ops_status local_catalogue_list(struct ops_catalogue *self, enum ops
     return list_kind(catalogue, &listing, kind);
 }
 
+static enum ops_status local_catalogue_list_beside(struct ops_catalogue *self, const struct ops_target_spec *spec,
+                                                   ops_on_resource_fn on_resource, void *context, struct ops_error *error)
+{
+    const struct local_catalogue *catalogue = (const struct local_catalogue *)self;
+    return spec->kind == OPS_TABLE ? local_table_list_beside(catalogue->data_dir, spec, on_resource, context, error)
+                                   : OPS_OK;
+}
+
 static enum ops_status local_catalogue_identify(struct ops_catalogue *self, const struct ops_target_spec *spec,
                                                 struct ops_identity *ret_identity, struct ops_error *error)
 {
@@ -147,6 +162,7 @@ static void local_catalogue_release(struct ops_catalogue *self)
 
 static const struct ops_catalogue_ops local_catalogue_ops = {
     .list = local_catalogue_list,
+    .list_beside = local_catalogue_list_beside,
     .identify = local_catalogue_identify,
     .where = local_catalogue_where,
     .open = local_catalogue_open,
