@@ -90,6 +90,31 @@ enum ops_status ops_render_ping(const json_t *data, const struct ops_style *styl
     return ops_buf_status(buf);
 }
 
+static void append_seconds(struct ops_buf *buf, const struct ops_style *style, json_int_t seconds, const char *forward,
+                           const char *back)
+{
+    char duration[OPS_HUMAN_SIZE];
+    ops_card_name(buf, style, "clock");
+    ops_paint_append(buf, style, OPS_PAINT_BAD, seconds < 0 ? back : forward);
+    ops_buf_append_format(buf, " by %s", ops_human_duration(seconds < 0 ? -seconds : seconds, duration));
+}
+
+/* Only where something is wrong with it. */
+static void append_clock(struct ops_buf *buf, const struct ops_style *style, const json_t *clock)
+{
+    json_int_t step = ops_json_integer(clock, "step_seconds", 0), ahead = ops_json_integer(clock, "ahead_seconds", 0);
+    if (step) {
+        append_seconds(buf, style, step, "set forward", "set back");
+        ops_buf_append_text(buf, ", ");
+        ops_human_append_instant(buf, ops_json_text(clock, "at", ""), style->now_ms);
+        ops_buf_append_char(buf, '\n');
+    }
+    if (ahead) {
+        append_seconds(buf, style, ahead, "ahead of AWS's", "behind AWS's");
+        ops_buf_append_char(buf, '\n');
+    }
+}
+
 enum ops_status ops_render_stat(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     const json_t *store = json_object_get(data, "store");
@@ -102,6 +127,7 @@ enum ops_status ops_render_stat(const json_t *data, const struct ops_style *styl
     if (json_is_number(latency))
         ops_buf_append_format(buf, " in %.3g ms", json_number_value(latency));
     ops_buf_append_char(buf, '\n');
+    append_clock(buf, style, json_object_get(data, "clock"));
     return ops_buf_status(buf);
 }
 
