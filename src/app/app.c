@@ -52,6 +52,7 @@ void ops_app_replace_manifest(struct ops_app *app, struct ops_shared *manifest)
 {
     (void)pthread_rwlock_wrlock(&app->removing); /* no thread that holds it comes here */
     ops_slot_replace(&app->manifest, manifest);
+    atomic_fetch_add(&app->manifest_number, 1);
     (void)pthread_rwlock_unlock(&app->removing);
 }
 

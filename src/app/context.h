@@ -11,6 +11,7 @@
 #include "core/clock_step.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { OPS_WORKERS_MAX = 64 };
 
@@ -48,6 +49,7 @@ struct ops_app {
     struct ops_app_ports ports;
     struct ops_slot manifest;   /* a const struct ops_manifest; see ops_app_hold_manifest */
     pthread_rwlock_t removing;  /* read: a removal is under way, by the manifest in the slot; write: another goes in */
+    atomic_int_fast64_t manifest_number; /* of the manifest in the slot, from 0; changes with it under removing */
     struct ops_build build;
     int64_t started_ms;          /* monotonic */
     int64_t inline_dry_run_ms;   /* how long a request may itself advance the dry run that it asked for */
