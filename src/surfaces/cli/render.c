@@ -90,29 +90,18 @@ enum ops_status ops_render_ping(const json_t *data, const struct ops_style *styl
     return ops_buf_status(buf);
 }
 
-static void append_seconds(struct ops_buf *buf, const struct ops_style *style, json_int_t seconds, const char *forward,
-                           const char *back)
-{
-    char duration[OPS_HUMAN_SIZE];
-    ops_card_name(buf, style, "clock");
-    ops_paint_append(buf, style, OPS_PAINT_BAD, seconds < 0 ? back : forward);
-    ops_buf_append_format(buf, " by %s", ops_human_duration(seconds < 0 ? -seconds : seconds, duration));
-}
-
 /* Only where something is wrong with it. */
 static void append_clock(struct ops_buf *buf, const struct ops_style *style, const json_t *clock)
 {
+    char duration[OPS_HUMAN_SIZE];
     json_int_t step = ops_json_integer(clock, "step_seconds", 0), ahead = ops_json_integer(clock, "ahead_seconds", 0);
-    if (step) {
-        append_seconds(buf, style, step, "set forward", "set back");
-        ops_buf_append_text(buf, ", ");
-        ops_human_append_instant(buf, ops_json_text(clock, "at", ""), style->now_ms);
-        ops_buf_append_char(buf, '\n');
-    }
-    if (ahead) {
-        append_seconds(buf, style, ahead, "ahead of AWS's", "behind AWS's");
-        ops_buf_append_char(buf, '\n');
-    }
+    if (step)
+        ops_card_clock_step(buf, style, step, ops_json_text(clock, "at", ""));
+    if (!ahead)
+        return;
+    ops_card_name(buf, style, "clock");
+    ops_paint_append(buf, style, OPS_PAINT_BAD, ahead < 0 ? "behind AWS's" : "ahead of AWS's");
+    ops_buf_append_format(buf, " by %s\n", ops_human_duration(ahead < 0 ? -ahead : ahead, duration));
 }
 
 enum ops_status ops_render_stat(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
