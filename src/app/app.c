@@ -37,6 +37,7 @@ enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_
     (void)pthread_mutex_init(&app->pace_lock, NULL);
     ops_notice_init(&app->notice);
     ops_progress_init(&app->progress);
+    ops_clock_watch_init(&app->clock_watch, ports->clock);
     ops_pace_init(&app->pace, OPS_WORKERS_MAX, app->started_ms);
     *ret_app = app;
     return OPS_OK;
@@ -53,6 +54,7 @@ void ops_app_replace_manifest(struct ops_app *app, struct ops_shared *manifest)
 {
     (void)pthread_rwlock_wrlock(&app->removing); /* no thread that holds it comes here */
     ops_slot_replace(&app->manifest, manifest);
+    atomic_fetch_add(&app->manifest_number, 1);
     (void)pthread_rwlock_unlock(&app->removing);
 }
 
@@ -77,6 +79,7 @@ void ops_app_free(struct ops_app *app)
     (void)pthread_mutex_destroy(&app->pace_lock);
     ops_notice_release(&app->notice);
     ops_progress_release(&app->progress);
+    ops_clock_watch_release(&app->clock_watch);
     ops_slot_release(&app->manifest);
     (void)pthread_rwlock_destroy(&app->removing);
     ops_mem_free(app);

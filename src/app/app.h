@@ -19,6 +19,7 @@ struct ops_app_ports {
     struct ops_log_sink *log_sink;
     struct ops_session_source *sessions; /* NULL: session-gated routes answer session-store-unavailable */
     struct ops_clock *clock;
+    struct ops_other_clock *other_clock; /* NULL: there is none to compare with */
     struct ops_random *random;
     struct ops_hasher *hasher;
 };

@@ -4,13 +4,16 @@
 
 #include "app/app.h"
 #include "app/call.h"
+#include "app/clock_watch.h"
 #include "app/progress.h"
 #include "base/pace.h"
 #include "base/rate.h"
+#include "core/clock_step.h"
 #include "core/looks.h"
 #include "core/wrong_codes.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { OPS_WORKERS_MAX = 64 };
 
@@ -43,10 +46,25 @@ struct ops_secret_memory {
     } synced;
 };
 
+/* See clock_watch.c. */
+struct ops_clock_watch {
+    pthread_mutex_t look_lock; /* one look at a time, with what it writes */
+    int64_t written_count;     /* steps that are in the records; under look_lock */
+    pthread_mutex_t lock;
+    struct {
+        struct ops_clock_reference reference;
+        struct ops_clock_step steps[OPS_CLOCK_STEPS_KEPT]; /* the latest, by their numbers in a ring */
+        int64_t step_count;
+        int64_t stepped_ms;
+        int64_t last_boot_ms; /* when the latest was noticed */
+    } synced;
+};
+
 struct ops_app {
     struct ops_app_ports ports;
     struct ops_slot manifest;   /* a const struct ops_manifest; see ops_app_hold_manifest */
     pthread_rwlock_t removing;  /* read: a removal is under way, by the manifest in the slot; write: another goes in */
+    atomic_int_fast64_t manifest_number; /* of the manifest in the slot, from 0; changes with it under removing */
     struct ops_build build;
     int64_t started_ms;        /* monotonic */
     int64_t inline_dry_run_ms; /* how long a request may itself advance the dry run that it asked for */
@@ -54,6 +72,7 @@ struct ops_app {
     ops_alarm_fn on_alarm; /* NULL: nobody is told */
     struct ops_notice_cache notice;
     struct ops_progress progress;
+    struct ops_clock_watch clock_watch;
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */
     struct ops_rate rate;
@@ -90,6 +109,13 @@ int64_t ops_input_instant(const struct ops_call_context *context, const char *na
 
 void ops_notice_init(struct ops_notice_cache *notice);
 void ops_notice_release(struct ops_notice_cache *notice);
+
+void ops_clock_watch_init(struct ops_clock_watch *watch, struct ops_clock *clock);
+void ops_clock_watch_release(struct ops_clock_watch *watch);
+
+/* Looks whether the wall clock was set since the last look, and writes it into the record of each vacuum that is pending. Before
+ * anything is started by that clock. A failure of the store is no reason not to go on: what is not written is tried again. */
+enum ops_status ops_clock_watch_look(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
 
 /* The notice cache forgets what it knows: the active window may have changed. */
 void ops_notice_forget(struct ops_app *app);

@@ -228,6 +228,7 @@ static enum ops_status remove_batch(struct ops_errand *errand, size_t count, str
         .mutex_expires_ms = errand->claim.mutex_expires_ms,
         .lease_renewed_ms = errand->claim.renewed_ms,
         .lease_until_ms = errand->claim.task.lease_until_ms,
+        .manifest_number = &errand->manifest_number,
     };
     struct ops_error why = OPS_ERROR_INIT;
     int64_t named = hand->remarks.counts[OPS_REMARK_REFUSED];
@@ -321,6 +322,7 @@ static enum ops_status open_target(struct ops_errand *errand, struct ops_error *
     const json_t *doc = json_array_get(json_object_get(errand->claim.vacuum, "targets"), (size_t)task->target);
     errand->kind = ops_plan_target_kind(doc);
     (void)snprintf(errand->target_name, sizeof errand->target_name, "%s", ops_json_text(doc, "name", ""));
+    errand->manifest_number = atomic_load(&errand->app->manifest_number); /* or an older one, and then it is looked at again */
     enum ops_status status = ops_planned_open(errand->app, doc, &errand->target, error);
     if (status == OPS_CORRUPT || status == OPS_NO_MEMORY)
         return status;

@@ -26,6 +26,7 @@ struct ops_errand {
     struct ops_target *target;
     char target_name[OPS_MANIFEST_NAME_MAX + 1];
     enum ops_target_kind kind;
+    int64_t manifest_number; /* by which the target's names were looked at */
     enum ops_stage stage;
     struct ops_page_in_hand hand;
     enum ops_removal *outcomes;

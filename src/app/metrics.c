@@ -137,6 +137,16 @@ static bool is_outdated_locked(const struct ops_metrics *metrics)
            ops_clock_monotonic_ms(metrics->app->ports.clock) >= metrics->reading_since_ms + OPS_METRICS_PATIENCE_MS;
 }
 
+static void measure_clock(struct ops_app *app, struct ops_measures *measures)
+{
+    struct ops_clock_news news;
+    ops_app_clock_news(app, &news);
+    measures->clock_steps = news.step_count;
+    measures->clock_step_seconds = news.stepped_ms / OPS_SECOND_MS;
+    measures->has_other_clock = news.has_others;
+    measures->clock_difference_seconds = (news.ahead_ms < 0 ? -news.ahead_ms : news.ahead_ms) / OPS_SECOND_MS;
+}
+
 void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_measures)
 {
     struct ops_clock *clock = metrics->app->ports.clock;
@@ -155,4 +165,5 @@ void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_meas
     }
     *ret_measures = is_outdated_locked(metrics) ? (struct ops_measures){.build = metrics->app->build} : metrics->measures;
     pthread_mutex_unlock(&metrics->lock);
+    measure_clock(metrics->app, ret_measures);
 }

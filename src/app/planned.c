@@ -23,6 +23,14 @@ static enum ops_status check_thing(struct ops_app *app, const struct ops_target_
     return OPS_OK;
 }
 
+enum ops_status ops_planned_check(struct ops_app *app, const json_t *doc, struct ops_error *error)
+{
+    struct ops_target_spec spec;
+    struct ops_scope scope;
+    enum ops_status status = ops_plan_target_read(doc, &spec, &scope);
+    return status == OPS_OK ? check_thing(app, &spec, doc, error) : status;
+}
+
 enum ops_status ops_planned_open(struct ops_app *app, const json_t *doc, struct ops_target **ret_target,
                                  struct ops_error *error)
 {

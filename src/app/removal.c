@@ -1,5 +1,6 @@
 #include "app/removal.h"
 
+#include "app/planned.h"
 #include "base/json.h"
 #include "core/task.h"
 
@@ -13,18 +14,23 @@ static bool warrant_holds(struct ops_app *app, const struct ops_removal_warrant 
                                 ops_clock_monotonic_ms(app->ports.clock) - warrant->lease_renewed_ms, now_ms);
 }
 
-/* The planned target's table in somebody's own SQLite file, or NULL: its second name. */
-static const char *sql_table_of(const struct ops_removal_warrant *warrant)
+/* What the plan says of the target. */
+static const json_t *planned_target(const struct ops_removal_warrant *warrant)
 {
     size_t i;
     json_t *target;
-    json_array_foreach(json_object_get(warrant->vacuum, "targets"), i, target) {
-        /* A bucket may have the same name, but not a location. */
-        const json_t *location = json_object_get(target, "location");
-        if (location && strcmp(ops_json_text(target, "name", ""), warrant->target_name) == 0)
-            return ops_json_text(location, "table", NULL);
-    }
+    json_array_foreach(json_object_get(warrant->vacuum, "targets"), i, target)
+        if (ops_plan_target_kind(target) == warrant->kind &&
+            strcmp(ops_json_text(target, "name", ""), warrant->target_name) == 0)
+            return target;
     return NULL;
+}
+
+/* A table in somebody's own SQLite file has a second name. */
+static const char *sql_table_of(const struct ops_removal_warrant *warrant)
+{
+    const json_t *location = json_object_get(planned_target(warrant), "location");
+    return ops_json_text(location, "table", NULL);
 }
 
 /* As ops_plan_make does, but by the manifest of now: it may protect more than the one that the plan was made by. */
@@ -33,6 +39,19 @@ static const char *protected_resource(const struct ops_guard *guard, const struc
     const char *reason = ops_guard_resource(guard, warrant->kind, warrant->target_name);
     const char *sql_table = warrant->kind == OPS_TABLE ? sql_table_of(warrant) : NULL;
     return reason || !sql_table ? reason : ops_guard_resource(guard, OPS_TABLE, sql_table);
+}
+
+/* The same thing may go by a name that another manifest protects. The engine is asked for its names once for each manifest: that
+ * may take it a while. */
+static enum ops_status check_names(struct ops_app *app, const struct ops_removal_warrant *warrant, struct ops_error *error)
+{
+    int64_t number = atomic_load(&app->manifest_number);
+    if (*warrant->manifest_number == number)
+        return OPS_OK;
+    enum ops_status status = ops_planned_check(app, planned_target(warrant), error);
+    if (status == OPS_OK)
+        *warrant->manifest_number = number;
+    return status;
 }
 
 static enum ops_status check_guard(struct ops_app *app, const struct ops_removal_warrant *warrant,
@@ -56,6 +75,8 @@ static enum ops_status remove_by_manifest(struct ops_app *app, const struct ops_
     if (!warrant_holds(app, warrant))
         return OPS_CONFLICT;
     enum ops_status status = check_guard(app, warrant, keys, count, error);
+    if (status == OPS_OK)
+        status = check_names(app, warrant, error);
     return status == OPS_OK ? ops_target_remove(target, keys, count, ret_outcomes, error) : status;
 }
 

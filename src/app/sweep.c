@@ -107,9 +107,12 @@ static enum ops_status sweep_vacuums(struct ops_app *app, int64_t now_ms, struct
 enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_result, struct ops_error *error)
 {
     *ret_result = (struct ops_sweep_result){0};
+    enum ops_status first = ops_clock_watch_look(app, error);
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
-    enum ops_status first = sweep_windows(app, now_ms, &ret_result->maintenance_started, error);
-    enum ops_status status = sweep_vacuums(app, now_ms, ret_result, first == OPS_OK ? error : NULL);
+    enum ops_status status = sweep_windows(app, now_ms, &ret_result->maintenance_started, first == OPS_OK ? error : NULL);
+    if (first == OPS_OK)
+        first = status;
+    status = sweep_vacuums(app, now_ms, ret_result, first == OPS_OK ? error : NULL);
     if (first == OPS_OK)
         first = status;
     status = ops_secret_tell_repeats(app, first == OPS_OK ? error : NULL);

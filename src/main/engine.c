@@ -189,6 +189,7 @@ static enum ops_status open_app(const struct ops_engine_config *config, struct o
         .log_sink = engine->log_sink,
         .sessions = engine->sessions,
         .clock = config->clock,
+        .other_clock = engine->backend->ops->other_clock ? engine->backend->ops->other_clock(engine->backend) : NULL,
         .random = config->random,
         .hasher = config->hasher,
     };

@@ -1,5 +1,6 @@
 #include "main/threads.h"
 
+#include "app/clock_watch.h"
 #include "app/work.h"
 #include "base/mem.h"
 #include "base/wait.h"
@@ -75,10 +76,52 @@ static void note_standing(struct ops_threads *threads, struct trouble *before, c
     (void)snprintf(before->text, sizeof before->text, "%s", standing);
 }
 
+/* What the sweep has said of the clock. */
+struct clock_told {
+    int64_t step_count;
+    bool is_apart;
+};
+
+static void tell_step(struct ops_threads *threads, const struct ops_clock_step *step)
+{
+    char at[OPS_INSTANT_TEXT_SIZE], line[TROUBLE_SIZE];
+    bool back = step->step_ms < 0;
+    ops_instant_format(step->at_ms, at);
+    (void)snprintf(line, sizeof line, "clock: it was set %s by %lld s, to %s; what waits for a time is due that much %s",
+                   back ? "back" : "forward", (long long)((back ? -step->step_ms : step->step_ms) / OPS_SECOND_MS), at,
+                   back ? "later" : "sooner");
+    threads->report(line);
+}
+
+static void tell_difference(struct ops_threads *threads, const struct ops_clock_news *news)
+{
+    char line[TROUBLE_SIZE];
+    bool behind = news->ahead_ms < 0;
+    (void)snprintf(line, sizeof line, "clock: it is %s AWS's by %lld s", behind ? "behind" : "ahead of",
+                   (long long)((behind ? -news->ahead_ms : news->ahead_ms) / OPS_SECOND_MS));
+    threads->report(news->is_apart ? line : "well again: clock, it agrees with AWS's");
+}
+
+static void tell_of_clock(struct ops_threads *threads, struct clock_told *told)
+{
+    struct ops_clock_news news;
+    ops_app_clock_news(threads->app, &news);
+    int64_t new_count = news.step_count - told->step_count;
+    if (new_count > OPS_CLOCK_STEPS_KEPT)
+        new_count = OPS_CLOCK_STEPS_KEPT; /* the rest is in the metrics */
+    while (new_count-- > 0)
+        tell_step(threads, &news.steps[new_count]);
+    told->step_count = news.step_count;
+    if (news.is_apart != told->is_apart)
+        tell_difference(threads, &news);
+    told->is_apart = news.is_apart;
+}
+
 static void *sweep_loop(void *context)
 {
     struct ops_threads *threads = context;
     struct trouble trouble = {""}, standing = {""};
+    struct clock_told told = {.step_count = 0};
     ops_pulse_of_thread(&threads->sweep_pulse);
     do {
         ops_pulse_beat();
@@ -88,6 +131,7 @@ static void *sweep_loop(void *context)
         note_trouble(threads, &trouble, "sweep", status, &error);
         note_standing(threads, &standing, result.standing);
         ops_error_release(&error);
+        tell_of_clock(threads, &told);
     } while (wait_for(threads, SWEEP_EVERY_MS));
     return NULL;
 }

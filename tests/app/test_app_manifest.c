@@ -1,6 +1,7 @@
 /* Another manifest takes the place of the one before while vacuums wait, are planned and remove. */
 #include "support/world.h"
 
+#include "adapters/memory/catalogue.h"
 #include "app/context.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -23,6 +24,8 @@
 
 static const char stack[] = SHOP("", "'tables': [" MAIN ", " KEYS "]");
 static const char stack_where_main_is_protected[] = SHOP("'protected': ['pvm_main'], ", "'tables': [" MAIN ", " KEYS "]");
+static const char stack_where_another_name_is_protected[] =
+    SHOP("'protected': ['orders-2019'], ", "'tables': [" MAIN ", " KEYS "]");
 static const char stack_without_keys[] = SHOP("", "'tables': [" MAIN "]");
 static const char stack_by_another_name[] = SHOP("", BUCKET "'tables': [" IN_A_FILE "]");
 static const char stack_whose_sql_table_is_protected[] =
@@ -133,6 +136,27 @@ static void the_table_in_somebody_s_file_is_as_protected_as_the_name_that_the_ma
     replace(stack_whose_sql_table_is_protected);
     json_t *vacuum = settle(id, "failed");
     assert_int_equal(world_count(&world, OPS_TABLE, "pvm_main"), main_count);
+    json_decref(vacuum);
+}
+
+static void a_thing_is_protected_by_each_of_its_names(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    struct ops_identity identity = {.text = "thing 1", .location = "/srv/thing", .alias_count = 1};
+    begin(stack);
+    identity.aliases[0].kind = OPS_TABLE;
+    (void)snprintf(identity.aliases[0].name, sizeof identity.aliases[0].name, "orders-2019");
+    assert_int_equal(ops_memory_resource_identify(world.real.catalogue, OPS_TABLE, "pvm_main", &identity), OPS_OK);
+    world_vacuum_all(&world, id);
+    run_into_the_middle(id);
+    size_t main_count = world_count(&world, OPS_TABLE, "pvm_main");
+    assert_true(main_count > 1);
+    replace(stack_where_another_name_is_protected);
+    json_t *vacuum = settle(id, "failed");
+    assert_int_equal(world_count(&world, OPS_TABLE, "pvm_main"), main_count);
+    assert_int_equal(world_count(&world, OPS_TABLE, "pvm_keys"), 0);
+    expect_stopped(vacuum, "pvm_main");
     json_decref(vacuum);
 }
 
@@ -288,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_name_newly_protected_is_not_touched_any_more_by_a_vacuum_in_the_middle_of_it),
         CASE(the_table_in_somebody_s_file_is_as_protected_as_the_name_that_the_manifest_gives_it),
+        CASE(a_thing_is_protected_by_each_of_its_names),
         CASE(a_vacuum_that_is_planned_keeps_its_plan),
         CASE(a_vacuum_that_waits_is_planned_by_the_manifest_of_its_start),
         CASE(one_that_was_asked_for_with_a_plan_notices_that_the_manifest_is_another),

@@ -312,6 +312,51 @@ static void windows_are_shown_as_a_card_and_as_a_list(void **state)
     fake_release(&fake);
 }
 
+static void a_vacuum_shows_how_the_clock_was_set_while_it_waited(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200,
+                "{\"success\":true,\"data\":{\"vacuum_id\":\"a\",\"status\":\"pending\",\"targets\":[],\"clock_steps\":["
+                "{\"at\":\"2025-11-24T03:30:00Z\",\"seconds\":301},{\"at\":\"2025-11-24T02:30:00Z\",\"seconds\":-3600}]}}");
+    assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
+    assert_has(fake.out, "  clock        set forward by 5m 1s, 2025-11-24 03:30:00Z (12m 53s ago)\n"
+                         "  clock        set back by 1h, 2025-11-24 02:30:00Z (1h 12m ago)\n");
+    fake_release(&fake);
+}
+
+static void stat_shows_what_is_wrong_with_the_clock_and_else_nothing_of_it(void **state)
+{
+    (void)state;
+#define STAT(clock)                                                                                                         \
+    "{\"success\":true,\"data\":{\"status\":\"degraded\",\"uptime_seconds\":5,\"store\":{\"reachable\":true,\"latency_ms\":1}" \
+    clock "}}"
+    static const struct {
+        const char *answer;
+        const char *lines; /* of the clock; NULL: none */
+    } cases[] = {
+        {STAT(""), NULL},
+        {STAT(",\"clock\":{\"step_seconds\":301,\"at\":\"2025-11-24T03:30:00Z\"}"),
+         "  clock        set forward by 5m 1s, 2025-11-24 03:30:00Z (12m 53s ago)\n"},
+        {STAT(",\"clock\":{\"step_seconds\":-86400,\"at\":\"2025-11-24T03:30:00Z\",\"ahead_seconds\":-42}"),
+         "  clock        set back by 1d, 2025-11-24 03:30:00Z (12m 53s ago)\n  clock        behind AWS's by 42s\n"},
+        {STAT(",\"clock\":{\"ahead_seconds\":42}"), "  clock        ahead of AWS's by 42s\n"},
+        {STAT(",\"clock\":{}"), NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, cases[i].answer);
+        assert_int_equal(fake_run(&fake, "stat"), OPS_EXIT_DONE);
+        if (cases[i].lines)
+            assert_has(fake.out, cases[i].lines);
+        else
+            assert_lacks(fake.out, "clock");
+        fake_release(&fake);
+    }
+}
+
 static void the_end_of_a_window_shows_which_is_next_and_warns_of_one_that_is_due(void **state)
 {
     (void)state;
@@ -380,6 +425,8 @@ int main(void)
         cmocka_unit_test(a_vacuum_record_is_shown_whole),
         cmocka_unit_test(a_record_says_what_to_do_next),
         cmocka_unit_test(windows_are_shown_as_a_card_and_as_a_list),
+        cmocka_unit_test(a_vacuum_shows_how_the_clock_was_set_while_it_waited),
+        cmocka_unit_test(stat_shows_what_is_wrong_with_the_clock_and_else_nothing_of_it),
         cmocka_unit_test(the_end_of_a_window_shows_which_is_next_and_warns_of_one_that_is_due),
         cmocka_unit_test(colours_are_for_terminals_that_want_them),
     };

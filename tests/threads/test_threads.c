@@ -37,7 +37,9 @@ static atomic_int troubles;
 static void on_trouble(const char *line)
 {
     (void)fprintf(stderr, "%s\n", line);
-    atomic_fetch_add(&troubles, 1);
+    /* The clock leaps over five minutes: to a dry run under way they are five in which nobody got on with it. */
+    if (!strstr(line, " still"))
+        atomic_fetch_add(&troubles, 1);
 }
 
 /* The envelope of a call. takes input. */

@@ -39,6 +39,9 @@ void ops_aws_client_free(struct ops_aws_client *client); /* NULL is fine */
 
 const char *ops_aws_client_region(const struct ops_aws_client *client);
 
+/* The services' clock, by the Date of their answers. Borrowed from the client. */
+struct ops_other_clock *ops_aws_client_clock(struct ops_aws_client *client);
+
 /* One call. Init, fill in the request, send, look at status, release. All text borrowed until the call is over. */
 struct ops_aws_call {
     /* The request. */

@@ -90,6 +90,20 @@ enum ops_status ops_render_ping(const json_t *data, const struct ops_style *styl
     return ops_buf_status(buf);
 }
 
+/* Only where something is wrong with it. */
+static void append_clock(struct ops_buf *buf, const struct ops_style *style, const json_t *clock)
+{
+    char duration[OPS_HUMAN_SIZE];
+    json_int_t step = ops_json_integer(clock, "step_seconds", 0), ahead = ops_json_integer(clock, "ahead_seconds", 0);
+    if (step)
+        ops_card_clock_step(buf, style, step, ops_json_text(clock, "at", ""));
+    if (!ahead)
+        return;
+    ops_card_name(buf, style, "clock");
+    ops_paint_append(buf, style, OPS_PAINT_BAD, ahead < 0 ? "behind AWS's" : "ahead of AWS's");
+    ops_buf_append_format(buf, " by %s\n", ops_human_duration(ahead < 0 ? -ahead : ahead, duration));
+}
+
 enum ops_status ops_render_stat(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     const json_t *store = json_object_get(data, "store");
@@ -102,6 +116,7 @@ enum ops_status ops_render_stat(const json_t *data, const struct ops_style *styl
     if (json_is_number(latency))
         ops_buf_append_format(buf, " in %.3g ms", json_number_value(latency));
     ops_buf_append_char(buf, '\n');
+    append_clock(buf, style, json_object_get(data, "clock"));
     return ops_buf_status(buf);
 }
 

@@ -89,6 +89,14 @@ static void append_standing(const json_t *data, const struct ops_style *style, s
     ops_buf_append_char(buf, '\n');
 }
 
+static void append_clock_steps(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    size_t i;
+    json_t *step;
+    json_array_foreach(json_object_get(data, "clock_steps"), i, step)
+        ops_card_clock_step(buf, style, ops_json_integer(step, "seconds", 0), ops_json_text(step, "at", ""));
+}
+
 static void append_card(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     ops_card_title(buf, style, "Vacuum", ops_json_text(data, "vacuum_id", ""), ops_json_text(data, "status", ""));
@@ -98,6 +106,7 @@ static void append_card(const json_t *data, const struct ops_style *style, struc
     ops_card_text(buf, style, "reason", data, "reason");
     if (has_status(data, "pending"))
         ops_card_instant(buf, style, "starts", data, "execute_at");
+    append_clock_steps(data, style, buf);
     ops_card_instant(buf, style, "started", data, "started_at");
     ops_card_instant(buf, style, "finished", data, "finished_at");
     append_took(data, style, buf);
