@@ -1,5 +1,6 @@
 #include "app/context.h"
 
+#include "app/work.h"
 #include "base/mem.h"
 
 enum { INLINE_DRY_RUN_MS = 2000 };
@@ -34,6 +35,7 @@ enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_
     (void)pthread_mutex_init(&app->secret_lock, NULL);
     (void)pthread_mutex_init(&app->pace_lock, NULL);
     ops_notice_init(&app->notice);
+    ops_board_init(&app->board);
     ops_pace_init(&app->pace, OPS_WORKERS_MAX, app->started_ms);
     *ret_app = app;
     return OPS_OK;
@@ -60,6 +62,12 @@ void ops_app_limit_rate(struct ops_app *app, int64_t records_per_second)
     pthread_mutex_unlock(&app->pace_lock);
 }
 
+void ops_app_on_free(struct ops_app *app, ops_on_free_fn on_free, void *context)
+{
+    app->board.on_free = on_free;
+    app->board.on_free_context = context;
+}
+
 void ops_app_free(struct ops_app *app)
 {
     if (!app)
@@ -67,6 +75,7 @@ void ops_app_free(struct ops_app *app)
     (void)pthread_mutex_destroy(&app->secret_lock);
     (void)pthread_mutex_destroy(&app->pace_lock);
     ops_notice_release(&app->notice);
+    ops_board_release(&app->board);
     ops_slot_release(&app->manifest);
     (void)pthread_rwlock_destroy(&app->removing);
     ops_mem_free(app);

@@ -3,6 +3,7 @@
 #define OPS_APP_CONTEXT_H
 
 #include "app/app.h"
+#include "app/board.h"
 #include "app/call.h"
 #include "base/pace.h"
 #include "base/rate.h"
@@ -36,6 +37,7 @@ struct ops_app {
     int64_t inline_dry_run_ms;   /* how long a request may itself advance the dry run that it asked for */
     pthread_mutex_t secret_lock; /* one secret code is checked at a time, so that a lock holds for those who wait */
     struct ops_notice_cache notice;
+    struct ops_board board; /* of all workers but those that a request has for itself */
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */
     struct ops_rate rate;
