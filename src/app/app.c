@@ -1,5 +1,6 @@
 #include "app/context.h"
 
+#include "app/work.h"
 #include "base/mem.h"
 
 #include <openssl/crypto.h>
@@ -38,6 +39,7 @@ enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_
     ops_notice_init(&app->notice);
     ops_progress_init(&app->progress);
     ops_clock_watch_init(&app->clock_watch, ports->clock);
+    ops_board_init(&app->board);
     ops_pace_init(&app->pace, OPS_WORKERS_MAX, app->started_ms);
     *ret_app = app;
     return OPS_OK;
@@ -70,6 +72,12 @@ void ops_app_on_alarm(struct ops_app *app, ops_alarm_fn on_alarm)
     app->on_alarm = on_alarm;
 }
 
+void ops_app_on_free(struct ops_app *app, ops_on_free_fn on_free, void *context)
+{
+    app->board.on_free = on_free;
+    app->board.on_free_context = context;
+}
+
 void ops_app_free(struct ops_app *app)
 {
     if (!app)
@@ -80,6 +88,7 @@ void ops_app_free(struct ops_app *app)
     ops_notice_release(&app->notice);
     ops_progress_release(&app->progress);
     ops_clock_watch_release(&app->clock_watch);
+    ops_board_release(&app->board);
     ops_slot_release(&app->manifest);
     (void)pthread_rwlock_destroy(&app->removing);
     ops_mem_free(app);

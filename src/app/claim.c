@@ -16,7 +16,7 @@ void ops_claim_init(struct ops_claim *claim)
 
 void ops_claim_release(struct ops_claim *claim)
 {
-    json_decref(claim->vacuum);
+    ops_shared_let_go(claim->held);
     ops_task_release(&claim->task);
     ops_claim_init(claim);
 }
@@ -34,53 +34,6 @@ static enum ops_status commit_task(struct ops_app *app, const struct ops_txn *tx
 {
     const struct ops_op *put = &txn->ops[0];
     return ops_txn_commit(app, txn, put->pk, put->sk, error);
-}
-
-/* What each task of the pass looks like: the document of one that has been claimed before, or NULL. */
-static const json_t *task_doc(const json_t *tasks, size_t *at, json_int_t number)
-{
-    while (*at < json_array_size(tasks) && ops_json_integer(json_array_get(tasks, *at), "number", -1) < number)
-        (*at)++;
-    const json_t *doc = json_array_get(tasks, *at);
-    return doc && ops_json_integer(doc, "number", -1) == number ? doc : NULL;
-}
-
-struct choice {
-    json_int_t free_count; /* tasks that may be claimed */
-    json_int_t done_count;
-    json_int_t number; /* one of the free ones, drawn evenly */
-    const json_t *doc; /* its document or NULL */
-};
-
-/* Draws one of the free tasks, so that workers that look at the same moment seldom want the same one. */
-static void choose(struct ops_app *app, const json_t *vacuum, const json_t *tasks, int64_t now_ms, struct choice *ret_choice)
-{
-    *ret_choice = (struct choice){.doc = NULL};
-    json_int_t first = ops_pass_first_task(vacuum), count = ops_pass_task_count(vacuum);
-    size_t at = 0;
-    for (json_int_t number = first; number < first + count; number++) {
-        const json_t *doc = task_doc(tasks, &at, number);
-        ret_choice->done_count += ops_json_flag(doc, "done", false);
-        if (doc && !ops_task_claimable(doc, now_ms))
-            continue;
-        uint32_t draw;
-        ops_random_fill(app->ports.random, (uint8_t *)&draw, sizeof draw);
-        if (draw % (uint32_t)++ret_choice->free_count == 0) {
-            ret_choice->number = number;
-            ret_choice->doc = doc;
-        }
-    }
-}
-
-static enum ops_status load_mutex_expiry(struct ops_app *app, struct ops_claim *claim, struct ops_error *error)
-{
-    claim->mutex_expires_ms = INT64_MAX;
-    if (ops_vacuum_dry_run(claim->vacuum))
-        return OPS_OK;
-    struct ops_mutex mutex;
-    enum ops_status status = ops_vacuums_mutex(app, &mutex, error);
-    claim->mutex_expires_ms = mutex.expires_ms;
-    return status;
 }
 
 /* Sets the lease on the task and writes it: as a new record, or over the one that was read. */
@@ -109,43 +62,35 @@ static enum ops_status write_claim(struct ops_app *app, struct ops_claim *claim,
     return status;
 }
 
-static enum ops_status claim_chosen(struct ops_app *app, const char *worker_name, json_t *vacuum,
-                                    const struct choice *choice, struct ops_claim *claim, struct ops_error *error)
+/* The task's own record, where somebody has claimed it before. */
+static enum ops_status read_record(struct ops_app *app, const json_t *vacuum, json_int_t number, struct ops_task *task,
+                                   struct ops_error *error)
 {
-    claim->vacuum = json_incref(vacuum);
-    enum ops_status status =
-        choice->doc ? ops_task_read(choice->doc, &claim->task) : ops_pass_task(vacuum, choice->number, &claim->task);
+    char pk[OPS_STORE_KEY_SIZE], sk[OPS_TASK_KEY_SIZE];
+    (void)snprintf(pk, sizeof pk, OPS_PK_TASKS_FORMAT, ops_json_text(vacuum, "vacuum_id", ""));
+    ops_task_key(number, sk);
+    json_t *doc = NULL;
+    enum ops_status status = ops_store_get(app->ports.store, pk, sk, &doc, error);
+    if (status == OPS_OK && !ops_task_claimable(doc, ops_clock_now_ms(app->ports.clock)))
+        status = OPS_CONFLICT;
     if (status == OPS_OK)
-        status = load_mutex_expiry(app, claim, error);
+        status = ops_task_read(doc, task);
+    json_decref(doc);
+    return status == OPS_NOT_FOUND ? OPS_CONFLICT : status;
+}
+
+enum ops_status ops_claim_take(struct ops_app *app, const char *worker_name, const struct ops_free_task *free_task,
+                               struct ops_claim *claim, struct ops_error *error)
+{
+    claim->held = free_task->vacuum;
+    claim->vacuum = ops_shared_thing(claim->held);
+    claim->mutex_expires_ms = free_task->mutex_expires_ms;
+    enum ops_status status = free_task->has_record ? read_record(app, claim->vacuum, free_task->number, &claim->task, error)
+                                                   : ops_pass_task(claim->vacuum, free_task->number, &claim->task);
     if (status == OPS_OK)
         status = write_claim(app, claim, worker_name, error);
     if (status != OPS_OK)
         ops_claim_release(claim);
-    return status;
-}
-
-enum ops_status ops_claim_take(struct ops_app *app, const char *worker_name, json_t *vacuum, struct ops_claim *claim,
-                               enum ops_claim_outcome *ret_outcome, json_t **ret_tasks, struct ops_error *error)
-{
-    *ret_outcome = OPS_CLAIM_WAIT;
-    *ret_tasks = NULL;
-    json_t *tasks = NULL;
-    enum ops_status status = ops_vacuums_tasks(app, ops_json_text(vacuum, "vacuum_id", ""), 0, &tasks, error);
-    if (status != OPS_OK)
-        return status;
-    struct choice choice;
-    choose(app, vacuum, tasks, ops_clock_now_ms(app->ports.clock), &choice);
-    if (choice.free_count > 0) {
-        status = claim_chosen(app, worker_name, vacuum, &choice, claim, error);
-        if (status == OPS_OK)
-            *ret_outcome = OPS_CLAIM_GOT;
-        else if (status == OPS_CONFLICT)
-            status = OPS_OK;
-    } else if (choice.done_count == ops_pass_task_count(vacuum)) {
-        *ret_outcome = OPS_CLAIM_DONE;
-        *ret_tasks = json_incref(tasks);
-    }
-    json_decref(tasks);
     return status;
 }
 

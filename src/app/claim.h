@@ -2,11 +2,12 @@
 #ifndef OPS_APP_CLAIM_H
 #define OPS_APP_CLAIM_H
 
+#include "app/board.h"
 #include "app/context.h"
-#include "core/task.h"
 
 struct ops_claim {
-    json_t *vacuum;           /* as it was when the task was claimed */
+    const json_t *vacuum;     /* as it was seen before the task was claimed */
+    struct ops_shared *held;  /* which is in here */
     int64_t mutex_expires_ms; /* wall clock; INT64_MAX for a dry run */
     int64_t renewed_ms;       /* monotonic; when lease and mutex were last proved */
     struct ops_task task;
@@ -15,17 +16,10 @@ struct ops_claim {
 void ops_claim_init(struct ops_claim *claim);
 void ops_claim_release(struct ops_claim *claim); /* leaves it as after init */
 
-enum ops_claim_outcome {
-    OPS_CLAIM_GOT,
-    OPS_CLAIM_WAIT, /* every task that is left is someone else's, or another worker was quicker */
-    OPS_CLAIM_DONE, /* every task of the pass is done */
-};
-
-/* Claims a task of the pass under way; vacuum is running and planned. *ret_tasks is NULL but for OPS_CLAIM_DONE: then all
- * the vacuum's tasks. */
-enum ops_status ops_claim_take(struct ops_app *app, const char *worker_name, json_t *vacuum, struct ops_claim *claim,
-                               enum ops_claim_outcome *ret_outcome, json_t **ret_tasks,
-                               struct ops_error *error) OPS_MUST_USE;
+/* Claims a task that was free when the board's vacuum was seen. takes free_task->vacuum, in any case. OPS_CONFLICT: it is
+ * not free any more, or the mutex is gone. */
+enum ops_status ops_claim_take(struct ops_app *app, const char *worker_name, const struct ops_free_task *free_task,
+                               struct ops_claim *claim, struct ops_error *error) OPS_MUST_USE;
 
 /* Writes the task as it is now and renews the lease, provided that lease and mutex are still ours: OPS_CONFLICT when they
  * are not, and then nothing more may be deleted under this claim. */

@@ -3,6 +3,7 @@
 #define OPS_APP_CONTEXT_H
 
 #include "app/app.h"
+#include "app/board.h"
 #include "app/call.h"
 #include "app/clock_watch.h"
 #include "app/progress.h"
@@ -73,6 +74,7 @@ struct ops_app {
     struct ops_notice_cache notice;
     struct ops_progress progress;
     struct ops_clock_watch clock_watch;
+    struct ops_board board; /* of all workers but those that a request has for itself */
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */
     struct ops_rate rate;

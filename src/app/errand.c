@@ -36,6 +36,7 @@ void ops_errand_init(struct ops_errand *errand, struct ops_app *app)
 void ops_errand_begin(struct ops_errand *errand)
 {
     errand->has_claim = true;
+    errand->finished = false;
     errand->stage = OPS_STAGE_READ;
 }
 
@@ -150,7 +151,8 @@ static enum ops_status stage_read(struct ops_errand *errand, struct ops_error *e
 static enum ops_status stage_write(struct ops_errand *errand, enum ops_stage next, struct ops_error *error)
 {
     enum ops_status status = ops_claim_checkpoint(errand->app, &errand->claim, error);
-    if (status == OPS_CONFLICT || (status == OPS_OK && errand->stage == OPS_STAGE_FINISH)) {
+    errand->finished = status == OPS_OK && errand->stage == OPS_STAGE_FINISH;
+    if (status == OPS_CONFLICT || errand->finished) {
         drop_claim(errand);
         return OPS_OK;
     }

@@ -22,6 +22,7 @@ struct ops_page_in_hand {
 struct ops_errand {
     struct ops_app *app;
     bool has_claim;
+    bool finished; /* the claim that is over: the record says that the task is done */
     struct ops_claim claim;
     struct ops_target *target;
     char target_name[OPS_MANIFEST_NAME_MAX + 1];

@@ -30,6 +30,11 @@ enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_
 
 struct ops_worker;
 
+/* on_free is called from within the step of a worker that finds more tasks free than it can take: those that sleep need not
+ * do so any longer. NULL: nobody is told. To be set while no worker is stepped. */
+typedef void (*ops_on_free_fn)(void *context);
+void ops_app_on_free(struct ops_app *app, ops_on_free_fn on_free, void *context);
+
 /* name goes into leases, for people; it is copied. */
 enum ops_status ops_worker_new(struct ops_app *app, const char *name, struct ops_worker **ret_worker) OPS_MUST_USE;
 void ops_worker_free(struct ops_worker *worker);

@@ -1,9 +1,11 @@
 /*
- * A worker: without a claim, a step looks for work: it plans a vacuum that has no plan, claims a task, or ends a pass. With
- * a claim, a step is one of its errand.
+ * A worker: without a claim, a step looks for work: it takes a free task from the board and claims it, or, when it is time
+ * for one of the workers to look into the store for all (app/board.h), it looks, and then plans the vacuum or ends the pass
+ * that it found in need of it. With a claim, a step is one of its errand.
  */
 #include "app/work.h"
 
+#include "app/board.h"
 #include "app/errand.h"
 #include "app/keys.h"
 #include "app/planning.h"
@@ -21,7 +23,11 @@ struct ops_worker {
     struct ops_app *app;
     char name[OPS_WORKER_NAME_SIZE];
     char only_vacuum[OPS_ULID_SIZE];
+    struct ops_board *board; /* the app's, or its own */
+    struct ops_board own_board;
     struct ops_errand errand;
+    char claimed_vacuum[OPS_ULID_SIZE]; /* of the errand's claim */
+    json_int_t claimed_number;
 };
 
 enum ops_status ops_worker_new(struct ops_app *app, const char *name, struct ops_worker **ret_worker)
@@ -31,21 +37,37 @@ enum ops_status ops_worker_new(struct ops_app *app, const char *name, struct ops
         return OPS_NO_MEMORY;
     worker->app = app;
     (void)snprintf(worker->name, sizeof worker->name, "%s", name);
+    ops_board_init(&worker->own_board);
+    worker->board = &app->board;
     ops_errand_init(&worker->errand, app);
     *ret_worker = worker;
     return OPS_OK;
 }
 
+/* It looks for itself, and at once: whoever waits for it does not wait until the others look again. */
 void ops_worker_only(struct ops_worker *worker, const char *id)
 {
     (void)snprintf(worker->only_vacuum, sizeof worker->only_vacuum, "%s", id);
+    worker->board = &worker->own_board;
+}
+
+/* Tells the others when the claim is over. */
+static void note_end(struct ops_worker *worker)
+{
+    if (!worker->errand.has_claim)
+        ops_board_end_task(worker->board, worker->claimed_vacuum, worker->claimed_number,
+                           worker->errand.finished ? OPS_BOARD_DONE : OPS_BOARD_LOST);
 }
 
 void ops_worker_free(struct ops_worker *worker)
 {
     if (!worker)
         return;
+    bool had_claim = worker->errand.has_claim;
     ops_errand_give_up(&worker->errand);
+    if (had_claim)
+        note_end(worker);
+    ops_board_release(&worker->own_board);
     ops_mem_free(worker);
 }
 
@@ -91,9 +113,11 @@ static enum ops_status end_pass(struct ops_app *app, const json_t *vacuum, const
 }
 
 /* Whether a vacuum may be worked on now; one whose mutex has expired is the sweep's to end. */
-static enum ops_status may_work(struct ops_app *app, const json_t *vacuum, bool *ret_may, struct ops_error *error)
+static enum ops_status may_work(struct ops_app *app, const json_t *vacuum, bool *ret_may, int64_t *ret_mutex_expires_ms,
+                                struct ops_error *error)
 {
     *ret_may = ops_vacuum_is(vacuum, OPS_VACUUM_RUNNING);
+    *ret_mutex_expires_ms = INT64_MAX;
     if (!*ret_may || ops_vacuum_dry_run(vacuum))
         return OPS_OK;
     struct ops_mutex mutex;
@@ -101,8 +125,91 @@ static enum ops_status may_work(struct ops_app *app, const json_t *vacuum, bool 
     if (status == OPS_OK)
         *ret_may = mutex.fence == ops_vacuum_fence(vacuum) && ops_mutex_held(&mutex) &&
                    !ops_mutex_expired(&mutex, ops_clock_now_ms(app->ports.clock));
+    *ret_mutex_expires_ms = mutex.expires_ms;
     return status;
 }
+
+/* ---- Looking ---- */
+
+/* What a look found that is one worker's alone. */
+struct job {
+    enum ops_board_need need; /* PLAN, END; else there is none */
+    struct ops_shared *vacuum;
+};
+
+static int64_t monotonic_ms(const struct ops_worker *worker)
+{
+    return ops_clock_monotonic_ms(worker->app->ports.clock);
+}
+
+static enum ops_status show_tasks(struct ops_worker *worker, const json_t *vacuum, enum ops_board_need *ret_need,
+                                  struct ops_error *error)
+{
+    struct ops_app *app = worker->app;
+    const char *id = ops_json_text(vacuum, "vacuum_id", "");
+    json_t *tasks = NULL;
+    enum ops_status status = ops_vacuums_tasks(app, id, ops_pass_first_task(vacuum), &tasks, error);
+    *ret_need = ops_board_show_tasks(worker->board, id, tasks, monotonic_ms(worker), ops_clock_now_ms(app->ports.clock));
+    json_decref(tasks);
+    return status;
+}
+
+/* takes vacuum. */
+static enum ops_status show(struct ops_worker *worker, json_t *vacuum, int64_t mutex_expires_ms, struct job *job,
+                            struct ops_error *error)
+{
+    struct ops_shared *held = NULL;
+    enum ops_board_need need = OPS_BOARD_NEEDS_NOTHING;
+    enum ops_status status = ops_board_show(worker->board, vacuum, mutex_expires_ms, monotonic_ms(worker), &held, &need);
+    if (status == OPS_OK && need == OPS_BOARD_NEEDS_TASKS)
+        status = show_tasks(worker, ops_shared_thing(held), &need, error);
+    if (status == OPS_OK && need != OPS_BOARD_NEEDS_NOTHING)
+        *job = (struct job){need, held};
+    else
+        ops_shared_let_go(held);
+    return status;
+}
+
+static enum ops_status look_at(struct ops_worker *worker, const char *id, struct job *job, struct ops_error *error)
+{
+    if (ops_board_is_at_work(worker->board, id))
+        return OPS_OK;
+    json_t *vacuum = NULL;
+    bool may = false;
+    int64_t mutex_expires_ms;
+    enum ops_status status = ops_vacuums_load(worker->app, id, &vacuum, error);
+    if (status == OPS_OK)
+        status = may_work(worker->app, vacuum, &may, &mutex_expires_ms, error);
+    if (status == OPS_OK && may)
+        return show(worker, vacuum, mutex_expires_ms, job, error);
+    if (status == OPS_OK)
+        ops_board_forget(worker->board, id);
+    json_decref(vacuum);
+    return status == OPS_VACUUM_NOT_FOUND ? OPS_OK : status;
+}
+
+static bool is_mine(const struct ops_worker *worker, const char *id)
+{
+    return !worker->only_vacuum[0] || strcmp(worker->only_vacuum, id) == 0;
+}
+
+/* Up to the first vacuum that needs something done for which the look must be over. */
+static enum ops_status look(struct ops_worker *worker, struct job *job, struct ops_error *error)
+{
+    json_t *ids = NULL;
+    enum ops_status status = ops_vacuums_open_ids(worker->app, &ids, error);
+    if (status == OPS_OK)
+        ops_board_keep(worker->board, ids);
+    size_t i;
+    json_t *id;
+    json_array_foreach(ids, i, id)
+        if (status == OPS_OK && !job->vacuum && is_mine(worker, json_string_value(id)))
+            status = look_at(worker, json_string_value(id), job, error);
+    json_decref(ids);
+    return status;
+}
+
+/* ---- What a look leads to ---- */
 
 static enum ops_status plan(struct ops_worker *worker, const json_t *vacuum, int64_t *ret_wait_ms, struct ops_error *error)
 {
@@ -112,52 +219,75 @@ static enum ops_status plan(struct ops_worker *worker, const json_t *vacuum, int
     return status;
 }
 
-/* Does what one vacuum needs next. *ret_wait_ms is set when there was something: that long until more may follow. */
-static enum ops_status work_on(struct ops_worker *worker, const char *id, int64_t *ret_wait_ms, struct ops_error *error)
+static enum ops_status end_pass_of(struct ops_worker *worker, const json_t *vacuum, int64_t *ret_wait_ms,
+                                   struct ops_error *error)
 {
-    json_t *vacuum = NULL, *tasks = NULL;
-    enum ops_status status = ops_vacuums_load(worker->app, id, &vacuum, error);
-    bool may = false;
+    json_t *tasks = NULL;
+    enum ops_status status = ops_vacuums_tasks(worker->app, ops_json_text(vacuum, "vacuum_id", ""), 0, &tasks, error);
+    *ret_wait_ms = 0;
     if (status == OPS_OK)
-        status = may_work(worker->app, vacuum, &may, error);
-    if (status == OPS_OK && may && !ops_vacuum_planned(vacuum)) {
-        status = plan(worker, vacuum, ret_wait_ms, error);
-    } else if (status == OPS_OK && may) {
-        enum ops_claim_outcome outcome;
-        status = ops_claim_take(worker->app, worker->name, vacuum, &worker->errand.claim, &outcome, &tasks, error);
-        if (status == OPS_OK && outcome == OPS_CLAIM_GOT)
-            ops_errand_begin(&worker->errand);
-        if (status != OPS_OK || outcome != OPS_CLAIM_WAIT)
-            *ret_wait_ms = 0;
-        if (status == OPS_OK && outcome == OPS_CLAIM_DONE)
-            status = end_pass(worker->app, vacuum, tasks, ret_wait_ms, error);
-    }
+        status = end_pass(worker->app, vacuum, tasks, ret_wait_ms, error);
     json_decref(tasks);
-    json_decref(vacuum);
-    if (status != OPS_OK && status != OPS_CONFLICT && status != OPS_VACUUM_NOT_FOUND)
-        ops_progress_trouble(worker->app, id, ops_error_text(error, status));
-    return status == OPS_CONFLICT || status == OPS_VACUUM_NOT_FOUND ? OPS_OK : status;
+    return status;
 }
 
-static bool is_mine(const struct ops_worker *worker, const char *id)
+static enum ops_status do_job(struct ops_worker *worker, struct job *job, int64_t *ret_wait_ms, struct ops_error *error)
 {
-    return !worker->only_vacuum[0] || strcmp(worker->only_vacuum, id) == 0;
+    const json_t *vacuum = ops_shared_thing(job->vacuum);
+    enum ops_status status = job->need == OPS_BOARD_NEEDS_PLAN ? plan(worker, vacuum, ret_wait_ms, error)
+                                                               : end_pass_of(worker, vacuum, ret_wait_ms, error);
+    if (status == OPS_CONFLICT || status == OPS_VACUUM_NOT_FOUND)
+        status = OPS_OK;
+    if (status != OPS_OK) {
+        *ret_wait_ms = IDLE_WAIT_MS;
+        ops_progress_trouble(worker->app, ops_json_text(vacuum, "vacuum_id", ""), ops_error_text(error, status));
+    }
+    ops_board_end_work(worker->board, ops_json_text(vacuum, "vacuum_id", ""), monotonic_ms(worker), *ret_wait_ms);
+    ops_shared_let_go(job->vacuum);
+    return status;
+}
+
+/* takes free_task->vacuum. */
+static enum ops_status claim(struct ops_worker *worker, const struct ops_free_task *free_task, int64_t *ret_wait_ms,
+                             struct ops_error *error)
+{
+    const json_t *vacuum = ops_shared_thing(free_task->vacuum);
+    (void)snprintf(worker->claimed_vacuum, sizeof worker->claimed_vacuum, "%s", ops_json_text(vacuum, "vacuum_id", ""));
+    worker->claimed_number = free_task->number;
+    *ret_wait_ms = 0;
+    enum ops_status status = ops_claim_take(worker->app, worker->name, free_task, &worker->errand.claim, error);
+    if (status == OPS_OK) {
+        ops_errand_begin(&worker->errand);
+        return OPS_OK;
+    }
+    ops_board_end_task(worker->board, worker->claimed_vacuum, worker->claimed_number, OPS_BOARD_LOST);
+    if (status == OPS_CONFLICT)
+        return OPS_OK;
+    *ret_wait_ms = IDLE_WAIT_MS;
+    ops_progress_trouble(worker->app, worker->claimed_vacuum, ops_error_text(error, status));
+    return status;
 }
 
 static enum ops_status look_for_work(struct ops_worker *worker, int64_t *ret_wait_ms, struct ops_error *error)
 {
+    struct job job = {.vacuum = NULL};
+    struct ops_free_task free_task;
+    uint32_t draw;
+    enum ops_status status = OPS_OK;
+    if (ops_board_begin_look(worker->board, monotonic_ms(worker))) {
+        status = look(worker, &job, error);
+        ops_board_end_look(worker->board);
+    }
     *ret_wait_ms = IDLE_WAIT_MS;
-    json_t *ids = NULL;
-    enum ops_status status = ops_vacuums_open_ids(worker->app, &ids, error);
-    size_t i;
-    json_t *id;
-    json_array_foreach(ids, i, id)
-        if (status == OPS_OK && *ret_wait_ms == IDLE_WAIT_MS && is_mine(worker, json_string_value(id)))
-            status = work_on(worker, json_string_value(id), ret_wait_ms, error);
+    if (job.vacuum)
+        return do_job(worker, &job, ret_wait_ms, error);
     if (status != OPS_OK)
-        *ret_wait_ms = IDLE_WAIT_MS;
-    json_decref(ids);
-    return status;
+        return status;
+    ops_random_fill(worker->app->ports.random, (uint8_t *)&draw, sizeof draw);
+    if (ops_board_take(worker->board, monotonic_ms(worker), draw, &free_task))
+        return claim(worker, &free_task, ret_wait_ms, error);
+    *ret_wait_ms = ops_board_wait_ms(worker->board, monotonic_ms(worker));
+    return OPS_OK;
 }
 
 static bool pace_enter(struct ops_worker *worker)
@@ -187,5 +317,6 @@ enum ops_status ops_worker_step(struct ops_worker *worker, int64_t *ret_wait_ms,
     }
     enum ops_status status = ops_errand_step(&worker->errand, ret_wait_ms, error);
     pace_leave(worker);
+    note_end(worker);
     return status;
 }

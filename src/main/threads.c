@@ -28,7 +28,8 @@ struct ops_threads {
     ops_report_fn report;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stopping; /* under lock */
+    bool stopping;       /* this and free_count under lock */
+    uint64_t free_count; /* how often tasks have become free */
     pthread_t sweeper;
     bool has_sweeper;
     struct ops_pulse sweep_pulse;
@@ -52,15 +53,35 @@ static void note_trouble(struct ops_threads *threads, struct trouble *trouble, c
     memcpy(trouble->text, text, sizeof text);
 }
 
-/* Waits, or returns at once when the end has come; false at the end. */
-static bool wait_for(struct ops_threads *threads, int64_t wait_ms)
+/* How often tasks had become free until now. Taken before a step, since some may become free while it looks elsewhere. */
+static uint64_t free_count(struct ops_threads *threads)
+{
+    pthread_mutex_lock(&threads->lock);
+    uint64_t count = threads->free_count;
+    pthread_mutex_unlock(&threads->lock);
+    return count;
+}
+
+/* A worker has found tasks that others may have. */
+static void on_free(void *context)
+{
+    struct ops_threads *threads = context;
+    pthread_mutex_lock(&threads->lock);
+    threads->free_count++;
+    pthread_cond_broadcast(&threads->wake);
+    pthread_mutex_unlock(&threads->lock);
+}
+
+/* Waits, or returns at once when the end has come, or when tasks have become free since *seen (NULL: that is no matter);
+ * false at the end. */
+static bool wait_for(struct ops_threads *threads, int64_t wait_ms, const uint64_t *seen)
 {
     if (wait_ms > WAIT_MAX_MS)
         wait_ms = WAIT_MAX_MS;
     const struct timespec until = ops_wait_until(wait_ms);
     bool in_time = wait_ms > 0;
     pthread_mutex_lock(&threads->lock);
-    while (!threads->stopping && in_time)
+    while (!threads->stopping && in_time && (!seen || *seen == threads->free_count))
         in_time = ops_wait(&threads->wake, &threads->lock, &until);
     bool going = !threads->stopping;
     pthread_mutex_unlock(&threads->lock);
@@ -132,7 +153,7 @@ static void *sweep_loop(void *context)
         note_standing(threads, &standing, result.standing);
         ops_error_release(&error);
         tell_of_clock(threads, &told);
-    } while (wait_for(threads, SWEEP_EVERY_MS));
+    } while (wait_for(threads, SWEEP_EVERY_MS, NULL));
     return NULL;
 }
 
@@ -141,12 +162,14 @@ static void *work_loop(void *context)
     struct worker_thread *self = context;
     struct trouble trouble = {""};
     int64_t wait_ms;
+    uint64_t seen;
     do {
         struct ops_error error = OPS_ERROR_INIT;
+        seen = free_count(self->threads);
         enum ops_status status = ops_worker_step(self->worker, &wait_ms, &error);
         note_trouble(self->threads, &trouble, self->name, status, &error);
         ops_error_release(&error);
-    } while (wait_for(self->threads, wait_ms));
+    } while (wait_for(self->threads, wait_ms, &seen));
     return NULL;
 }
 
@@ -193,6 +216,7 @@ enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, op
     threads->workers = workers;
     ops_wait_init(&threads->wake);
     (void)pthread_mutex_init(&threads->lock, NULL);
+    ops_app_on_free(app, on_free, threads);
     enum ops_status status = start_all(threads, worker_count);
     if (status != OPS_OK) {
         ops_threads_stop(threads);
@@ -221,6 +245,7 @@ void ops_threads_stop(struct ops_threads *threads)
     }
     if (threads->has_sweeper)
         (void)pthread_join(threads->sweeper, NULL);
+    ops_app_on_free(threads->app, NULL, NULL);
     (void)pthread_cond_destroy(&threads->wake);
     (void)pthread_mutex_destroy(&threads->lock);
     ops_mem_free(threads->workers);
