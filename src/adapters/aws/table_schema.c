@@ -157,9 +157,13 @@ static enum ops_status read_index(const json_t *table, const struct ops_target_s
                         spec->name, scope->attribute);
     schema->index_is_global = global;
     schema->index_type = type;
+    schema->index_item_count = ops_json_integer(index, "ItemCount", -1);
     enum ops_status status = add_columns(table, json_object_get(index, "KeySchema"), "HASH", spec, &schema->columns, error);
+    size_t before = schema->columns.count;
     if (status == OPS_OK)
         status = add_columns(table, json_object_get(index, "KeySchema"), "RANGE", spec, &schema->columns, error);
+    if (status == OPS_OK && schema->columns.count > before)
+        schema->index_sort_key = schema->columns.list[before].name;
     return status;
 }
 
