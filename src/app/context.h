@@ -4,6 +4,7 @@
 
 #include "app/app.h"
 #include "app/call.h"
+#include "app/progress.h"
 #include "base/pace.h"
 #include "base/rate.h"
 
@@ -16,11 +17,11 @@ struct ops_notice_cache {
     pthread_mutex_t lock;
     pthread_cond_t over; /* a reading is */
     struct {
-        char *text;            /* JSON; NULL: none, or the window may have changed since */
-        int64_t good_until_ms; /* monotonic */
-        int64_t read_at_ms;    /* by the wall clock */
-        uint64_t change_count; /* how often the window may have changed */
-        bool reading;          /* somebody is at the store */
+        char *text;                  /* JSON; NULL: none, or the window may have changed since */
+        int64_t good_until_ms;       /* monotonic */
+        int64_t read_at_ms;          /* by the wall clock */
+        uint64_t change_count;       /* how often the window may have changed */
+        bool reading;                /* somebody is at the store */
         int64_t reading_since_ms;    /* monotonic */
         uint64_t reading_count;      /* that are over */
         enum ops_status last_status; /* of the last of them */
@@ -29,15 +30,20 @@ struct ops_notice_cache {
 
 struct ops_app {
     struct ops_app_ports ports;
-    const struct ops_manifest *manifest;
+    struct ops_slot manifest;   /* a const struct ops_manifest; see ops_app_hold_manifest */
+    pthread_rwlock_t removing;  /* read: a removal is under way, by the manifest in the slot; write: another goes in */
     struct ops_build build;
-    int64_t started_ms;       /* monotonic */
-    int64_t inline_dry_run_ms; /* how long a request may itself advance the dry run that it asked for */
+    int64_t started_ms;          /* monotonic */
+    int64_t inline_dry_run_ms;   /* how long a request may itself advance the dry run that it asked for */
     pthread_mutex_t secret_lock; /* one secret code is checked at a time, so that a lock holds for those who wait */
     struct ops_notice_cache notice;
+    struct ops_progress progress;
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */
     struct ops_rate rate;
+    char settling[OPS_ULID_SIZE];    /* the vacuum whose open receipts could not be counted, or ""; likewise */
+    int64_t survey_not_before_ms;    /* monotonic; when targets that were deferred are looked at again; likewise */
+    int64_t settling_since_ms;       /* monotonic; likewise */
     char planned_now[OPS_ULID_SIZE]; /* the vacuum that one of our workers is planning, or ""; under pace_lock too */
 };
 
@@ -45,16 +51,19 @@ struct ops_app {
 struct ops_call_context {
     struct ops_app *app;
     const struct ops_operation *operation;
-    json_t *input;            /* validated: known fields only, of their types */
+    json_t *input; /* validated: known fields only, of their types */
     int64_t now_ms;
     char request_id[OPS_ULID_SIZE];
-    int64_t began_ms;         /* monotonic */
+    int64_t began_ms; /* monotonic */
     struct ops_session session;
     bool has_session;
     char session_fingerprint[17];
-    json_int_t revision;      /* for the envelope; 0: none */
+    json_int_t revision; /* for the envelope; 0: none */
     struct ops_error error;
 };
+
+/* The manifest that counts now. It stays as it is until the caller lets the result go, whatever takes its place. */
+struct ops_shared *ops_app_hold_manifest(struct ops_app *app, const struct ops_manifest **ret_manifest);
 
 /* Members of the validated input. */
 const char *ops_input_text(const struct ops_call_context *context, const char *name); /* NULL: absent */

@@ -90,7 +90,11 @@ static enum ops_status measure_records(struct ops_app *app, const json_t *vacuum
 static enum ops_status measure_vacuum(struct ops_app *app, const char *id, struct ops_measures *measures)
 {
     json_t *vacuum = NULL;
+    char reason[OPS_PROGRESS_REASON_SIZE];
     enum ops_status status = ops_vacuums_load(app, id, &vacuum, NULL);
+    if (status == OPS_OK)
+        measures->vacuum_standing_seconds +=
+            ops_progress_stands_seconds(app, vacuum, ops_clock_now_ms(app->ports.clock), reason);
     if (status == OPS_OK && ops_vacuum_dry_run(vacuum)) {
         measures->vacuum_dry_runs += ops_vacuum_open(vacuum);
     } else if (status == OPS_OK) {

@@ -23,6 +23,7 @@ struct ops_measures {
     int64_t vacuum_records_matched;
     int64_t vacuum_records_deleted;
     int64_t vacuum_records_failed;
+    int64_t vacuum_standing_seconds; /* of the one that is open and stands still, a dry run too; else 0 */
 };
 
 struct ops_metrics;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WAIT_MAX_MS = 1000, SWEEP_EVERY_MS = 500, TROUBLE_SIZE = 256 };
+enum { WAIT_MAX_MS = 1000, SWEEP_EVERY_MS = 500, TROUBLE_SIZE = 320 };
 
 /* What a thread last had to complain about, so that a trouble that lasts is reported once. */
 struct trouble {
@@ -30,6 +30,7 @@ struct ops_threads {
     bool stopping; /* under lock */
     pthread_t sweeper;
     bool has_sweeper;
+    struct ops_pulse sweep_pulse;
     struct worker_thread *workers;
     unsigned worker_count; /* that have a thread */
 };
@@ -65,15 +66,27 @@ static bool wait_for(struct ops_threads *threads, int64_t wait_ms)
     return going;
 }
 
+/* Said once for each reason, and when it gets on again. */
+static void note_standing(struct ops_threads *threads, struct trouble *before, const char *standing)
+{
+    if (strcmp(before->text, standing) == 0)
+        return;
+    threads->report(standing[0] ? standing : "The vacuum does not stand still any more.");
+    (void)snprintf(before->text, sizeof before->text, "%s", standing);
+}
+
 static void *sweep_loop(void *context)
 {
     struct ops_threads *threads = context;
-    struct trouble trouble = {""};
+    struct trouble trouble = {""}, standing = {""};
+    ops_pulse_of_thread(&threads->sweep_pulse);
     do {
+        ops_pulse_beat();
         struct ops_sweep_result result;
         struct ops_error error = OPS_ERROR_INIT;
         enum ops_status status = ops_app_sweep(threads->app, &result, &error);
         note_trouble(threads, &trouble, "sweep", status, &error);
+        note_standing(threads, &standing, result.standing);
         ops_error_release(&error);
     } while (wait_for(threads, SWEEP_EVERY_MS));
     return NULL;
@@ -143,6 +156,11 @@ enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, op
     }
     *ret_threads = threads;
     return OPS_OK;
+}
+
+const struct ops_pulse *ops_threads_sweep_pulse(const struct ops_threads *threads)
+{
+    return &threads->sweep_pulse;
 }
 
 void ops_threads_stop(struct ops_threads *threads)

@@ -9,9 +9,10 @@ struct ops_clock;
 struct ops_clock_ops {
     int64_t (*now_ms)(struct ops_clock *self);       /* wall clock; may jump either way */
     int64_t (*monotonic_ms)(struct ops_clock *self); /* never goes back; for waiting and for measuring */
+    int64_t (*boot_ms)(struct ops_clock *self);      /* likewise, and goes on while the machine sleeps */
 };
 
-/* Embed as the first member of the implementation. Both calls are thread-safe and can't fail. */
+/* Embed as the first member of the implementation. The calls are thread-safe and can't fail. */
 struct ops_clock {
     const struct ops_clock_ops *ops;
 };
@@ -24,6 +25,11 @@ static inline int64_t ops_clock_now_ms(struct ops_clock *clock)
 static inline int64_t ops_clock_monotonic_ms(struct ops_clock *clock)
 {
     return clock->ops->monotonic_ms(clock);
+}
+
+static inline int64_t ops_clock_boot_ms(struct ops_clock *clock)
+{
+    return clock->ops->boot_ms(clock);
 }
 
 #endif

@@ -42,7 +42,8 @@ static int64_t test_monotonic_ms(struct ops_clock *self)
     return ops_clock_monotonic_ms(ops_system_clock()) + ahead_ms;
 }
 
-static const struct ops_clock_ops test_clock_ops = {.now_ms = test_now_ms, .monotonic_ms = test_monotonic_ms};
+static const struct ops_clock_ops test_clock_ops = {
+    .now_ms = test_now_ms, .monotonic_ms = test_monotonic_ms, .boot_ms = test_monotonic_ms};
 static struct ops_clock test_clock = {&test_clock_ops};
 
 static bool open_stack(void)

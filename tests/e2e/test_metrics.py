@@ -17,6 +17,7 @@ TYPES = {
     "g3nops_maintenance_overdue": "gauge",
     "g3nops_maintenance_scheduled": "gauge",
     "g3nops_vacuum_pending": "gauge",
+    "g3nops_vacuum_standing_still_seconds": "gauge",
     "g3nops_vacuum_running": "gauge",
     "g3nops_vacuum_dry_runs": "gauge",
     "g3nops_vacuum_records_matched": "gauge",

@@ -27,6 +27,7 @@ static const char code[] = "correct horse battery";
 struct service {
     char directory[SCRATCH_SIZE];
     struct ops_clock *clock;
+    struct ops_engine_config config;
     struct ops_engine engine;
     struct ops_threads *threads;
 };
@@ -73,11 +74,11 @@ static int start_service(void **state)
     atomic_store(&troubles, 0);
     scratch_make(service->directory);
     assert_int_equal(ops_memory_clock_new(INT64_C(1795491600000), &service->clock), OPS_OK);
-    const struct ops_engine_config config = {.data_dir = service->directory,
-                                             .clock = service->clock,
-                                             .random = ops_system_random(),
-                                             .hasher = ops_memory_hasher()};
-    assert_int_equal(ops_engine_open(&config, &service->engine, NULL), OPS_OK);
+    service->config = (struct ops_engine_config){.data_dir = service->directory,
+                                                 .clock = service->clock,
+                                                 .random = ops_system_random(),
+                                                 .hasher = ops_memory_hasher()};
+    assert_int_equal(ops_engine_open(&service->config, &service->engine, NULL), OPS_OK);
     assert_int_equal(ops_sample_fill(service->directory, &service->engine.manifest, &size, &counts, NULL), OPS_OK);
     assert_int_equal(ops_secret_set(service->engine.app, NULL, code, "test", &rotated, NULL), OPS_OK);
     assert_int_equal(ops_threads_start(service->engine.app, WORKERS, on_trouble, &service->threads, NULL), OPS_OK);
@@ -145,10 +146,22 @@ static json_t *wait_for_end(struct service *service, json_t *id)
     return NULL;
 }
 
-static void a_vacuum_ends_with_true_counts_while_everybody_calls(void **state)
+static void *read_the_manifest_anew(void *context)
+{
+    struct service *service = context;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct ops_manifest_news news;
+        if (ops_engine_reload_manifest(&service->engine, &service->config, &news, NULL) != OPS_OK || news.changed)
+            on_trouble("the manifest is not what it was");
+    }
+    return NULL;
+}
+
+static void a_vacuum_ends_with_true_counts_while_everybody_calls_and_the_manifest_is_read_anew(void **state)
 {
     struct service *service = *state;
-    pthread_t callers[CALLERS];
+    pthread_t callers[CALLERS], reader;
+    assert_int_equal(pthread_create(&reader, NULL, read_the_manifest_anew, service), 0);
     for (int i = 0; i < CALLERS; i++)
         assert_int_equal(pthread_create(&callers[i], NULL, i ? make_calls : make_dry_runs, service), 0);
     json_t *asked =
@@ -159,6 +172,7 @@ static void a_vacuum_ends_with_true_counts_while_everybody_calls(void **state)
     json_t *vacuum = wait_for_end(service, id);
     for (int i = 0; i < CALLERS; i++)
         assert_int_equal(pthread_join(callers[i], NULL), 0);
+    assert_int_equal(pthread_join(reader, NULL), 0);
     const json_t *totals = json_object_get(vacuum, "totals");
     assert_string_equal(ops_json_text(vacuum, "status", ""), "completed");
     /* Rows, objects, log streams, and nothing else: the sample's own numbers. */
@@ -175,7 +189,8 @@ int main(void)
 {
     ops_mem_use(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_vacuum_ends_with_true_counts_while_everybody_calls, start_service, stop_service),
+        cmocka_unit_test_setup_teardown(a_vacuum_ends_with_true_counts_while_everybody_calls_and_the_manifest_is_read_anew,
+                                        start_service, stop_service),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -270,9 +270,9 @@ static enum ops_status log_group_remove(struct ops_target *self, const struct op
     struct stream_calls *calls = ops_mem_zeroed(1, sizeof *calls);
     enum ops_status status = calls ? OPS_OK : OPS_NO_MEMORY;
     for (size_t i = 0; i < count && status == OPS_OK; i++)
-        status = add_call(calls, DELETE_STREAM,
-                          json_pack("{s:s, s:s%}", "logGroupName", group->name, "logStreamName", keys[i].id.data,
-                                    keys[i].id.length));
+        status = add_call(
+            calls, DELETE_STREAM,
+            json_pack("{s:s, s:s%}", "logGroupName", group->name, "logStreamName", keys[i].id.data, keys[i].id.length));
     if (status == OPS_OK) {
         forget_walk(group);
         send_calls(group, calls);
@@ -404,8 +404,9 @@ static const struct ops_target_ops log_group_ops = {
 static enum ops_status find_group(struct ops_aws_stack *stack, const char *name, struct ops_error *error)
 {
     json_t *answer = NULL;
-    enum ops_status status = ops_aws_json_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
-                                         json_pack("{s:s, s:i}", "logGroupNamePrefix", name, "limit", 1), &answer, error);
+    enum ops_status status =
+        ops_aws_json_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
+                         json_pack("{s:s, s:i}", "logGroupNamePrefix", name, "limit", 1), &answer, error);
     const json_t *found = json_array_get(json_object_get(answer, "logGroups"), 0);
     if (status == OPS_OK && strcmp(ops_json_text(found, "logGroupName", ""), name) != 0)
         status = ops_fail(error, OPS_TARGET_MISSING, "The log group %s does not exist in %s.", name,
@@ -433,8 +434,8 @@ enum ops_status ops_aws_log_group_open(struct ops_aws_stack *stack, const struct
         ops_mem_free(name);
         return OPS_NO_MEMORY;
     }
-    group->target = (struct ops_target){
-        .ops = &log_group_ops, .segment_count = 1, .page_max = LOG_PAGE_MAX, .batch_max = LOG_PAGE_MAX};
+    group->target =
+        (struct ops_target){.ops = &log_group_ops, .segment_count = 1, .page_max = LOG_PAGE_MAX, .batch_max = LOG_PAGE_MAX};
     group->stack = stack;
     group->name = name;
     ops_buf_init(&group->walked, STREAM_NAME_MAX_BYTES);

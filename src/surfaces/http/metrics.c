@@ -22,7 +22,7 @@ static const struct gauge gauges[] = {
      offsetof(struct ops_measures, maintenance_overdue)},
     {"g3nops_maintenance_scheduled", "Maintenance windows that are scheduled and not yet started.",
      offsetof(struct ops_measures, maintenance_scheduled)},
-    {"g3nops_vacuum_pending", "1 while a vacuum waits for its five minutes to pass.",
+    {"g3nops_vacuum_pending", "1 while a vacuum waits for its five minutes to pass; g3nops vacuum-status shows which.",
      offsetof(struct ops_measures, vacuum_pending)},
     {"g3nops_vacuum_running", "1 while a vacuum removes records.", offsetof(struct ops_measures, vacuum_running)},
     {"g3nops_vacuum_dry_runs", "Dry runs under way.", offsetof(struct ops_measures, vacuum_dry_runs)},
@@ -32,6 +32,9 @@ static const struct gauge gauges[] = {
      offsetof(struct ops_measures, vacuum_records_deleted)},
     {"g3nops_vacuum_records_failed", "Records that the running vacuum could not delete; 0 while none runs.",
      offsetof(struct ops_measures, vacuum_records_failed)},
+    {"g3nops_vacuum_standing_still_seconds",
+     "For how long an open vacuum has stood still; g3nops vacuum-status says why. 0 while it gets on.",
+     offsetof(struct ops_measures, vacuum_standing_seconds)},
 };
 
 static void append_gauge(struct ops_buf *buf, const struct gauge *gauge, const struct ops_measures *measures)

@@ -8,6 +8,7 @@
 #define OPS_SURFACES_WIRE_SERVER_H
 
 #include "app/call.h"
+#include "base/slot.h"
 #include "surfaces/wire/traffic.h"
 
 struct MHD_Connection;
@@ -62,17 +63,21 @@ struct ops_wire_config {
     size_t body_max_bytes;
     unsigned threads;              /* 0: one for each core, and OPS_WIRE_THREADS_LEAST at least */
     unsigned idle_timeout_seconds; /* 0: OPS_WIRE_IDLE_TIMEOUT_SECONDS; tests use a short one */
-    const char *tls_cert_pem;      /* NULL: no TLS; else both, and they outlive the server */
-    const char *tls_key_pem;
+    struct ops_shared *tls;        /* of ops_tls_read; NULL: no TLS; else the caller's hold is taken */
     struct ops_traffic *traffic; /* answers are counted there, as surface's; NULL: nowhere; else it outlives the server */
     enum ops_surface surface;
 };
 
 struct ops_wire_server;
 
-/* Takes listen_fd when it succeeds. OPS_IO_ERROR: the threads or TLS could not be set up, with the library's words. */
+/* Takes listen_fd when it succeeds, and config's tls whatever comes of it. OPS_IO_ERROR: the threads could not be set up, with the
+ * library's words. */
 enum ops_status ops_wire_server_start(int listen_fd, const struct ops_wire_config *config,
                                       struct ops_wire_server **ret_server, struct ops_error *error) OPS_MUST_USE;
+
+/* From now on new connections are shown this; those that are there go on with what they were shown. Only for a server that
+ * speaks TLS. Takes the caller's hold; from any thread. */
+void ops_wire_server_replace_tls(struct ops_wire_server *server, struct ops_shared *tls);
 
 /* Takes no further connections, lets requests under way finish for at most OPS_WIRE_DRAIN_MAX_MS, then closes all. NULL is
  * fine. */
