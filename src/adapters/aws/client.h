@@ -39,6 +39,9 @@ void ops_aws_client_free(struct ops_aws_client *client); /* NULL is fine */
 
 const char *ops_aws_client_region(const struct ops_aws_client *client);
 
+/* The endpoint that was configured for a service, or NULL: then it is the service's own. */
+const char *ops_aws_client_endpoint(const struct ops_aws_client *client, enum ops_aws_service service);
+
 /* One call. Init, fill in the request, send, look at status, release. All text borrowed until the call is over. */
 struct ops_aws_call {
     /* The request. */
