@@ -5,6 +5,7 @@ import re
 import pytest
 
 from aws_home import account, make_aws, on, stub, stub_process  # noqa: F401 (fixtures)
+from g3nops import PHRASE
 from rewriting import rewriting
 
 pytestmark = [pytest.mark.usefixtures("settable_clock"), on("stub")]
@@ -122,6 +123,24 @@ def test_a_right_to_read_that_is_missing_is_named_in_the_dry_run(make_aws, accou
     failed = {name: target.get("error") for name, target in targets(dry).items() if target["status"] == "failed"}
     assert dry["status"] == "failed" and list(failed) == [TARGET_OF[operation]]
     assert f"is not authorized to perform: {READ_RIGHTS[operation]}" in failed[TARGET_OF[operation]]
+
+
+# ---- What is named in another way ----
+
+
+@pytest.mark.parametrize("name", ["doc%2Eg3nretailstack.com", "doc.g3nretailstack.com?x=", "%64oc.g3nretailstack.com"])
+def test_a_protected_bucket_is_not_reached_by_another_way_to_write_its_name(make_aws, account, name):
+    home = make_aws()
+    home.write_manifest(manifest(buckets=[name]))
+    home.bootstrap()
+    account.stub.fill(buckets={"doc.g3nretailstack.com": {"objects": 5}})
+    serve = home.serve(clock=True)
+    dry = serve.dry_run()
+    assert targets(dry)[name]["matched"] == 0 and "is not the name of a bucket" in targets(dry)[name]["error"]
+    vacuum_id = serve.do("vacuumall", confirmation_phrase=PHRASE)["vacuum_id"]
+    home.clock.ahead(301)
+    assert serve.vacuum_ended(vacuum_id)["status"] == "failed"
+    assert account.stub.bucket("doc.g3nretailstack.com")["objects"] == 5
 
 
 # ---- Whose a record is ----
