@@ -927,7 +927,6 @@ static void tables_that_can_not_be_vacuumed_are_refused(void **state)
         {"{\"Table\":{\"TableName\":\"ops_main\",\"TableStatus\":\"ACTIVE\"}}", "another way to say ops_main",
          OPS_TARGET_ERROR},
         {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"DELETING\"}}", "DELETING", OPS_TARGET_ERROR},
-        {DESCRIBED(",\"DeletionProtectionEnabled\":true"), "deletion protection", OPS_TARGET_ERROR},
         {DESCRIBED(""), "no index by-org", OPS_TARGET_ERROR},
         {DESCRIBED(WITH_INDEX(",\"IndexStatus\":\"CREATING\"")), "not complete", OPS_TARGET_ERROR},
         {DESCRIBED(WITH_INDEX(",\"IndexStatus\":\"ACTIVE\",\"Backfilling\":true")), "not complete", OPS_TARGET_ERROR},
@@ -947,6 +946,18 @@ static void tables_that_can_not_be_vacuumed_are_refused(void **state)
     script("DescribeTable", 400, DENIED_BODY);
     assert_int_equal(try_open(&all, NULL), OPS_TARGET_ERROR);
     assert_error_says("not you");
+}
+
+static void deletion_protection_keeps_a_table_and_not_a_tenants_records(void **state)
+{
+    (void)state;
+    script("DescribeTable", 200, DESCRIBED(",\"DeletionProtectionEnabled\":true"));
+    assert_int_equal(try_open(&all, NULL), OPS_TARGET_ERROR);
+    assert_error_says("deletion protection");
+    script("DescribeTable", 200, DESCRIBED(",\"DeletionProtectionEnabled\":true"));
+    assert_int_equal(try_open(&by_attribute, NULL), OPS_OK);
+    script("DescribeTable", 200, DESCRIBED(",\"DeletionProtectionEnabled\":true" WITH_INDEX("")));
+    assert_int_equal(try_open(&by_index, NULL), OPS_OK);
 }
 
 static void a_table_is_described_patiently(void **state)
@@ -1290,6 +1301,7 @@ int main(void)
         CASE(a_recount_that_fails_says_why),
         CASE(a_whole_page_is_recounted_a_hundred_keys_at_a_time),
         CASE(tables_that_can_not_be_vacuumed_are_refused),
+        CASE(deletion_protection_keeps_a_table_and_not_a_tenants_records),
         CASE(a_table_is_described_patiently),
         CASE(a_description_that_is_no_json_is_asked_for_again_and_then_given_up),
         CASE(large_tables_are_cut_into_more_segments),
