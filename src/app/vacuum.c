@@ -154,9 +154,11 @@ static void advance_dry_run(struct ops_call_context *context, const char *id, js
         return;
     ops_worker_only(worker, id);
     int64_t wait_ms = 0;
+    struct ops_error error = OPS_ERROR_INIT; /* a target that is given up takes its reason from there */
     while (wait_ms == 0 && ops_clock_monotonic_ms(app->ports.clock) < until_ms &&
-           ops_worker_step(worker, &wait_ms, NULL) == OPS_OK)
+           ops_worker_step(worker, &wait_ms, &error) == OPS_OK)
         ;
+    ops_error_release(&error);
     ops_worker_free(worker);
     json_t *now = NULL;
     if (ops_vacuums_load(app, id, &now, NULL) == OPS_OK) {

@@ -30,8 +30,9 @@ static enum ops_status aws_store(struct ops_backend *self, bool create, struct o
 static enum ops_status aws_catalogue(struct ops_backend *self, struct ops_catalogue **ret_catalogue,
                                      struct ops_error *error)
 {
+    static const struct ops_aws_own own = {.table = OPS_PROTECTED_TABLE, .log_group = OPS_AUDIT_LOG_GROUP};
     (void)error;
-    return ops_aws_catalogue_new(client(self), ops_system_clock(), ret_catalogue);
+    return ops_aws_catalogue_new(client(self), ops_system_clock(), &own, ret_catalogue);
 }
 
 static enum ops_status aws_log_sink(struct ops_backend *self, struct ops_log_sink **ret_sink, struct ops_error *error)

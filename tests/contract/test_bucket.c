@@ -19,6 +19,7 @@ static enum fake_s3_versioning versioning;
 static struct fake_s3 s3;
 static struct aws_rig rig;
 static struct ops_catalogue *stack;
+static const struct ops_aws_own own = {.table = "ops_main", .log_group = "/ops/audit"};
 static struct ops_target *target;
 static struct ops_key_page page;
 static struct ops_error error;
@@ -51,7 +52,7 @@ static bool open_stack(void)
     const struct aws_rig_options options = {.http = &s3.base};
     if (!aws_rig_open_with(&rig, &options))
         return false;
-    return ops_aws_catalogue_new(rig.client, &test_clock, &stack) == OPS_OK;
+    return ops_aws_catalogue_new(rig.client, &test_clock, &own, &stack) == OPS_OK;
 }
 
 static void close_stack(void)

@@ -37,6 +37,7 @@ static enum fake_s3_versioning versioning = FAKE_S3_ENABLED;
 static struct fake_s3 s3;
 static struct aws_rig rig;
 static struct ops_catalogue *stack;
+static const struct ops_aws_own own = {.table = "ops_main", .log_group = "/ops/audit"};
 static struct ops_target *target;
 static struct ops_key_page page;
 static struct ops_error error;
@@ -53,7 +54,7 @@ static void begin(void)
     s3.begins_again = server->begins_again;
     s3.begins_with_it = server->begins_with_it;
     assert_true(aws_rig_open_with(&rig, &options));
-    assert_int_equal(ops_aws_catalogue_new(rig.client, ops_system_clock(), &stack), OPS_OK);
+    assert_int_equal(ops_aws_catalogue_new(rig.client, ops_system_clock(), &own, &stack), OPS_OK);
 }
 
 static void end(void)

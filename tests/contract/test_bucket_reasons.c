@@ -17,6 +17,7 @@ enum { STORAGE_LIMIT_BYTES = 4 * 1024 * 1024, REFUSALS_MAX = 4 };
 static struct fake_s3 s3;
 static struct aws_rig rig;
 static struct ops_catalogue *stack;
+static const struct ops_aws_own own = {.table = "ops_main", .log_group = "/ops/audit"};
 static struct ops_target *target;
 static struct ops_key_page page;
 static struct ops_remarks remarks;
@@ -72,7 +73,8 @@ static bool answer_delete(struct fake_s3 *self, enum fake_s3_operation operation
 static bool open_stack(void)
 {
     const struct aws_rig_options options = {.http = &s3.base};
-    return aws_rig_open_with(&rig, &options) && ops_aws_catalogue_new(rig.client, ops_system_clock(), &stack) == OPS_OK;
+    return aws_rig_open_with(&rig, &options) &&
+           ops_aws_catalogue_new(rig.client, ops_system_clock(), &own, &stack) == OPS_OK;
 }
 
 static void close_stack(void)

@@ -15,6 +15,7 @@ enum { NAME_SIZE = 96, EVENTS_MAX = 1000 };
 
 static struct aws_rig rig;
 static struct ops_catalogue *stack;
+static const struct ops_aws_own own = {.table = "ops_main", .log_group = "/ops/audit"};
 static char group[NAME_SIZE];
 
 static void ask(const char *target, json_t *request, json_t **ret_answer)
@@ -40,7 +41,7 @@ static void make_group(void)
 static void begin_target(void)
 {
     make_group();
-    assert_int_equal(ops_aws_catalogue_new(rig.client, ops_system_clock(), &stack), OPS_OK);
+    assert_int_equal(ops_aws_catalogue_new(rig.client, ops_system_clock(), &own, &stack), OPS_OK);
 }
 
 static void end_target(void)

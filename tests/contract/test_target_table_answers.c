@@ -927,7 +927,6 @@ static void tables_that_can_not_be_vacuumed_are_refused(void **state)
         {"{\"Table\":{\"TableName\":\"ops_main\",\"TableStatus\":\"ACTIVE\"}}", "another way to say ops_main",
          OPS_TARGET_ERROR},
         {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"DELETING\"}}", "DELETING", OPS_TARGET_ERROR},
-        {DESCRIBED(",\"DeletionProtectionEnabled\":true"), "deletion protection", OPS_TARGET_ERROR},
         {DESCRIBED(""), "no index by-org", OPS_TARGET_ERROR},
         {DESCRIBED(WITH_INDEX(",\"IndexStatus\":\"CREATING\"")), "not complete", OPS_TARGET_ERROR},
         {DESCRIBED(WITH_INDEX(",\"IndexStatus\":\"ACTIVE\",\"Backfilling\":true")), "not complete", OPS_TARGET_ERROR},
@@ -947,6 +946,18 @@ static void tables_that_can_not_be_vacuumed_are_refused(void **state)
     script("DescribeTable", 400, DENIED_BODY);
     assert_int_equal(try_open(&all, NULL), OPS_TARGET_ERROR);
     assert_error_says("not you");
+}
+
+static void deletion_protection_keeps_a_table_and_not_a_tenants_records(void **state)
+{
+    (void)state;
+    script("DescribeTable", 200, DESCRIBED(",\"DeletionProtectionEnabled\":true"));
+    assert_int_equal(try_open(&all, NULL), OPS_TARGET_ERROR);
+    assert_error_says("deletion protection");
+    script("DescribeTable", 200, DESCRIBED(",\"DeletionProtectionEnabled\":true"));
+    assert_int_equal(try_open(&by_attribute, NULL), OPS_OK);
+    script("DescribeTable", 200, DESCRIBED(",\"DeletionProtectionEnabled\":true" WITH_INDEX("")));
+    assert_int_equal(try_open(&by_index, NULL), OPS_OK);
 }
 
 static void a_table_is_described_patiently(void **state)
@@ -1046,6 +1057,135 @@ static void tables_are_listed_page_by_page(void **state)
     ops_buf_release(&names);
 }
 
+/* ---- What can be told beforehand ---- */
+
+static struct ops_findings findings;
+
+static void inspect(void)
+{
+    findings = (struct ops_findings){.count = 0};
+    assert_int_equal(ops_target_inspect(target, &findings, &error), OPS_OK);
+}
+
+static void expect_finding(size_t number, bool blocks, const char *says)
+{
+    if (number >= findings.count)
+        fail_msg("there are only %zu findings", findings.count);
+    const struct ops_finding *finding = &findings.list[number];
+    if (finding->blocks != blocks || !strstr(finding->text, says) || !strstr(finding->text, "things"))
+        fail_msg("%s: %s", finding->blocks ? "blocks" : "does not block", finding->text);
+}
+
+static void a_table_that_may_be_read_has_no_findings_and_costs_two_requests(void **state)
+{
+    (void)state;
+    open_table(&by_attribute, NULL);
+    script("Scan", 200, items(0, 1, true));
+    script("BatchGetItem", 200, "{\"Responses\":{\"things\":[]},\"UnprocessedKeys\":{}}");
+    inspect();
+    assert_int_equal(findings.count, 0);
+    assert_int_equal(service.request_count, 2);
+    assert_non_null(strstr(request_of("Scan", 0), "\"Limit\":1,"));
+    assert_non_null(strstr(request_of("Scan", 0), "\"FilterExpression\""));
+}
+
+static void a_right_to_read_that_is_missing_is_a_finding_in_the_services_words(void **state)
+{
+    (void)state;
+    static const char empty[] = "{\"Responses\":{\"things\":[]},\"UnprocessedKeys\":{}}";
+    open_table(&all, NULL);
+    script("Scan", 400, DENIED_BODY);
+    script("BatchGetItem", 200, empty);
+    inspect();
+    assert_int_equal(findings.count, 1);
+    expect_finding(0, true, "can't be read: Scan: AccessDeniedException: not you");
+    script("Scan", 200, items(0, 0, false));
+    script("BatchGetItem", 400, DENIED_BODY);
+    inspect();
+    assert_int_equal(findings.count, 1);
+    expect_finding(0, true, "BatchGetItem: AccessDeniedException: not you");
+    open_table(&by_index, NULL);
+    script("Query", 400, DENIED_BODY);
+    script("BatchGetItem", 200, empty);
+    inspect();
+    expect_finding(0, true, "can't be read: Query: AccessDeniedException: not you");
+}
+
+/* What may pass is no reason to warn anybody. */
+static void trouble_that_may_pass_is_no_finding(void **state)
+{
+    (void)state;
+    open_table(&all, NULL);
+    script("Scan", 400, THROTTLED_BODY);
+    script_outcome("BatchGetItem", OPS_UNKNOWN);
+    inspect();
+    script("Scan", 500, "oh");
+    script("BatchGetItem", 400, GONE_BODY);
+    inspect();
+    assert_int_equal(findings.count, 0);
+}
+
+#define WITH_SORT_KEY(more)                                                                                                 \
+    ",\"GlobalSecondaryIndexes\":[{\"IndexName\":\"by-org\",\"KeySchema\":[{\"AttributeName\":\"org\",\"KeyType\":"         \
+    "\"HASH\"},{\"AttributeName\":\"at\",\"KeyType\":\"RANGE\"}]" more "}]"
+#define DESCRIBED_WITH_AT(more)                                                                                             \
+    "{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"ACTIVE\",\"AttributeDefinitions\":[{\"AttributeName\":\"pk\","  \
+    "\"AttributeType\":\"S\"},{\"AttributeName\":\"at\",\"AttributeType\":\"N\"},{\"AttributeName\":\"org\","               \
+    "\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}]" more "}}"
+
+static void an_index_with_a_sort_key_says_what_it_leaves_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *described;
+        const char *says; /* NULL: nothing */
+    } cases[] = {
+        {DESCRIBED_WITH_AT(",\"ItemCount\":150" WITH_SORT_KEY(",\"ItemCount\":120")),
+         "has the sort key at: records without it are not in the index and not found by it. It has 120 of the table's 150"},
+        {DESCRIBED_WITH_AT(",\"ItemCount\":150" WITH_SORT_KEY("")), "How many there are is not known"},
+        {DESCRIBED_WITH_AT(",\"ItemCount\":0" WITH_SORT_KEY(",\"ItemCount\":0")), "How many there are is not known"},
+        {DESCRIBED_WITH_AT(",\"ItemCount\":150" WITH_SORT_KEY(",\"ItemCount\":150")), NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        script("DescribeTable", 200, cases[i].described);
+        assert_int_equal(try_open(&by_index, NULL), OPS_OK);
+        script("Query", 200, items(0, 0, false));
+        script("BatchGetItem", 200, "{\"Responses\":{}}");
+        inspect();
+        assert_int_equal(findings.count, cases[i].says != NULL);
+        if (cases[i].says)
+            expect_finding(0, false, cases[i].says);
+    }
+}
+
+/* Of a name that may be both, an index holds one kind. */
+static void an_index_says_that_it_does_not_hold_the_name_as_a_number(void **state)
+{
+    (void)state;
+    const struct ops_scope by_number = {OPS_SCOPE_INDEX, "org", "by-org", "1001", false};
+    open_table(&by_number, NULL);
+    script("Query", 200, items(0, 0, false));
+    script("BatchGetItem", 200, "{\"Responses\":{}}");
+    inspect();
+    assert_int_equal(findings.count, 1);
+    expect_finding(0, false, "whose org is a string. One with the number 1001 is not in it");
+}
+
+static void each_key_of_a_refused_request_is_named_with_the_reason(void **state)
+{
+    (void)state;
+    static struct ops_remarks remarks;
+    read_keys(50);
+    ops_remarks_clear(&remarks);
+    target->remarks = &remarks;
+    script("BatchWriteItem", 400, DENIED_BODY);
+    script("BatchWriteItem", 200, ALL_DONE);
+    assert_int_equal(ops_target_remove(target, page.keys, 50, outcomes, &error), OPS_OK);
+    assert_int_equal(remarks.counts[OPS_REMARK_REFUSED], 25);
+    assert_string_equal(remarks.first[1].name, "{\"pk\":{\"S\":\"key-0002\"},\"sk\":{\"S\":\"s\"}}");
+    assert_string_equal(remarks.first[1].reason, "BatchWriteItem: AccessDeniedException: not you");
+}
+
 /* ---- Memory ---- */
 
 static const char *anything(const char *operation, const char *body)
@@ -1081,6 +1221,9 @@ static enum ops_status use_everything(const struct ops_scope *scope)
     ops_buf_release(&names);
     if (status == OPS_OK)
         status = ops_aws_table_open(&stack, &spec, scope, &target, &error);
+    findings = (struct ops_findings){.count = 0};
+    if (status == OPS_OK)
+        status = ops_target_inspect(target, &findings, &error);
     if (status == OPS_OK)
         status = read_page("", 10);
     if (status == OPS_OK)
@@ -1158,10 +1301,17 @@ int main(void)
         CASE(a_recount_that_fails_says_why),
         CASE(a_whole_page_is_recounted_a_hundred_keys_at_a_time),
         CASE(tables_that_can_not_be_vacuumed_are_refused),
+        CASE(deletion_protection_keeps_a_table_and_not_a_tenants_records),
         CASE(a_table_is_described_patiently),
         CASE(a_description_that_is_no_json_is_asked_for_again_and_then_given_up),
         CASE(large_tables_are_cut_into_more_segments),
         CASE(tables_are_listed_page_by_page),
+        CASE(a_table_that_may_be_read_has_no_findings_and_costs_two_requests),
+        CASE(a_right_to_read_that_is_missing_is_a_finding_in_the_services_words),
+        CASE(trouble_that_may_pass_is_no_finding),
+        CASE(an_index_with_a_sort_key_says_what_it_leaves_out),
+        CASE(an_index_says_that_it_does_not_hold_the_name_as_a_number),
+        CASE(each_key_of_a_refused_request_is_named_with_the_reason),
         cmocka_unit_test(running_out_of_memory_is_a_status_and_leaks_nothing),
     };
 #undef CASE

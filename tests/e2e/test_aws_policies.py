@@ -18,6 +18,7 @@ SERVICE_OF = {"DynamoDB_20120810": "dynamodb", "Logs_20140328": "logs"}
 # condition keys for Amazon S3", "... for Amazon DynamoDB"; DynamoDB Developer Guide, "IAM and transactions".
 RIGHTS = {
     "s3:ListBuckets": {"s3:ListAllMyBuckets"},
+    "s3:GetObjectLockConfiguration": {"s3:GetBucketObjectLockConfiguration"},
     "s3:ListObjectsV2": {"s3:ListBucket"},
     "s3:ListObjectVersions": {"s3:ListBucketVersions"},
     "s3:ListMultipartUploads": {"s3:ListBucketMultipartUploads"},
@@ -28,7 +29,7 @@ RIGHTS = {
     "sts:AssumeRole": set(),  # is of the role that the profile comes from
     "sts:AssumeRoleWithWebIdentity": set(),  # is signed by nobody
 }
-S3_OPERATIONS = {"GetBucketVersioning", "ListBuckets", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads",
+S3_OPERATIONS = {"GetBucketVersioning", "GetObjectLockConfiguration", "ListBuckets", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads",
                  "DeleteObjects", "DeleteObject", "AbortMultipartUpload"}
 
 
@@ -49,7 +50,7 @@ def actions(name, effect):
 
 def json_operations():
     """Those of DynamoDB and CloudWatch Logs, as the sources name them."""
-    return {f"{SERVICE_OF[service]}:{operation}" for path in ADAPTERS.glob("*.c")
+    return {f"{SERVICE_OF[service]}:{operation}" for path in ADAPTERS.glob("*.[ch]")
             for service, operation in TARGET.findall(path.read_text())}
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from aws_home import account, make_aws, on, stub, stub_process  # noqa: F401 (fixtures)
+from g3nops import PHRASE
 from rewriting import rewriting
 
 pytestmark = [pytest.mark.usefixtures("settable_clock"), on("stub")]
@@ -124,6 +125,66 @@ def test_a_right_to_read_that_is_missing_is_named_in_the_dry_run(make_aws, accou
     assert f"is not authorized to perform: {READ_RIGHTS[operation]}" in failed[TARGET_OF[operation]]
 
 
+@pytest.mark.parametrize("rule, name, said", [
+    ({"fault": "access_denied", "operation": "BatchWriteItem"}, "pvm_main", "BatchWriteItem: AccessDeniedException: User: arn:"),
+    ({"fault": "key_errors", "operation": "DeleteObjects", "code": "AccessDenied", "share": 1}, "pvm-data", "AccessDenied"),
+    ({"fault": "access_denied", "operation": "DeleteLogStream"}, "/pvm/api", "DeleteLogStream: AccessDeniedException: User: arn:"),
+])
+def test_each_record_that_may_not_be_removed_is_named_with_the_services_reason(make_aws, account, rule, name, said):
+    home = make_aws()
+    home.write_manifest(manifest(tables=["pvm_main"], buckets=["pvm-data"], log_groups=["/pvm/api"]))
+    home.bootstrap()
+    account.stub.fill(tables={"pvm_main": {"items": 12}}, buckets={"pvm-data": {"objects": 12}},
+                      log_groups={"/pvm/api": {"streams": 12}})
+    serve = home.serve(clock=True)
+    vacuum_id = serve.do("vacuumall", confirmation_phrase=PHRASE)["vacuum_id"]
+    account.refuse_wrong_clocks(rule)
+    home.clock.ahead(301)
+    done = serve.vacuum_ended(vacuum_id, 120)
+    assert done["status"] == "failed"
+    counts = {target["name"]: (target["deleted"], target["failed"]) for target in done["targets"] if target["status"] != "skipped"}
+    assert counts == {other: (0, 12) if other == name else (12, 0) for other in ("pvm_main", "pvm-data", "/pvm/api")}
+    remarks = targets(done)[name]["remarks"]
+    assert len(remarks) == 10 and all(remark["what"] == "refused" and said in remark["reason"] for remark in remarks)
+    assert len({remark["name"] for remark in remarks}) == 10
+
+
+def test_what_is_known_of_a_target_beforehand_is_a_warning(make_aws, account):
+    home = make_aws()
+    document = manifest(buckets=["pvm-data", "pvm-files"])
+    document["services"][0]["tables"] = [{"name": "pvm_main", "org": {"by": "index", "index": "by-org", "name": "orgcode"}}]
+    home.write_manifest(document)
+    home.bootstrap()
+    account.stub.fill(tables={"pvm_main": {"items": 10, "indexes": {"by-org": "orgcode"}}},
+                      buckets={"pvm-data": {"objects": 10, "object_lock_days": 30}, "pvm-files": {"objects": 10}})
+    account.refuse_wrong_clocks({"fault": "not_implemented", "operation": "ListMultipartUploads", "containing": "pvm-files"})
+    serve = home.serve(clock=True)
+    done = targets(serve.vacuum_ended(serve.do("vacuumorg", orgcode="1001", dry_run=True)["vacuum_id"]))
+    assert ["default retention of 30 days" in done["pvm-data"]["warnings"][0],
+            "no listing says which" in done["pvm-data"]["warnings"][1],
+            "does not implement ListMultipartUploads" in done["pvm-files"]["warnings"][0],
+            "the number 1001 is not in it" in done["pvm_main"]["warnings"][0]] == [True] * 4
+    assert account.stub.requests("s3.DeleteObjects") == account.stub.requests("dynamodb.BatchWriteItem") == 0
+
+
+# ---- What is named in another way ----
+
+
+@pytest.mark.parametrize("name", ["doc%2Eg3nretailstack.com", "doc.g3nretailstack.com?x=", "%64oc.g3nretailstack.com"])
+def test_a_protected_bucket_is_not_reached_by_another_way_to_write_its_name(make_aws, account, name):
+    home = make_aws()
+    home.write_manifest(manifest(buckets=[name]))
+    home.bootstrap()
+    account.stub.fill(buckets={"doc.g3nretailstack.com": {"objects": 5}})
+    serve = home.serve(clock=True)
+    dry = serve.dry_run()
+    assert targets(dry)[name]["matched"] == 0 and "is not the name of a bucket" in targets(dry)[name]["error"]
+    vacuum_id = serve.do("vacuumall", confirmation_phrase=PHRASE)["vacuum_id"]
+    home.clock.ahead(301)
+    assert serve.vacuum_ended(vacuum_id)["status"] == "failed"
+    assert account.stub.bucket("doc.g3nretailstack.com")["objects"] == 5
+
+
 # ---- Whose a record is ----
 
 
@@ -140,3 +201,24 @@ def test_a_tenant_that_is_a_number_is_found_by_its_text(make_aws, account):
     assert {org: targets(dry_org(serve, org))["pvm_main"]["matched"] for org in expected} == expected
     assert ended_org(home, serve, "1001")["status"] == "completed"
     assert [item["pk"]["S"] for item in account.stub.items(table="pvm_main")] == ["4", "5", "6", "7", "8"]
+
+
+def test_a_record_that_can_not_be_compared_is_named_and_ends_the_dry_run_as_failed(make_aws, account):
+    home = make_aws()
+    document = manifest(tables=["pvm_main"])
+    home.write_manifest(document)
+    home.bootstrap()
+    rows = [{"pk": {"S": "one"}, "sk": {"S": "s"}, "orgcode": {"S": "acme"}},
+            {"pk": {"S": "many"}, "sk": {"S": "s"}, "orgcode": {"SS": ["acme", "beta"]}}]
+    account.stub.fill(tables={"pvm_main": {"rows": rows}})
+    serve = home.serve(clock=True)
+    dry = dry_org(serve, "acme")
+    target = targets(dry)["pvm_main"]
+    assert dry["status"] == "failed" and (target["matched"], target["incomparable"]) == (1, 1)
+    assert target["remarks"] == [{"what": "incomparable", "name": '{"pk":{"S":"many"},"sk":{"S":"s"}}',
+                                  "reason": "the attribute orgcode is a set of strings"}]
+    serve.stop()
+    document["services"][0]["tables"][0] |= {"incomparable": "ignore", "reason": "shared by all"}
+    home.write_manifest(document)
+    dry = dry_org(home.serve(clock=True), "acme")
+    assert dry["status"] == "completed" and targets(dry)["pvm_main"]["matched"] == 1

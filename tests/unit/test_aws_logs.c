@@ -220,6 +220,46 @@ static void a_list_of_groups_that_goes_on_where_it_began_is_refused_by_name(void
     close_client();
 }
 
+static void a_group_whose_streams_may_not_be_listed_is_told_beforehand(void **state)
+{
+    (void)state;
+    struct ops_findings findings = {.count = 0};
+    script_answers denied = {GROUP, AWS_REFUSAL("AccessDeniedException")};
+    assert_int_equal(open_group(denied, NULL), OPS_OK);
+    assert_int_equal(ops_target_inspect(target, &findings, NULL), OPS_OK);
+    assert_int_equal(findings.count, 1);
+    assert_true(findings.list[0].blocks);
+    assert_non_null(strstr(findings.list[0].text, "/pvm/api"));
+    assert_non_null(strstr(findings.list[0].text, "DescribeLogStreams"));
+    assert_non_null(strstr(findings.list[0].text, "AccessDeniedException: So says the test."));
+    assert_int_equal(script.asked, 2);
+    close_group();
+    script_answers others[] = {{GROUP, STREAMS}, {GROUP, AWS_REFUSAL("ThrottlingException")}, {GROUP, AWS_LOST}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        findings.count = 0;
+        assert_int_equal(open_group(others[i], NULL), OPS_OK);
+        assert_int_equal(ops_target_inspect(target, &findings, NULL), OPS_OK);
+        assert_int_equal(findings.count, 0);
+        close_group();
+    }
+}
+
+static void each_stream_that_is_refused_is_named_with_the_reason(void **state)
+{
+    (void)state;
+    static struct ops_remarks remarks;
+    enum ops_removal outcomes[2];
+    script_answers answers = {GROUP, STREAMS, AWS_REFUSAL("AccessDeniedException")};
+    assert_int_equal(open_group(answers, NULL), OPS_OK);
+    assert_int_equal(read_page(), OPS_OK);
+    target->remarks = &remarks;
+    assert_int_equal(ops_target_remove(target, page.keys, 2, outcomes, NULL), OPS_OK);
+    assert_int_equal(remarks.counts[OPS_REMARK_REFUSED], 2);
+    assert_string_equal(remarks.first[1].name, "b");
+    assert_string_equal(remarks.first[1].reason, "DeleteLogStream: AccessDeniedException: So says the test.");
+    close_group();
+}
+
 static bool use_group_without_memory(size_t n)
 {
     enum ops_removal outcomes[2];
@@ -228,7 +268,10 @@ static bool use_group_without_memory(size_t n)
     alloc_fault_install(0);
     assert_int_equal(open_group(answers, NULL), OPS_OK);
     alloc_fault_arm(n);
+    struct ops_findings findings = {.count = 0};
     enum ops_status status = read_page();
+    if (status == OPS_OK)
+        status = ops_target_inspect(target, &findings, NULL);
     if (status == OPS_OK)
         status = ops_target_remove(target, page.keys, 2, outcomes, NULL);
     if (status == OPS_OK && (outcomes[0] == OPS_RETRY || outcomes[1] == OPS_RETRY))
@@ -333,6 +376,8 @@ int main(void)
         cmocka_unit_test(after_a_removal_the_streams_are_read_from_the_first_one_again),
         cmocka_unit_test(a_list_of_streams_that_does_not_lead_on_is_refused_by_name),
         cmocka_unit_test(a_list_of_groups_that_goes_on_where_it_began_is_refused_by_name),
+        cmocka_unit_test(a_group_whose_streams_may_not_be_listed_is_told_beforehand),
+        cmocka_unit_test(each_stream_that_is_refused_is_named_with_the_reason),
         cmocka_unit_test(without_memory_nothing_is_told_wrongly_and_nothing_leaks),
         cmocka_unit_test(an_append_is_told_as_done_only_when_all_of_it_was_taken),
         cmocka_unit_test(without_memory_an_append_says_so),

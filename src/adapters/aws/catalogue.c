@@ -24,31 +24,44 @@ static const ops_aws_list_fn listers[OPS_TARGET_KIND_COUNT] = {
 struct aws_catalogue {
     struct ops_catalogue base;
     struct ops_aws_stack stack;
+    struct ops_aws_identities identities;
 };
+
+/* Adds to what is listed what it is. */
+struct listing {
+    struct ops_aws_identities *identities;
+    ops_on_resource_fn on_resource;
+    void *context;
+};
+
+static enum ops_status on_listed(void *context, const struct ops_resource *resource)
+{
+    const struct listing *listing = context;
+    struct ops_identity identity = {.text = ""};
+    struct ops_resource known = *resource;
+    if (ops_aws_identify(listing->identities, resource->kind, resource->name, &identity, NULL) == OPS_NO_MEMORY)
+        return OPS_NO_MEMORY;
+    known.identity = identity.text;
+    return listing->on_resource(listing->context, &known);
+}
 
 static enum ops_status aws_list(struct ops_catalogue *self, enum ops_target_kind kind, ops_on_resource_fn on_resource,
                                 void *context, struct ops_error *error)
 {
     struct aws_catalogue *catalogue = (struct aws_catalogue *)self;
-    return listers[kind](&catalogue->stack, on_resource, context, error);
+    struct listing listing = {&catalogue->identities, on_resource, context};
+    return listers[kind](&catalogue->stack, on_listed, &listing, error);
 }
 
 static enum ops_status aws_identify(struct ops_catalogue *self, const struct ops_target_spec *spec,
                                     struct ops_identity *ret_identity, struct ops_error *error)
 {
-    (void)self;
-    (void)spec;
-    (void)ret_identity;
-    (void)error;
-    return OPS_OK;
+    return ops_aws_identify(&((struct aws_catalogue *)self)->identities, spec->kind, spec->name, ret_identity, error);
 }
 
 static enum ops_status aws_where(struct ops_catalogue *self, json_t **ret_place, struct ops_error *error)
 {
-    (void)self;
-    (void)error;
-    *ret_place = json_pack("{s:s}", "engine", "aws");
-    return *ret_place ? OPS_OK : OPS_NO_MEMORY;
+    return ops_aws_where(&((struct aws_catalogue *)self)->identities, ret_place, error);
 }
 
 static enum ops_status aws_open(struct ops_catalogue *self, const struct ops_target_spec *spec,
@@ -58,7 +71,8 @@ static enum ops_status aws_open(struct ops_catalogue *self, const struct ops_tar
     if (spec->location)
         return ops_fail(error, OPS_TARGET_ERROR, "%s is in an SQLite file, which only the embedded engine reads.",
                         spec->name);
-    return openers[spec->kind](&catalogue->stack, spec, scope, ret_target, error);
+    enum ops_status status = ops_aws_check_name(spec->kind, spec->name, error);
+    return status == OPS_OK ? openers[spec->kind](&catalogue->stack, spec, scope, ret_target, error) : status;
 }
 
 static void aws_release(struct ops_catalogue *self)
@@ -66,6 +80,7 @@ static void aws_release(struct ops_catalogue *self)
     struct aws_catalogue *catalogue = (struct aws_catalogue *)self;
     for (int service = 0; service < OPS_AWS_SERVICE_COUNT; service++)
         ops_aws_pacer_release(&catalogue->stack.pacers[service]);
+    ops_aws_identities_release(&catalogue->identities);
     ops_mem_free(catalogue);
 }
 
@@ -77,7 +92,7 @@ static const struct ops_catalogue_ops aws_catalogue_ops = {
     .release = aws_release,
 };
 
-enum ops_status ops_aws_catalogue_new(struct ops_aws_client *client, struct ops_clock *clock,
+enum ops_status ops_aws_catalogue_new(struct ops_aws_client *client, struct ops_clock *clock, const struct ops_aws_own *own,
                                       struct ops_catalogue **ret_catalogue)
 {
     struct aws_catalogue *catalogue = ops_mem_zeroed(1, sizeof *catalogue);
@@ -85,6 +100,7 @@ enum ops_status ops_aws_catalogue_new(struct ops_aws_client *client, struct ops_
         return OPS_NO_MEMORY;
     catalogue->base.ops = &aws_catalogue_ops;
     catalogue->stack.client = client;
+    ops_aws_identities_init(&catalogue->identities, client, clock, own);
     for (int service = 0; service < OPS_AWS_SERVICE_COUNT; service++)
         ops_aws_pacer_init(&catalogue->stack.pacers[service], clock, requests_most[service]);
     *ret_catalogue = &catalogue->base;

@@ -118,6 +118,11 @@ const char *ops_aws_client_region(const struct ops_aws_client *client)
     return client->region;
 }
 
+const char *ops_aws_client_endpoint(const struct ops_aws_client *client, enum ops_aws_service service)
+{
+    return ops_aws_settings_endpoint(client->settings, service);
+}
+
 void ops_aws_call_init(struct ops_aws_call *call, enum ops_aws_service service, size_t body_limit_bytes)
 {
     memset(call, 0, sizeof *call);

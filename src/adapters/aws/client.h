@@ -42,6 +42,9 @@ const char *ops_aws_client_region(const struct ops_aws_client *client);
 /* The services' clock, by the Date of their answers. Borrowed from the client. */
 struct ops_other_clock *ops_aws_client_clock(struct ops_aws_client *client);
 
+/* The endpoint that was configured for a service, or NULL: then it is the service's own. */
+const char *ops_aws_client_endpoint(const struct ops_aws_client *client, enum ops_aws_service service);
+
 /* One call. Init, fill in the request, send, look at status, release. All text borrowed until the call is over. */
 struct ops_aws_call {
     /* The request. */

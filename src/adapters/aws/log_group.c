@@ -8,6 +8,7 @@
  * of which it does not say what becomes when the streams that it came with are deleted. So a token is used only while
  * nothing was removed since it came; otherwise the streams are read from the first one again, over those that stay.
  */
+#include "adapters/aws/answer.h"
 #include "adapters/aws/json_ask.h"
 #include "adapters/aws/stack.h"
 #include "base/json.h"
@@ -254,6 +255,14 @@ static enum ops_removal outcome_of(const struct ops_aws_call *call)
     return call->status == OPS_TARGET_ERROR && !busy ? OPS_FAILED : OPS_RETRY;
 }
 
+static void say_refused(const struct log_group *group, const struct ops_key *key, const struct ops_aws_call *call,
+                        struct ops_error *error)
+{
+    char reason[OPS_AWS_REASON_SIZE];
+    (void)ops_fail(error, OPS_TARGET_ERROR, "%s", ops_error_text(&call->error, OPS_TARGET_ERROR));
+    ops_remarks_add(group->target.remarks, OPS_REMARK_REFUSED, key->id, ops_aws_answer_reason(call, reason));
+}
+
 static enum ops_status log_group_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
                                         enum ops_removal *ret_outcomes, struct ops_error *error)
 {
@@ -271,7 +280,7 @@ static enum ops_status log_group_remove(struct ops_target *self, const struct op
     for (size_t i = 0; i < count && status == OPS_OK; i++) {
         ret_outcomes[i] = outcome_of(&calls->calls[i]);
         if (ret_outcomes[i] == OPS_FAILED)
-            (void)ops_fail(error, OPS_TARGET_ERROR, "%s", ops_error_text(&calls->calls[i].error, OPS_TARGET_ERROR));
+            say_refused(group, &keys[i], &calls->calls[i], error);
     }
     release_calls(calls);
     return status;
@@ -357,6 +366,24 @@ static enum ops_status log_group_recount(struct ops_target *self, uint32_t segme
     return status;
 }
 
+/* Whether the group may be looked into is told by looking. What may pass says nothing of the group. */
+static enum ops_status log_group_inspect(struct ops_target *self, struct ops_findings *ret_findings, struct ops_error *error)
+{
+    struct log_group *group = log_group(self);
+    json_t *answer = NULL;
+    struct ops_error why = OPS_ERROR_INIT;
+    enum ops_status status =
+        ops_aws_json_ask_once(group->stack->client, OPS_AWS_LOGS, DESCRIBE_STREAMS,
+                              json_pack("{s:s, s:i}", "logGroupName", group->name, "limit", 1), &answer, &why);
+    (void)error;
+    if (status == OPS_TARGET_ERROR)
+        ops_findings_add(ret_findings, true, "The streams of the log group %s can't be listed: %s", group->name,
+                         ops_error_text(&why, status));
+    json_decref(answer);
+    ops_error_release(&why);
+    return status == OPS_NO_MEMORY ? OPS_NO_MEMORY : OPS_OK;
+}
+
 static void log_group_close(struct ops_target *self)
 {
     forget_walk(log_group(self));
@@ -370,6 +397,7 @@ static const struct ops_target_ops log_group_ops = {
     .remove = log_group_remove,
     .recount = log_group_recount,
     .close = log_group_close,
+    .inspect = log_group_inspect,
 };
 
 /* Log groups whose names begin with name come in the order of their names: the one that is looked for is the first. */

@@ -87,6 +87,7 @@ static void table_close(struct ops_target *self)
     ops_mem_free(table->name);
     ops_mem_free(table->attribute);
     ops_mem_free(table->value);
+    ops_mem_free(table->index);
     ops_mem_free(table);
 }
 
@@ -95,6 +96,7 @@ static const struct ops_target_ops table_ops = {
     .remove = ops_aws_table_remove,
     .recount = ops_aws_table_recount,
     .close = table_close,
+    .inspect = ops_aws_table_inspect,
 };
 
 static void init_buffers(struct ops_aws_table *table)
@@ -133,7 +135,7 @@ static enum ops_status table_new(struct ops_aws_stack *stack, const struct ops_t
         .batch_max = OPS_AWS_TABLE_BATCH_MAX,
     };
     if (!copy_text(&table->name, spec->name) || !copy_text(&table->attribute, scope->attribute) ||
-        !copy_text(&table->value, scope->value)) {
+        !copy_text(&table->value, scope->value) || !copy_text(&table->index, scope->index)) {
         table_close(&table->target);
         return OPS_NO_MEMORY;
     }
@@ -163,7 +165,7 @@ static enum ops_status prepare(struct ops_aws_table *table, const json_t *answer
         status = cut(table, spec, error);
     if (status != OPS_OK)
         return status;
-    status = ops_aws_table_write_heads(table, scope->by == OPS_SCOPE_INDEX ? scope->index : NULL);
+    status = ops_aws_table_write_heads(table);
     if (status == OPS_TARGET_ERROR || status == OPS_LIMIT)
         return ops_fail(error, OPS_TARGET_ERROR, "The scope in the table %s can't be put into a request.", spec->name);
     for (size_t i = 0; i < OPS_AWS_TABLE_LANES_MAX; i++)

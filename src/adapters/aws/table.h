@@ -7,6 +7,8 @@
 #include "adapters/aws/table_receipt.h"
 #include "adapters/aws/table_tenant.h"
 
+#define OPS_AWS_BATCH_GET "DynamoDB_20120810.BatchGetItem"
+
 enum {
     OPS_AWS_TABLE_PAGE_MAX = 2000,  /* items: one receipt, which is in memory a few times over */
     OPS_AWS_TABLE_BATCH_MAX = 1000, /* of them, removed at once: so many surely get their turn in time */
@@ -37,6 +39,7 @@ struct ops_aws_table {
     enum ops_scope_by by;
     char *attribute; /* NULL: the scope has none */
     char *value;     /* NULL likewise */
+    char *index;     /* NULL likewise */
     struct ops_aws_table_schema schema;
     struct ops_aws_tenant tenant;
     const char *extra; /* the scope's attribute when it is not one of the key's, else NULL */
@@ -61,7 +64,7 @@ struct ops_aws_table {
 };
 
 /* Writes the heads; the schema is complete. OPS_TARGET_ERROR: a name or value that is not UTF-8. */
-enum ops_status ops_aws_table_write_heads(struct ops_aws_table *table, const char *index) OPS_MUST_USE;
+enum ops_status ops_aws_table_write_heads(struct ops_aws_table *table) OPS_MUST_USE;
 
 /* What follows a head: the members of one page's request, and its end. position may be empty. */
 void ops_aws_table_write_page(const struct ops_aws_table *table, uint32_t dynamodb_segment, size_t limit,
@@ -97,5 +100,6 @@ enum ops_status ops_aws_table_remove(struct ops_target *self, const struct ops_k
                                      enum ops_removal *ret_outcomes, struct ops_error *error);
 enum ops_status ops_aws_table_recount(struct ops_target *self, uint32_t segment, const char *receipt,
                                       struct ops_recount *ret_there, struct ops_error *error);
+enum ops_status ops_aws_table_inspect(struct ops_target *self, struct ops_findings *ret_findings, struct ops_error *error);
 
 #endif

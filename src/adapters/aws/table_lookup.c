@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-#define BATCH_GET "DynamoDB_20120810.BatchGetItem"
-
 enum {
     BATCH_KEYS_MAX = 100,
     BATCHES_MAX = OPS_AWS_TABLE_PAGE_MAX / BATCH_KEYS_MAX,
@@ -46,7 +44,7 @@ static enum ops_status write_batch(struct lookup *lookup, size_t number, const s
         ops_buf_append_view(body, keys[i]);
     }
     ops_buf_append_text(body, "]}}}");
-    ops_aws_call_json(call, BATCH_GET, ops_buf_view(body));
+    ops_aws_call_json(call, OPS_AWS_BATCH_GET, ops_buf_view(body));
     return ops_buf_status(body);
 }
 

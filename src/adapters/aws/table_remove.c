@@ -7,6 +7,7 @@
  */
 #include "adapters/aws/table.h"
 
+#include "adapters/aws/answer.h"
 #include "adapters/aws/item.h"
 #include "base/mem.h"
 
@@ -147,6 +148,15 @@ static bool read_unprocessed(const struct ops_aws_table *table, const struct ops
     return tables > 0;
 }
 
+/* Names each key of a request that was refused; a batch has one reason for all of them. */
+static void remark_refused(const struct ops_aws_table *table, const struct ops_aws_call *call, const struct share *share)
+{
+    char reason[OPS_AWS_REASON_SIZE];
+    (void)ops_aws_answer_reason(call, reason);
+    for (size_t i = 0; i < share->count; i++)
+        ops_remarks_add(table->target.remarks, OPS_REMARK_REFUSED, share->keys[share->first + i * share->step].id, reason);
+}
+
 /* Sets the outcomes of one request. *throttled when it asked for a slower pace. */
 static enum ops_status read_answer(const struct ops_aws_table *table, const struct ops_aws_call *call,
                                    const struct share *share, bool *throttled, struct ops_error *error)
@@ -164,6 +174,7 @@ static enum ops_status read_answer(const struct ops_aws_table *table, const stru
     case OPS_TARGET_ERROR:
         (void)ops_fail(error, OPS_TARGET_ERROR, "%s", ops_error_text(&call->error, call->status));
         set_outcomes(share, OPS_FAILED);
+        remark_refused(table, call, share);
         return OPS_OK;
     default:
         *throttled = *throttled || call->status == OPS_THROTTLED;

@@ -77,14 +77,14 @@ static enum ops_status append_condition(const struct ops_aws_table *table, struc
     return status;
 }
 
-static enum ops_status write_page_head(struct ops_aws_table *table, const char *index)
+static enum ops_status write_page_head(struct ops_aws_table *table)
 {
     const struct reading *reading = &readings[table->by];
     const struct ops_aws_columns *columns = &table->schema.columns;
     struct ops_buf *head = &table->page_head;
     enum ops_status status = append_member(head, "{\"TableName\":", table->name);
-    if (status == OPS_OK && index)
-        status = append_member(head, ",\"IndexName\":", index);
+    if (status == OPS_OK && table->by == OPS_SCOPE_INDEX)
+        status = append_member(head, ",\"IndexName\":", table->index);
     /* A global index knows no other reading than the eventually consistent. */
     ops_buf_append_text(head, table->schema.index_is_global ? "" : ",\"ConsistentRead\":true");
     if (status == OPS_OK)
@@ -112,11 +112,11 @@ static void place_tenant(struct ops_aws_table *table)
     table->has_none = table->attribute && ops_aws_tenant_has_none(&table->tenant, !table->ignores_incomparable);
 }
 
-enum ops_status ops_aws_table_write_heads(struct ops_aws_table *table, const char *index)
+enum ops_status ops_aws_table_write_heads(struct ops_aws_table *table)
 {
     place_tenant(table);
     table->page_operation = readings[table->by].operation;
-    enum ops_status status = write_page_head(table, index);
+    enum ops_status status = write_page_head(table);
     if (status == OPS_OK)
         status = write_look_up_head(table, NULL, &table->count_head);
     if (status == OPS_OK)

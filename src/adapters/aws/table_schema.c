@@ -157,9 +157,13 @@ static enum ops_status read_index(const json_t *table, const struct ops_target_s
                         spec->name, scope->attribute);
     schema->index_is_global = global;
     schema->index_type = type;
+    schema->index_item_count = ops_json_integer(index, "ItemCount", -1);
     enum ops_status status = add_columns(table, json_object_get(index, "KeySchema"), "HASH", spec, &schema->columns, error);
+    size_t before = schema->columns.count;
     if (status == OPS_OK)
         status = add_columns(table, json_object_get(index, "KeySchema"), "RANGE", spec, &schema->columns, error);
+    if (status == OPS_OK && schema->columns.count > before)
+        schema->index_sort_key = schema->columns.list[before].name;
     return status;
 }
 
@@ -177,10 +181,18 @@ static enum ops_status check_table(const json_t *table, const struct ops_target_
     if (strcmp(status, "ACTIVE") != 0 && strcmp(status, "UPDATING") != 0)
         return ops_fail(error, OPS_TARGET_ERROR, "The table %s can't be used now; DynamoDB says that it is %s.", spec->name,
                         status);
-    if (ops_json_flag(table, "DeletionProtectionEnabled", false))
-        return ops_fail(error, OPS_TARGET_ERROR,
-                        "The table %s has deletion protection; take it off if its records are to go.", spec->name);
     return OPS_OK;
+}
+
+/* To DynamoDB it is about the table and not about what is in it (Amazon DynamoDB Developer Guide, "Using deletion
+ * protection"), and a tenant's records go. All records are the table but for its name: that needs its owner's word. */
+static enum ops_status check_protection(const json_t *table, const struct ops_target_spec *spec,
+                                        const struct ops_scope *scope, struct ops_error *error)
+{
+    if (scope->by != OPS_SCOPE_ALL || !ops_json_flag(table, "DeletionProtectionEnabled", false))
+        return OPS_OK;
+    return ops_fail(error, OPS_TARGET_ERROR,
+                    "The table %s has deletion protection; take it off if all of its records are to go.", spec->name);
 }
 
 enum ops_status ops_aws_table_schema_read(const json_t *answer, const struct ops_target_spec *spec,
@@ -189,6 +201,8 @@ enum ops_status ops_aws_table_schema_read(const json_t *answer, const struct ops
 {
     const json_t *table = json_object_get(answer, "Table");
     enum ops_status status = check_table(table, spec, error);
+    if (status == OPS_OK)
+        status = check_protection(table, spec, scope, error);
     if (status == OPS_OK)
         status = read_keys(table, spec, &schema->columns, error);
     if (status != OPS_OK)

@@ -29,6 +29,9 @@ struct ops_aws_table_schema {
     struct ops_aws_columns columns;
     bool index_is_global; /* the scope's index: eventually consistent */
     char index_type;      /* of its partition key: 'S' or 'N'; '\0': the scope has no index */
+    const char
+        *index_sort_key; /* of the index, where not every record need have it; view into columns; NULL: there is none */
+    json_int_t index_item_count; /* -1: DynamoDB does not say */
     json_int_t item_count;
     json_int_t size_bytes;
 };
