@@ -219,6 +219,9 @@ static void an_overlay_in_which_files_come_from_two_layers_is_emptied(void **sta
     needs_mounts();
     static const char *const parts[] = {"lower", "upper", "work", "merged"};
     char options[1024];
+    /* On another file system: then what comes from below has a device number of its own. */
+    local_mkdir(local_in_data("lower"));
+    assert_int_equal(mount("none", local_in_data("lower"), "tmpfs", 0, NULL), 0);
     local_put(local_in_data("lower/a/below"));
     local_put(local_in_data("lower/below"));
     local_put(local_in_data("upper/above"));
@@ -238,6 +241,7 @@ static void an_overlay_in_which_files_come_from_two_layers_is_emptied(void **sta
     assert_false(local_exists(local_in_bucket("a")));
     local_unmount(local_in_bucket(""));
     assert_true(local_exists(local_in_data("lower/a/below")));
+    local_unmount(local_in_data("lower"));
 }
 
 static void groups_that_are_mounted_are_not_listed_and_that_is_told(void **state)

@@ -1,18 +1,11 @@
 #include "adapters/local/place.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { WANTED = STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_INO | STATX_SIZE | STATX_MNT_ID };
-
-bool local_component_valid(const char *name, size_t length)
-{
-    return length > 0 && length <= NAME_MAX && !(length == 1 && name[0] == '.') &&
-           !(length == 2 && name[0] == '.' && name[1] == '.') && !memchr(name, '\0', length);
-}
 
 int local_open_below(int fd, const char *path, size_t length)
 {

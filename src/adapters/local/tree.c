@@ -26,6 +26,7 @@ struct local_tree_level {
     const char *refusal; /* why the directory itself could not be removed; NULL: it could */
     bool resumed;        /* the bound lies at or below it: its own key is behind us */
     bool begun;
+    bool unread; /* nobody has read from fd; the root's is a copy, and shares its place with others */
     enum { CONTENT_UNKNOWN, CONTENT_NONE, CONTENT_SOME } content;
     size_t path_length; /* of the walk's path at this level */
     char *names[WINDOW_NAMES_MAX];
@@ -60,15 +61,15 @@ static void pass_over(struct local_walk *walk, const char *reason)
 }
 
 /* From the top, with a descriptor of its own, since closedir takes it. Not by the name ".", which would need the right to
- * search. NULL and errno. */
-static DIR *list(int directory_fd)
+ * search. unread: nobody has read from the descriptor yet. NULL and errno. */
+static DIR *list(int directory_fd, bool unread)
 {
     int fd = fcntl(directory_fd, F_DUPFD_CLOEXEC, 0);
     DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     int reason = errno;
-    if (directory)
+    if (directory && !unread)
         rewinddir(directory);
-    else if (fd >= 0)
+    if (!directory && fd >= 0)
         close(fd);
     errno = reason;
     return directory;
@@ -76,7 +77,7 @@ static DIR *list(int directory_fd)
 
 static bool root_can_be_listed(const struct local_walk *walk)
 {
-    DIR *directory = list(walk->options.root_fd);
+    DIR *directory = list(walk->options.root_fd, false);
     bool can = directory && readdir(directory); /* there is always an entry */
     if (directory)
         (void)closedir(directory); /* it was only read */
@@ -169,6 +170,7 @@ static enum ops_status walk_push(struct local_walk *walk, const struct level_opt
     level->refusal = options->refusal;
     level->resumed = options->resumed;
     level->begun = false;
+    level->unread = walk->depth > 0;
     level->content = CONTENT_UNKNOWN;
     level->path_length = walk->path.length;
     level->count = level->next = 0;
@@ -185,22 +187,21 @@ static void walk_pop(struct local_walk *walk)
     walk->levels[walk->depth] = NULL;
 }
 
-static bool name_is_ahead(const struct local_tree_level *level, const char *name)
+static bool name_is_ahead(const struct local_tree_level *level, const char *name, size_t length)
 {
-    size_t length = strlen(name);
     if (strcmp(name, level->after) > 0)
         return true;
     return level->after_enter && name[length - 1] == '/' && strncmp(level->after, name, length) == 0;
 }
 
 /* Whether keys at or below this name can be in scope. */
-static bool name_may_match(const struct local_walk *walk, const struct local_tree_level *level, const char *name)
+static bool name_may_match(const struct local_walk *walk, const struct local_tree_level *level, const char *name,
+                           size_t length)
 {
     struct ops_view rest = walk->options.prefix;
     if (rest.length <= level->path_length)
         return !walk->options.exact;
     rest = ops_view(rest.data + level->path_length, rest.length - level->path_length);
-    size_t length = strlen(name);
     if (name[length - 1] == '/' && rest.length > length)
         rest.length = length;
     return walk->options.exact ? ops_view_equal(ops_view(name, length), rest)
@@ -230,14 +231,14 @@ static void heap_sink(char **names, size_t count, size_t at)
     }
 }
 
-static enum ops_status level_offer(struct local_tree_level *level, const char *name)
+static enum ops_status level_offer(struct local_tree_level *level, const char *name, size_t length)
 {
     bool full = level->count == WINDOW_NAMES_MAX;
     if (full)
         level->complete = false;
     if (full && strcmp(name, level->names[0]) > 0)
         return OPS_OK;
-    char *copy = ops_mem_strdup(name);
+    char *copy = ops_mem_strndup(name, length);
     if (!copy)
         return OPS_NO_MEMORY;
     if (full) {
@@ -261,28 +262,37 @@ static bool entry_is_directory(int fd, const struct dirent *entry)
     return fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode);
 }
 
+static bool is_dots(const char *name)
+{
+    return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+}
+
 static enum ops_status level_offer_entry(const struct local_walk *walk, struct local_tree_level *level,
                                          const struct dirent *entry)
 {
-    char name[NAME_MAX + 2];
-    size_t length = strlen(entry->d_name);
-    if (!local_component_valid(entry->d_name, length))
+    char with_slash[4 * NAME_MAX + 2]; /* some file systems count characters, not bytes */
+    const char *name = entry->d_name;
+    size_t length = strlen(name);
+    if (is_dots(name))
         return OPS_OK;
     level->content = CONTENT_SOME;
-    memcpy(name, entry->d_name, length + 1);
-    if (entry_is_directory(level->fd, entry)) {
+    if (length + 2 <= sizeof with_slash && entry_is_directory(level->fd, entry)) {
         if (walk->options.flat)
             return OPS_OK;
-        memcpy(name + length, "/", 2);
+        memcpy(with_slash, name, length);
+        memcpy(with_slash + length++, "/", 2);
+        name = with_slash;
     }
-    return name_is_ahead(level, name) && name_may_match(walk, level, name) ? level_offer(level, name) : OPS_OK;
+    bool wanted = name_is_ahead(level, name, length) && name_may_match(walk, level, name, length);
+    return wanted ? level_offer(level, name, length) : OPS_OK;
 }
 
 static enum ops_status level_fill(struct local_walk *walk, struct local_tree_level *level, struct ops_error *error)
 {
     level_clear_names(level);
     level->complete = true;
-    DIR *directory = list(level->fd);
+    DIR *directory = list(level->fd, level->unread);
+    level->unread = false;
     if (!directory)
         return pass_over_or_fail(walk, "can't be listed", errno, error);
     enum ops_status status = OPS_OK;
@@ -337,7 +347,7 @@ static void walk_stop(struct local_walk *walk)
 enum ops_status local_walk_begin(struct local_walk *walk, const struct local_walk_options *options, struct ops_error *error)
 {
     *walk = (struct local_walk){.options = *options};
-    ops_buf_init(&walk->path, LOCAL_KEY_MAX_BYTES + NAME_MAX + 1); /* also of what has too long a path */
+    ops_buf_init(&walk->path, LOCAL_KEY_MAX_BYTES + UINT16_MAX); /* also of what has too long a path */
     struct level_options root = {.fd = -1, .after = options->after};
     if (local_look(options->root_fd, "", &root.place))
         root.fd = fcntl(options->root_fd, F_DUPFD_CLOEXEC, 0);
@@ -384,12 +394,14 @@ static enum ops_status walk_enter(struct local_walk *walk, const struct local_tr
     char plain[NAME_MAX + 1];
     struct level_options below;
     size_t length = strlen(name) - 1;
-    memcpy(plain, name, length);
-    plain[length] = '\0';
     if (walk->depth == LOCAL_TREE_DEPTH_MAX) {
         pass_over(walk, TOO_DEEP);
         return OPS_OK;
     }
+    if (length > NAME_MAX)
+        return pass_over_or_fail(walk, "can't be opened", ENAMETOOLONG, error);
+    memcpy(plain, name, length);
+    plain[length] = '\0';
     enum ops_status status = open_level(walk, level->fd, plain, &below.fd, &below.place, error);
     if (below.fd < 0)
         return status;
