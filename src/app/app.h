@@ -2,6 +2,7 @@
 #ifndef OPS_APP_APP_H
 #define OPS_APP_APP_H
 
+#include "base/slot.h"
 #include "core/manifest.h"
 #include "ports/catalogue.h"
 #include "ports/clock.h"
@@ -18,6 +19,7 @@ struct ops_app_ports {
     struct ops_log_sink *log_sink;
     struct ops_session_source *sessions; /* NULL: session-gated routes answer session-store-unavailable */
     struct ops_clock *clock;
+    struct ops_other_clock *other_clock; /* NULL: there is none to compare with */
     struct ops_random *random;
     struct ops_hasher *hasher;
 };
@@ -30,11 +32,22 @@ struct ops_build {
 
 struct ops_app;
 
-/* manifest is borrowed and outlives the app. OPS_NO_MEMORY. */
+/* manifest is borrowed and outlives the app, also when another takes its place. OPS_NO_MEMORY. */
 enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_manifest *manifest,
                             const struct ops_build *build, struct ops_app **ret_app) OPS_MUST_USE;
 /* From now on all workers of this app together remove at most so many records a second; 0 (as after new): no limit. */
 void ops_app_limit_rate(struct ops_app *app, int64_t records_per_second);
+
+/* From its return on this manifest counts in place of the one before: in every plan that is made, and for every removal. A
+ * removal under way goes by the old one and is over before; it is waited for, while no other begins, for as long as a
+ * removal takes. A vacuum that is planned keeps its plan. manifest's thing is a const struct ops_manifest; the caller's hold is
+ * taken. Can't fail. One call at a time. */
+void ops_app_replace_manifest(struct ops_app *app, struct ops_shared *manifest);
+
+/* A sentence that somebody should see at once: secret codes are locked, and who did it. It comes from any thread of the
+ * app's callers, now and then. */
+typedef void (*ops_alarm_fn)(const char *line);
+void ops_app_on_alarm(struct ops_app *app, ops_alarm_fn on_alarm); /* before the first call */
 
 void ops_app_free(struct ops_app *app); /* no call may be under way; NULL is fine */
 

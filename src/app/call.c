@@ -42,11 +42,11 @@ int64_t ops_input_instant(const struct ops_call_context *context, const char *na
     return ops_json_instant(context->input, name, &at_ms) == OPS_OK ? at_ms : -1;
 }
 
-static void context_init(struct ops_call_context *context, struct ops_app *app, const struct ops_operation *operation)
+static void context_init(struct ops_call_context *context, struct ops_app *app, const struct ops_call *call)
 {
-    *context = (struct ops_call_context){.app = app, .operation = operation};
+    *context = (struct ops_call_context){.app = app, .operation = call->operation};
     context->now_ms = ops_clock_now_ms(app->ports.clock);
-    context->began_ms = ops_clock_monotonic_ms(app->ports.clock);
+    context->began_ms = call->turn && call->turn->began_ms ? call->turn->began_ms : ops_clock_monotonic_ms(app->ports.clock);
     ops_random_ulid(app->ports.random, context->now_ms, context->request_id);
     ops_error_init(&context->error);
 }
@@ -102,12 +102,17 @@ static void forget_secret(struct ops_call_context *context)
         explicit_bzero((char *)(uintptr_t)json_string_value(code), json_string_length(code));
 }
 
-static enum ops_status check_secret(struct ops_call_context *context)
+static enum ops_status check_secret(struct ops_call_context *context, const struct ops_call *call)
 {
-    enum ops_status status =
-        ops_secret_authorise(context->app, ops_input_text(context, "secret_code"), ops_input_text(context, "actor"),
-                             context->operation->name, &context->error);
-    forget_secret(context);
+    const struct ops_secret_check check = {.code = ops_input_text(context, "secret_code"),
+                                           .actor = ops_input_text(context, "actor"),
+                                           .operation = context->operation->name,
+                                           .is_safe = context->operation->is_safe,
+                                           .peer = call->peer,
+                                           .turn = call->turn};
+    enum ops_status status = ops_secret_authorise(context->app, &check, &context->wait_ms, &context->error);
+    if (context->wait_ms == 0)
+        forget_secret(context);
     return status;
 }
 
@@ -119,7 +124,7 @@ static enum ops_status check_access(struct ops_call_context *context, const stru
     case OPS_ACCESS_SESSION:
         return check_session(context, call);
     case OPS_ACCESS_SECRET:
-        return check_secret(context);
+        return check_secret(context, call);
     }
     return OPS_INTERNAL_ERROR;
 }
@@ -189,18 +194,35 @@ static void answer_error(struct ops_app *app, const struct ops_envelope *envelop
     answer->status = status;
     answer->http_status = ops_status_http(ops_envelope_status(status));
     answer->retry_after_seconds = error ? ops_json_integer(error->details, "retry_after_seconds", 0) : 0;
+    answer->wait_ms = 0;
     if (ops_buf_status(&answer->body) != OPS_OK)
         answer_without_memory(answer);
+}
+
+/* The caller will be back, and is to find the time that it took from the beginning. */
+static void answer_later(const struct ops_call_context *context, const struct ops_call *call, struct ops_answer *answer)
+{
+    ops_buf_clear(&answer->body);
+    answer->status = OPS_SECRET_CODE_LOCKED;
+    answer->http_status = ops_status_http(OPS_SECRET_CODE_LOCKED);
+    answer->wait_ms = context->wait_ms;
+    call->turn->began_ms = context->began_ms;
 }
 
 void ops_app_answer(struct ops_app *app, const struct ops_call *call, struct ops_answer *answer)
 {
     struct ops_call_context context;
-    context_init(&context, app, call->operation);
+    context_init(&context, app, call);
     ops_buf_clear(&answer->body);
     answer->retry_after_seconds = 0;
+    answer->wait_ms = 0;
     ops_envelope_begin(&answer->body);
     enum ops_status status = append_data(&context, call, &answer->body);
+    if (context.wait_ms > 0) {
+        answer_later(&context, call, answer);
+        context_release(&context);
+        return;
+    }
     struct ops_envelope envelope = envelope_of(&context);
     if (status == OPS_OK) {
         ops_envelope_end(&answer->body, &app->build, &envelope);

@@ -8,6 +8,7 @@
 
 #include "app/app.h"
 #include "base/buf.h"
+#include "core/peer.h"
 
 enum { OPS_ANSWER_MAX_BYTES = 6 * 1024 * 1024 }; /* Lambda's limit for an answer */
 
@@ -49,6 +50,7 @@ struct ops_operation {
     const char *function; /* invoke: "ops_vacuumall"; NULL on the HTTP surface */
     bool takes_post;      /* HTTP: POST as well as GET */
     enum ops_access access;
+    bool is_safe; /* SECRET: it leads in the safe direction, and a code for it is looked at also while codes are locked */
     const char *summary; /* a sentence for the reference */
     struct ops_field fields[OPS_OPERATION_FIELDS_MAX]; /* besides secret_code, actor and reason; ends at name NULL */
     enum ops_status (*run)(struct ops_call_context *context, json_t **ret_data); /* app's own */
@@ -61,17 +63,28 @@ const struct ops_operation *ops_operation_by_function(struct ops_view function);
 /* The fields that every secret-gated operation takes besides its own; ends at name NULL. */
 const struct ops_field *ops_operator_fields(void);
 
+/* Of a call whose secret code is to be looked at in spite of a lock (core/looks.h): its place in line. Begins as zero. */
+struct ops_turn {
+    uint64_t ticket;  /* 0: none */
+    int64_t began_ms; /* monotonic; when the call was made first */
+    bool is_wrong;    /* the code was looked at, and its caller is to be told not before */
+    int64_t tell_ms;  /* this; monotonic */
+};
+
 struct ops_call {
     const struct ops_operation *operation;
     json_t *input;                /* object or NULL for none; borrowed, but its secret_code is overwritten once checked */
     bool from_query;              /* values are texts and are read as the field's type */
     struct ops_view session_guid; /* from the header; empty for none (a POST body's session_guid is found in input) */
+    struct ops_peer peer;         /* who calls; all zero: nobody knows */
+    struct ops_turn *turn;        /* NULL: the caller can't wait */
 };
 
 struct ops_answer {
     int http_status;
     enum ops_status status;
     int64_t retry_after_seconds; /* 0: none; else for a Retry-After header */
+    int64_t wait_ms;             /* above 0: there is no answer yet */
     struct ops_buf body;         /* the envelope, one line of JSON */
 };
 
@@ -79,8 +92,14 @@ void ops_answer_init(struct ops_answer *answer);
 void ops_answer_release(struct ops_answer *answer);
 
 /* Runs the operation and writes its envelope. Always leaves an answer: without memory even for the envelope, a static one.
- * Thread-safe. answer must be initialised; it may be used again and again, and keeps its memory. */
+ * Thread-safe. answer must be initialised; it may be used again and again, and keeps its memory.
+ *
+ * With call->turn there may be no answer yet: answer->wait_ms is above 0 then, nothing was done, call->turn has a place in a
+ * line, and the same call is to be made again after so long, or ops_turn_leave. Nobody is kept waiting for ever. */
 void ops_app_answer(struct ops_app *app, const struct ops_call *call, struct ops_answer *answer);
+
+/* The caller has gone. A turn without a place is fine. */
+void ops_turn_leave(struct ops_app *app, struct ops_turn *turn);
 
 /* The envelope of a request that a surface refuses itself (no such route, wrong method, body too large, ...). call_name is
  * what stats.call shows. error may be NULL. */

@@ -113,8 +113,8 @@ static enum ops_status claim_chosen(struct ops_app *app, const char *worker_name
                                     const struct choice *choice, struct ops_claim *claim, struct ops_error *error)
 {
     claim->vacuum = json_incref(vacuum);
-    enum ops_status status = choice->doc ? ops_task_read(choice->doc, &claim->task)
-                                         : ops_pass_task(vacuum, choice->number, &claim->task);
+    enum ops_status status =
+        choice->doc ? ops_task_read(choice->doc, &claim->task) : ops_pass_task(vacuum, choice->number, &claim->task);
     if (status == OPS_OK)
         status = load_mutex_expiry(app, claim, error);
     if (status == OPS_OK)
@@ -164,8 +164,10 @@ static enum ops_status write_task(struct ops_app *app, struct ops_claim *claim, 
     ops_vacuums_check_mutex(&txn, claim->vacuum);
     enum ops_status status = commit_task(app, &txn, error);
     ops_txn_release(&txn);
-    if (status == OPS_OK)
+    if (status == OPS_OK) {
         claim->renewed_ms = monotonic_ms;
+        ops_progress_moved(app, ops_json_text(claim->vacuum, "vacuum_id", ""));
+    }
     return status;
 }
 
@@ -173,6 +175,22 @@ enum ops_status ops_claim_checkpoint(struct ops_app *app, struct ops_claim *clai
 {
     int64_t until_ms = claim->task.done ? 0 : ops_clock_now_ms(app->ports.clock) + OPS_LEASE_MS;
     return write_task(app, claim, until_ms, error);
+}
+
+enum ops_status ops_claim_write_settled(struct ops_app *app, const json_t *vacuum, struct ops_task *task,
+                                        struct ops_error *error)
+{
+    struct ops_txn txn;
+    ops_change_begin(app, &txn, ops_clock_now_ms(app->ports.clock));
+    json_int_t revision_before = task->revision++;
+    memcpy(task->lease, txn.token, sizeof task->lease);
+    task->lease_until_ms = 0;
+    put_task(&txn, vacuum, task);
+    ops_txn_if_integer(&txn, "revision", revision_before);
+    ops_vacuums_check_mutex(&txn, vacuum);
+    enum ops_status status = commit_task(app, &txn, error);
+    ops_txn_release(&txn);
+    return status;
 }
 
 void ops_claim_let_go(struct ops_app *app, struct ops_claim *claim)

@@ -4,10 +4,16 @@
 
 #include "app/app.h"
 #include "app/call.h"
+#include "app/clock_watch.h"
+#include "app/progress.h"
 #include "base/pace.h"
 #include "base/rate.h"
+#include "core/clock_step.h"
+#include "core/looks.h"
+#include "core/wrong_codes.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { OPS_WORKERS_MAX = 64 };
 
@@ -16,28 +22,63 @@ struct ops_notice_cache {
     pthread_mutex_t lock;
     pthread_cond_t over; /* a reading is */
     struct {
-        char *text;            /* JSON; NULL: none, or the window may have changed since */
-        int64_t good_until_ms; /* monotonic */
-        int64_t read_at_ms;    /* by the wall clock */
-        uint64_t change_count; /* how often the window may have changed */
-        bool reading;          /* somebody is at the store */
+        char *text;                  /* JSON; NULL: none, or the window may have changed since */
+        int64_t good_until_ms;       /* monotonic */
+        int64_t read_at_ms;          /* by the wall clock */
+        uint64_t change_count;       /* how often the window may have changed */
+        bool reading;                /* somebody is at the store */
         int64_t reading_since_ms;    /* monotonic */
         uint64_t reading_count;      /* that are over */
         enum ops_status last_status; /* of the last of them */
     } synced;
 };
 
+/* What this process knows of secret codes besides their record. See secret.c. */
+struct ops_secret_memory {
+    pthread_mutex_t lock; /* one secret code is checked at a time, so that a lock holds for those who wait */
+    struct {
+        bool has_key;
+        uint8_t key[OPS_SHA256_BYTES]; /* of the keyed hashes in wrong */
+        struct ops_wrong_codes wrong;
+        struct ops_looks looks;
+        int64_t lock_until_ms; /* the lock that was met last, by its record's wall clock, */
+        int64_t lock_met_ms;   /* and when that was first; monotonic */
+    } synced;
+};
+
+/* See clock_watch.c. */
+struct ops_clock_watch {
+    pthread_mutex_t look_lock; /* one look at a time, with what it writes */
+    int64_t written_count;     /* steps that are in the records; under look_lock */
+    pthread_mutex_t lock;
+    struct {
+        struct ops_clock_reference reference;
+        struct ops_clock_step steps[OPS_CLOCK_STEPS_KEPT]; /* the latest, by their numbers in a ring */
+        int64_t step_count;
+        int64_t stepped_ms;
+        int64_t last_boot_ms; /* when the latest was noticed */
+    } synced;
+};
+
 struct ops_app {
     struct ops_app_ports ports;
-    const struct ops_manifest *manifest;
+    struct ops_slot manifest;   /* a const struct ops_manifest; see ops_app_hold_manifest */
+    pthread_rwlock_t removing;  /* read: a removal is under way, by the manifest in the slot; write: another goes in */
+    atomic_int_fast64_t manifest_number; /* of the manifest in the slot, from 0; changes with it under removing */
     struct ops_build build;
-    int64_t started_ms;       /* monotonic */
+    int64_t started_ms;        /* monotonic */
     int64_t inline_dry_run_ms; /* how long a request may itself advance the dry run that it asked for */
-    pthread_mutex_t secret_lock; /* one secret code is checked at a time, so that a lock holds for those who wait */
+    struct ops_secret_memory secret;
+    ops_alarm_fn on_alarm; /* NULL: nobody is told */
     struct ops_notice_cache notice;
+    struct ops_progress progress;
+    struct ops_clock_watch clock_watch;
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */
     struct ops_rate rate;
+    char settling[OPS_ULID_SIZE];    /* the vacuum whose open receipts could not be counted, or ""; likewise */
+    int64_t survey_not_before_ms;    /* monotonic; when targets that were deferred are looked at again; likewise */
+    int64_t settling_since_ms;       /* monotonic; likewise */
     char planned_now[OPS_ULID_SIZE]; /* the vacuum that one of our workers is planning, or ""; under pace_lock too */
 };
 
@@ -45,16 +86,20 @@ struct ops_app {
 struct ops_call_context {
     struct ops_app *app;
     const struct ops_operation *operation;
-    json_t *input;            /* validated: known fields only, of their types */
+    json_t *input; /* validated: known fields only, of their types */
     int64_t now_ms;
     char request_id[OPS_ULID_SIZE];
-    int64_t began_ms;         /* monotonic */
+    int64_t began_ms; /* monotonic */
     struct ops_session session;
     bool has_session;
     char session_fingerprint[17];
-    json_int_t revision;      /* for the envelope; 0: none */
+    json_int_t revision; /* for the envelope; 0: none */
+    int64_t wait_ms;     /* above 0: the secret code's turn is yet to come */
     struct ops_error error;
 };
+
+/* The manifest that counts now. It stays as it is until the caller lets the result go, whatever takes its place. */
+struct ops_shared *ops_app_hold_manifest(struct ops_app *app, const struct ops_manifest **ret_manifest);
 
 /* Members of the validated input. */
 const char *ops_input_text(const struct ops_call_context *context, const char *name); /* NULL: absent */
@@ -64,6 +109,13 @@ int64_t ops_input_instant(const struct ops_call_context *context, const char *na
 
 void ops_notice_init(struct ops_notice_cache *notice);
 void ops_notice_release(struct ops_notice_cache *notice);
+
+void ops_clock_watch_init(struct ops_clock_watch *watch, struct ops_clock *clock);
+void ops_clock_watch_release(struct ops_clock_watch *watch);
+
+/* Looks whether the wall clock was set since the last look, and writes it into the record of each vacuum that is pending. Before
+ * anything is started by that clock. A failure of the store is no reason not to go on: what is not written is tried again. */
+enum ops_status ops_clock_watch_look(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
 
 /* The notice cache forgets what it knows: the active window may have changed. */
 void ops_notice_forget(struct ops_app *app);

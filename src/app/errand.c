@@ -14,6 +14,7 @@
 #include "app/errand.h"
 
 #include "app/errand_count.h"
+#include "app/planned.h"
 #include "app/removal.h"
 #include "app/vacuums.h"
 #include "base/json.h"
@@ -83,11 +84,20 @@ static enum ops_status give_up_target(struct ops_errand *errand, enum ops_status
     return accounted;
 }
 
+static void tell_trouble(struct ops_errand *errand, enum ops_status status, const struct ops_error *error)
+{
+    char reason[OPS_PROGRESS_REASON_SIZE];
+    (void)snprintf(reason, sizeof reason, "%.*s: %s", OPS_PROGRESS_REASON_SIZE / 3, errand->target_name,
+                   ops_error_text(error, status));
+    ops_progress_trouble(errand->app, ops_json_text(errand->claim.vacuum, "vacuum_id", ""), reason);
+}
+
 /* A port failed. What may pass is tried again later, up to the limit; the rest ends the task. */
 static enum ops_status retry_later(struct ops_errand *errand, enum ops_status status, const struct ops_error *error)
 {
     uint32_t random;
     errand->throttled = status == OPS_THROTTLED;
+    tell_trouble(errand, status, error);
     bool lasts = status == OPS_TARGET_ERROR || status == OPS_LIMIT || status == OPS_PROTECTED;
     if (lasts || errand->attempt + 1 >= OPS_RETRY_ATTEMPTS_MAX)
         return give_up_target(errand, status, error);
@@ -114,6 +124,7 @@ static enum ops_status stage_read(struct ops_errand *errand, struct ops_error *e
 {
     struct ops_task *task = &errand->claim.task;
     struct ops_key_page *page = &errand->hand.page;
+    ops_remarks_clear(&errand->hand.remarks);
     enum ops_status status = ops_target_page(errand->target, (uint32_t)task->segment, ops_buf_text(&task->cursor),
                                              errand->target->page_max, page, error);
     if (status == OPS_TARGET_MISSING) {
@@ -171,6 +182,7 @@ static enum ops_status end_round(struct ops_errand *errand, struct ops_error *er
         return finish_page(errand, error);
     if (errand->attempt + 1 < OPS_RETRY_ATTEMPTS_MAX)
         return retry_later(errand, OPS_THROTTLED, error);
+    ops_errand_name_left(hand);
     hand->left = 0;
     errand->attempt = 0; /* counting what is left has tries of its own */
     return finish_page(errand, error);
@@ -194,11 +206,16 @@ static size_t next_batch(struct ops_errand *errand)
     return count;
 }
 
-/* Keeps what was said of records that were not removed: if that stays so, the operator needs to know why. */
-static void note_refusal(struct ops_errand *errand, const struct ops_error *why)
+/* Keeps what was said of keys that were not taken: if it stays so, the operator needs to know why. */
+static void note_why(struct ops_page_in_hand *hand, enum ops_status status, const struct ops_error *why)
 {
-    if (why->text[0])
-        (void)snprintf(errand->claim.task.refusal, OPS_TASK_ERROR_SIZE, "%.*s", OPS_TASK_ERROR_SIZE - 1, why->text);
+    if (why->text[0] || status != OPS_OK)
+        (void)snprintf(hand->why, sizeof hand->why, "%.*s", (int)sizeof hand->why - 1, ops_error_text(why, status));
+}
+
+static bool may_pass(enum ops_status status)
+{
+    return status == OPS_THROTTLED || status == OPS_STORE_UNAVAILABLE || status == OPS_UNKNOWN || status == OPS_NO_MEMORY;
 }
 
 static enum ops_status remove_batch(struct ops_errand *errand, size_t count, struct ops_error *error)
@@ -211,18 +228,22 @@ static enum ops_status remove_batch(struct ops_errand *errand, size_t count, str
         .mutex_expires_ms = errand->claim.mutex_expires_ms,
         .lease_renewed_ms = errand->claim.renewed_ms,
         .lease_until_ms = errand->claim.task.lease_until_ms,
+        .manifest_number = &errand->manifest_number,
     };
     struct ops_error why = OPS_ERROR_INIT;
+    int64_t named = hand->remarks.counts[OPS_REMARK_REFUSED];
     enum ops_status status =
         ops_removal(errand->app, &warrant, errand->target, hand->page.keys + hand->at, count, errand->outcomes, &why);
-    if (status == OPS_THROTTLED || status == OPS_STORE_UNAVAILABLE || status == OPS_UNKNOWN || status == OPS_NO_MEMORY) {
+    note_why(hand, status, &why);
+    if (may_pass(status)) {
         errand->throttled = errand->throttled || status == OPS_THROTTLED;
         for (size_t i = 0; i < count; i++)
             errand->outcomes[i] = OPS_RETRY;
         status = OPS_OK;
     }
     if (status == OPS_OK) {
-        note_refusal(errand, &why);
+        if (hand->remarks.counts[OPS_REMARK_REFUSED] == named)
+            ops_errand_name_refused(hand, errand->outcomes, count, why.text[0] ? why.text : "it was refused");
         ops_errand_note_outcomes(hand, errand->outcomes, count);
     } else {
         (void)ops_fail(error, status, "%s", ops_error_text(&why, status));
@@ -294,27 +315,17 @@ static enum ops_status take_stage(struct ops_errand *errand, struct ops_error *e
     return OPS_INTERNAL_ERROR;
 }
 
-/* The tasks are cut by the number of segments at planning: with another number they would leave some of it out, and the
- * vacuum would pass for complete. */
-static enum ops_status refuse_segments(struct ops_errand *errand, struct ops_error *error)
-{
-    (void)ops_fail(error, OPS_TARGET_ERROR, "It is not read in as many segments as when the vacuum was planned.");
-    return retry_later(errand, OPS_TARGET_ERROR, error);
-}
-
 /* Opens the claimed task's target. What keeps it from being opened is the task's end, not the worker's. */
 static enum ops_status open_target(struct ops_errand *errand, struct ops_error *error)
 {
     const struct ops_task *task = &errand->claim.task;
     const json_t *doc = json_array_get(json_object_get(errand->claim.vacuum, "targets"), (size_t)task->target);
-    struct ops_target_spec spec;
-    struct ops_scope scope;
-    enum ops_status status = ops_plan_target_read(doc, &spec, &scope);
-    if (status != OPS_OK)
+    errand->kind = ops_plan_target_kind(doc);
+    (void)snprintf(errand->target_name, sizeof errand->target_name, "%s", ops_json_text(doc, "name", ""));
+    errand->manifest_number = atomic_load(&errand->app->manifest_number); /* or an older one, and then it is looked at again */
+    enum ops_status status = ops_planned_open(errand->app, doc, &errand->target, error);
+    if (status == OPS_CORRUPT || status == OPS_NO_MEMORY)
         return status;
-    errand->kind = spec.kind;
-    (void)snprintf(errand->target_name, sizeof errand->target_name, "%s", spec.name);
-    status = ops_catalogue_open(errand->app->ports.catalogue, &spec, &scope, &errand->target, error);
     if (status == OPS_TARGET_MISSING) {
         const struct ops_recount nothing = {.count = 0};
         ops_task_settle_lost(&errand->claim.task, &nothing);
@@ -323,13 +334,13 @@ static enum ops_status open_target(struct ops_errand *errand, struct ops_error *
     }
     if (status != OPS_OK)
         return retry_later(errand, status, error);
+    errand->target->remarks = &errand->hand.remarks;
     errand->target->removes = deletes(errand);
     errand->outcomes = ops_mem_alloc(errand->target->batch_max * sizeof *errand->outcomes);
-    bool as_planned = ops_json_integer(doc, "segments", 1) == (json_int_t)errand->target->segment_count;
-    if (!errand->outcomes || !as_planned) {
+    if (!errand->outcomes) {
         ops_target_close(errand->target);
         errand->target = NULL;
-        return errand->outcomes ? refuse_segments(errand, error) : OPS_NO_MEMORY;
+        return OPS_NO_MEMORY;
     }
     errand->attempt = 0;
     errand->stage = task->receipt.length > 0 ? OPS_STAGE_SETTLE : OPS_STAGE_READ;

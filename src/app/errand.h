@@ -5,23 +5,18 @@
 #include "app/claim.h"
 #include "ports/target.h"
 
-enum ops_stage {
-    OPS_STAGE_SETTLE,
-    OPS_STAGE_READ,
-    OPS_STAGE_PROVE,
-    OPS_STAGE_REMOVE,
-    OPS_STAGE_NOTE,
-    OPS_STAGE_FINISH
-};
+enum ops_stage { OPS_STAGE_SETTLE, OPS_STAGE_READ, OPS_STAGE_PROVE, OPS_STAGE_REMOVE, OPS_STAGE_NOTE, OPS_STAGE_FINISH };
 
 /* The page in hand. */
 struct ops_page_in_hand {
     struct ops_key_page page;
-    size_t left;                  /* page.keys[0..left) are still to be removed */
-    size_t at;                    /* of these, the next batch begins here; those before it wait for another try */
-    size_t waiting;               /* page.keys[0..waiting) were not taken in this round */
-    struct ops_counters counters; /* of this page */
-    bool doubtful;                /* not every key was surely removed: ask the target before counting */
+    size_t left;                   /* page.keys[0..left) are still to be removed */
+    size_t at;                     /* of these, the next batch begins here; those before it wait for another try */
+    size_t waiting;                /* page.keys[0..waiting) were not taken in this round */
+    struct ops_counters counters;  /* of this page */
+    bool doubtful;                 /* not every key was surely removed: ask the target before counting */
+    struct ops_remarks remarks;    /* of this page, from its reading and its removal */
+    char why[OPS_TASK_ERROR_SIZE]; /* what was last said of keys that were not taken, or "" */
 };
 
 struct ops_errand {
@@ -31,6 +26,7 @@ struct ops_errand {
     struct ops_target *target;
     char target_name[OPS_MANIFEST_NAME_MAX + 1];
     enum ops_target_kind kind;
+    int64_t manifest_number; /* by which the target's names were looked at */
     enum ops_stage stage;
     struct ops_page_in_hand hand;
     enum ops_removal *outcomes;

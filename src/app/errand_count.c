@@ -1,22 +1,39 @@
 #include "app/errand_count.h"
 
+#include "core/vacuum.h"
+
 static void page_begin(struct ops_page_in_hand *hand)
 {
     hand->left = hand->at = hand->waiting = 0;
     hand->counters = (struct ops_counters){0};
     hand->doubtful = false;
+    hand->why[0] = '\0';
+}
+
+/* What the reading of the page said. That a removal would be refused is foretold in a dry run only: else it is tried. */
+static void count_remarks(struct ops_page_in_hand *hand, bool dry_run)
+{
+    struct ops_remarks *remarks = &hand->remarks;
+    if (!dry_run)
+        ops_remarks_drop(remarks, OPS_REMARK_UNDELETABLE);
+    hand->counters.unreadable = remarks->counts[OPS_REMARK_UNREADABLE];
+    hand->counters.incomparable = remarks->counts[OPS_REMARK_INCOMPARABLE];
+    hand->counters.undeletable = remarks->counts[OPS_REMARK_UNDELETABLE];
 }
 
 void ops_errand_sort_page(struct ops_errand *errand)
 {
     struct ops_page_in_hand *hand = &errand->hand;
     struct ops_task *task = &errand->claim.task;
+    const struct ops_manifest *manifest;
+    struct ops_shared *held = ops_app_hold_manifest(errand->app, &manifest);
     page_begin(hand);
+    count_remarks(hand, ops_vacuum_dry_run(errand->claim.vacuum));
     task->receipt_bytes = 0;
     for (size_t i = 0; i < hand->page.count; i++) {
         struct ops_key key = hand->page.keys[i];
         task->receipt_bytes += key.size_bytes;
-        if (ops_guard_key(&errand->app->manifest->guard, errand->kind, key.guarded)) {
+        if (ops_guard_key(&manifest->guard, errand->kind, key.guarded)) {
             hand->counters.protected++;
             continue;
         }
@@ -26,6 +43,7 @@ void ops_errand_sort_page(struct ops_errand *errand)
     }
     task->receipt_matched = hand->counters.matched;
     task->receipt_protected = hand->counters.protected;
+    ops_shared_let_go(held);
 }
 
 void ops_errand_note_outcomes(struct ops_page_in_hand *hand, const enum ops_removal *outcomes, size_t count)
@@ -73,12 +91,8 @@ enum ops_status ops_errand_account_page(struct ops_errand *errand)
 {
     struct ops_task *task = &errand->claim.task;
     struct ops_page_in_hand *hand = &errand->hand;
-    task->counters.matched += hand->counters.matched;
-    task->counters.deleted += hand->counters.deleted;
-    task->counters.failed += hand->counters.failed;
-    task->counters.protected += hand->counters.protected;
-    task->counters.bytes += hand->counters.bytes;
-    task->counters.failed_bytes += hand->counters.failed_bytes;
+    ops_counters_add(&task->counters, &hand->counters);
+    ops_remarks_merge(&task->remarks, &hand->remarks);
     ops_buf_clear(&task->receipt);
     task->receipt_matched = task->receipt_protected = task->receipt_bytes = 0;
     ops_buf_clear(&task->cursor);
@@ -88,17 +102,20 @@ enum ops_status ops_errand_account_page(struct ops_errand *errand)
 
 enum ops_status ops_errand_account_unfinished(struct ops_errand *errand)
 {
-    struct ops_task *task = &errand->claim.task;
-    struct ops_page_in_hand *hand = &errand->hand;
-    if (errand->stage == OPS_STAGE_REMOVE) {
-        if (ops_errand_count_truly(errand, NULL) != OPS_OK)
-            hand->counters.failed = hand->counters.matched - hand->counters.deleted;
-        return ops_errand_account_page(errand);
-    }
-    if (task->receipt.length > 0) {
-        task->counters.matched += task->receipt_matched;
-        task->counters.failed += task->receipt_matched;
-        task->counters.protected += task->receipt_protected;
-    }
-    return OPS_OK;
+    bool in_hand = errand->stage == OPS_STAGE_REMOVE;
+    return in_hand && ops_errand_count_truly(errand, NULL) == OPS_OK ? ops_errand_account_page(errand) : OPS_OK;
+}
+
+void ops_errand_name_refused(struct ops_page_in_hand *hand, const enum ops_removal *outcomes, size_t count, const char *why)
+{
+    for (size_t i = 0; i < count; i++)
+        if (outcomes[i] == OPS_FAILED)
+            ops_remarks_add(&hand->remarks, OPS_REMARK_REFUSED, hand->page.keys[hand->at + i].guarded, why);
+}
+
+void ops_errand_name_left(struct ops_page_in_hand *hand)
+{
+    for (size_t i = 0; i < hand->left; i++)
+        ops_remarks_add(&hand->remarks, OPS_REMARK_REFUSED, hand->page.keys[i].guarded,
+                        hand->why[0] ? hand->why : "it was not taken, however often it was tried");
 }

@@ -20,7 +20,13 @@ enum ops_status ops_errand_count_truly(struct ops_errand *errand, struct ops_err
 /* The page is done with: its counts become the task's, and the cursor moves past it. OPS_LIMIT, OPS_NO_MEMORY. */
 enum ops_status ops_errand_account_page(struct ops_errand *errand) OPS_MUST_USE;
 
-/* The removal of a page can't be finished. What nobody can tell any more is taken to be still there. */
+/* Names the keys of the batch in hand that were refused without a word of the target's own. */
+void ops_errand_name_refused(struct ops_page_in_hand *hand, const enum ops_removal *outcomes, size_t count, const char *why);
+/* Names the keys that were not taken, however often they were tried. */
+void ops_errand_name_left(struct ops_page_in_hand *hand);
+
+/* The removal of a page can't be finished. What the target can't tell now stays in the receipt, and is counted before the
+ * vacuum ends (app/settle.h). */
 enum ops_status ops_errand_account_unfinished(struct ops_errand *errand) OPS_MUST_USE;
 
 #endif

@@ -9,6 +9,8 @@
 #define OPS_SK_SECRET_CODE "SECRET_CODE"
 #define OPS_SK_VACUUM_MUTEX "VACUUM_MUTEX"
 #define OPS_SK_AUDIT_HEAD "AUDIT_HEAD"
+#define OPS_SK_STORE "STORE"               /* the id that this store got when it was first planned in */
+#define OPS_SK_TARGETS_SEEN "TARGETS_SEEN" /* what the completed vacuums and dry runs found, to tell what has gone since */
 #define OPS_SK_AUDIT_DELIVERY "AUDIT_DELIVERY" /* how far the trail has reached the log group, and who is at it */
 
 #define OPS_PK_MAINTENANCE "MAINTENANCE" /* every window, by id */
@@ -19,7 +21,12 @@
 
 #define OPS_PK_VACUUM "VACUUM"           /* every vacuum, by id */
 #define OPS_PK_VACUUM_OPEN "VACUUM_OPEN" /* the ids of those that are pending or running */
-#define OPS_PK_TASKS_FORMAT "VACUUM#%s"  /* the tasks of one vacuum */
+/* A second copy of every vacuum without its targets, in the order in which the store took them: clocks differ and go back.
+ */
+#define OPS_PK_VACUUM_ORDER "VACUUM_ORDER"
+#define OPS_SK_VACUUM_ORDER_FORMAT "%012" JSON_INTEGER_FORMAT
+#define OPS_SK_VACUUM_COUNT "VACUUM_COUNT" /* SINGLETON; the number of the last of them */
+#define OPS_PK_TASKS_FORMAT "VACUUM#%s"    /* the tasks of one vacuum */
 
 #define OPS_PK_AUDIT "AUDIT"
 #define OPS_SK_AUDIT_FORMAT "%012" JSON_INTEGER_FORMAT

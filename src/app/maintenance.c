@@ -82,6 +82,31 @@ enum ops_status ops_run_maintenance_start(struct ops_call_context *context, json
     return show(context, status, started, ret_data);
 }
 
+/* Adds to what is shown of a window that has ended which one is next: "next", null where none is scheduled. The end is written
+ * and stays so: where the next one can't be read there is no such member. */
+static void show_next(struct ops_call_context *context, json_t **data)
+{
+    json_t *next = NULL, *shown = NULL, *summary = NULL;
+    if (ops_windows_next(context->app, &next, NULL) != OPS_OK)
+        return;
+    if (next)
+        summary = json_pack("{s:O, s:O, s:O, s:b}", "maintenance_id", json_object_get(next, "maintenance_id"),
+                            "scheduled_start_utc", json_object_get(next, "scheduled_start_utc"), "description",
+                            json_object_get(next, "description"), "due",
+                            ops_window_due(next, ops_clock_now_ms(context->app->ports.clock)));
+    else
+        summary = json_null();
+    /* A copy: the record itself may be the store's. */
+    shown = summary ? json_copy(*data) : NULL;
+    if (shown && json_object_set(shown, "next", summary) == 0) {
+        json_decref(*data);
+        *data = json_incref(shown);
+    }
+    json_decref(shown);
+    json_decref(summary);
+    json_decref(next);
+}
+
 enum ops_status ops_run_maintenance_end(struct ops_call_context *context, json_t **ret_data)
 {
     json_t *window = NULL, *ended = NULL;
@@ -92,6 +117,8 @@ enum ops_status ops_run_maintenance_end(struct ops_call_context *context, json_t
     if (status == OPS_OK)
         status = write_and_show(context, window, ended, OPS_AUDIT_MAINTENANCE_ENDED,
                                 ops_json_pack("{s:s*}", "end_message", message), ret_data);
+    if (status == OPS_OK)
+        show_next(context, ret_data);
     json_decref(window);
     return status;
 }

@@ -90,7 +90,11 @@ static enum ops_status measure_records(struct ops_app *app, const json_t *vacuum
 static enum ops_status measure_vacuum(struct ops_app *app, const char *id, struct ops_measures *measures)
 {
     json_t *vacuum = NULL;
+    char reason[OPS_PROGRESS_REASON_SIZE];
     enum ops_status status = ops_vacuums_load(app, id, &vacuum, NULL);
+    if (status == OPS_OK)
+        measures->vacuum_standing_seconds +=
+            ops_progress_stands_seconds(app, vacuum, ops_clock_now_ms(app->ports.clock), reason);
     if (status == OPS_OK && ops_vacuum_dry_run(vacuum)) {
         measures->vacuum_dry_runs += ops_vacuum_open(vacuum);
     } else if (status == OPS_OK) {
@@ -133,6 +137,16 @@ static bool is_outdated_locked(const struct ops_metrics *metrics)
            ops_clock_monotonic_ms(metrics->app->ports.clock) >= metrics->reading_since_ms + OPS_METRICS_PATIENCE_MS;
 }
 
+static void measure_clock(struct ops_app *app, struct ops_measures *measures)
+{
+    struct ops_clock_news news;
+    ops_app_clock_news(app, &news);
+    measures->clock_steps = news.step_count;
+    measures->clock_step_seconds = news.stepped_ms / OPS_SECOND_MS;
+    measures->has_other_clock = news.has_others;
+    measures->clock_difference_seconds = (news.ahead_ms < 0 ? -news.ahead_ms : news.ahead_ms) / OPS_SECOND_MS;
+}
+
 void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_measures)
 {
     struct ops_clock *clock = metrics->app->ports.clock;
@@ -151,4 +165,5 @@ void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_meas
     }
     *ret_measures = is_outdated_locked(metrics) ? (struct ops_measures){.build = metrics->app->build} : metrics->measures;
     pthread_mutex_unlock(&metrics->lock);
+    measure_clock(metrics->app, ret_measures);
 }

@@ -19,10 +19,16 @@ struct ops_measures {
     int64_t vacuum_pending; /* 0 or 1, as running: dry runs are counted for themselves */
     int64_t vacuum_running;
     int64_t vacuum_dry_runs;
+    /* Of the clock; also where the store is not up. */
+    int64_t clock_steps;
+    int64_t clock_step_seconds; /* in all, forward or back */
+    bool has_other_clock;
+    int64_t clock_difference_seconds; /* from it, ahead or behind */
     /* Of the vacuum that runs; 0 while none does. */
     int64_t vacuum_records_matched;
     int64_t vacuum_records_deleted;
     int64_t vacuum_records_failed;
+    int64_t vacuum_standing_seconds; /* of the one that is open and stands still, a dry run too; else 0 */
 };
 
 struct ops_metrics;

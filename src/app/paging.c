@@ -7,7 +7,7 @@
 
 enum { TOKEN_MAX_BYTES = 256, FETCH_MIN = 32 };
 
-static json_t *token_make(const char *scope, const char *sk)
+json_t *ops_token_make(const char *scope, const char *sk)
 {
     char plain[TOKEN_MAX_BYTES];
     int length = snprintf(plain, sizeof plain, "%s:%s", scope, sk);
@@ -36,9 +36,9 @@ enum ops_status ops_token_read(struct ops_view token, const char *scope, char *r
     size_t prefix = strlen(scope) + 1;
     if (status == OPS_LIMIT)
         status = OPS_INVALID_FIELD;
-    if (status == OPS_OK && !(text.length > prefix && ops_view_starts_with(text, ops_view_of(scope)) &&
-                              text.data[prefix - 1] == ':' &&
-                              sort_key_valid(ops_view(text.data + prefix, text.length - prefix))))
+    if (status == OPS_OK &&
+        !(text.length > prefix && ops_view_starts_with(text, ops_view_of(scope)) && text.data[prefix - 1] == ':' &&
+          sort_key_valid(ops_view(text.data + prefix, text.length - prefix))))
         status = OPS_INVALID_FIELD;
     if (status == OPS_OK)
         (void)snprintf(ret_sk, OPS_STORE_KEY_SIZE, "%s", text.data + prefix);
@@ -46,13 +46,13 @@ enum ops_status ops_token_read(struct ops_view token, const char *scope, char *r
     return status;
 }
 
-static enum ops_status read_token(struct ops_call_context *context, const struct ops_listing *listing, char *ret_sk)
+enum ops_status ops_listing_token(struct ops_call_context *context, const char *scope, char *ret_sk)
 {
     ret_sk[0] = '\0';
     const char *token = ops_input_text(context, "next_token");
     if (!token)
         return OPS_OK;
-    enum ops_status status = ops_token_read(ops_view_of(token), listing->scope, ret_sk);
+    enum ops_status status = ops_token_read(ops_view_of(token), scope, ret_sk);
     if (status == OPS_INVALID_FIELD) {
         (void)ops_fail(&context->error, status, "next_token is not one that this list gave.");
         ops_error_detail(&context->error, "field", "next_token");
@@ -115,18 +115,23 @@ static enum ops_status finish_page(const struct ops_listing *listing, json_t *it
             (void)snprintf(sk, sizeof sk, "%012" JSON_INTEGER_FORMAT, json_integer_value(id));
         else
             (void)snprintf(sk, sizeof sk, "%s", json_string_value(id) ? json_string_value(id) : "");
-        token = token_make(listing->scope, sk);
+        token = ops_token_make(listing->scope, sk);
     }
     *ret_data = json_pack("{s:O, s:o}", "items", items, "next_token", token);
     return *ret_data ? OPS_OK : OPS_NO_MEMORY;
 }
 
+size_t ops_listing_limit(const struct ops_call_context *context)
+{
+    return clamp_limit(ops_input_integer(context, "limit", OPS_LIST_LIMIT_DEFAULT));
+}
+
 enum ops_status ops_listing_page(struct ops_call_context *context, const struct ops_listing *listing, json_t **ret_data)
 {
     char after_sk[OPS_STORE_KEY_SIZE];
-    size_t limit = clamp_limit(ops_input_integer(context, "limit", OPS_LIST_LIMIT_DEFAULT));
+    size_t limit = ops_listing_limit(context);
     json_t *items = json_array();
-    enum ops_status status = items ? read_token(context, listing, after_sk) : OPS_NO_MEMORY;
+    enum ops_status status = items ? ops_listing_token(context, listing->scope, after_sk) : OPS_NO_MEMORY;
     if (status == OPS_OK)
         status = collect(context, listing, after_sk, limit, items);
     if (status == OPS_OK)

@@ -143,6 +143,25 @@ enum ops_status ops_ping_data(struct ops_app *app, int64_t now_ms, struct ops_bu
     return status;
 }
 
+/* What is wrong with the clock, or nothing. */
+static enum ops_status add_clock(const struct ops_clock_news *news, json_t *data)
+{
+    char at[OPS_INSTANT_TEXT_SIZE];
+    if (!news->is_recent && !news->is_apart)
+        return OPS_OK;
+    json_t *clock = json_object();
+    enum ops_status status = ops_json_set(data, "clock", clock); /* takes it, also where it fails */
+    if (status == OPS_OK && news->is_recent) {
+        ops_instant_format(news->steps[0].at_ms, at);
+        status = ops_json_set_integer(clock, "step_seconds", (json_int_t)(news->steps[0].step_ms / OPS_SECOND_MS));
+        if (status == OPS_OK)
+            status = ops_json_set_text(clock, "at", at);
+    }
+    if (status == OPS_OK && news->is_apart)
+        status = ops_json_set_integer(clock, "ahead_seconds", (json_int_t)(news->ahead_ms / OPS_SECOND_MS));
+    return status;
+}
+
 enum ops_status ops_run_stat(struct ops_call_context *context, json_t **ret_data)
 {
     struct ops_app *app = context->app;
@@ -152,8 +171,16 @@ enum ops_status ops_run_stat(struct ops_call_context *context, json_t **ret_data
     json_decref(head);
     int64_t ended_ms = ops_clock_monotonic_ms(app->ports.clock);
     bool reachable = status == OPS_OK || status == OPS_NOT_FOUND;
-    *ret_data = json_pack("{s:s, s:s, s:I, s:{s:b, s:I}}", "status", reachable ? "ok" : "degraded", "service", "ops",
-                          "uptime_seconds", (json_int_t)((ended_ms - app->started_ms) / OPS_SECOND_MS), "store",
-                          "reachable", reachable, "latency_ms", (json_int_t)(ended_ms - began_ms));
-    return *ret_data ? OPS_OK : OPS_NO_MEMORY;
+    struct ops_clock_news news;
+    ops_app_clock_news(app, &news);
+    bool is_well = reachable && !news.is_recent && !news.is_apart;
+    json_t *data = json_pack("{s:s, s:s, s:I, s:{s:b, s:I}}", "status", is_well ? "ok" : "degraded", "service", "ops",
+                             "uptime_seconds", (json_int_t)((ended_ms - app->started_ms) / OPS_SECOND_MS), "store",
+                             "reachable", reachable, "latency_ms", (json_int_t)(ended_ms - began_ms));
+    status = data ? add_clock(&news, data) : OPS_NO_MEMORY;
+    if (status == OPS_OK)
+        *ret_data = data;
+    else
+        json_decref(data);
+    return status;
 }

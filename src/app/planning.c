@@ -1,77 +1,23 @@
 #include "app/planning.h"
 
 #include "app/keys.h"
+#include "app/place.h"
+#include "app/seen.h"
+#include "app/survey.h"
 #include "app/vacuums.h"
 #include "base/json.h"
+#include "core/plan.h"
 
-enum { VACUUMS_LOOKED_AT = 20 };
+#include <stdio.h>
+
+enum {
+    VACUUMS_LOOKED_AT = 20,
+    /* Room is left for what a record still gets: counters, the first reasons, an error. */
+    VACUUM_RECORD_MAX_BYTES = OPS_STORE_DOC_MAX_BYTES - 96 * 1024,
+};
 
 /* For how long a plan is tried after the vacuum has started. */
 #define PLANNING_MAX_MS (5 * OPS_MINUTE_MS)
-
-static bool is_pending(const json_t *target)
-{
-    return strcmp(ops_json_text(target, "status", ""), "pending") == 0;
-}
-
-static enum ops_status note_segments(json_t *target, const struct ops_target *opened)
-{
-    enum ops_status status = ops_json_set_integer(target, "segments", (json_int_t)opened->segment_count);
-    if (status == OPS_OK && opened->split)
-        status = ops_json_set_text(target, "split", opened->split);
-    return status;
-}
-
-/* Asks the target itself whether it exists and in how many segments it is read. One that exists but can't be opened stays
- * in the plan: its task will say why it failed, and the vacuum does not pass for complete. */
-static enum ops_status survey_target(struct ops_app *app, json_t *target, struct ops_error *error)
-{
-    struct ops_target_spec spec;
-    struct ops_scope scope;
-    struct ops_target *opened = NULL;
-    enum ops_status status = ops_plan_target_read(target, &spec, &scope);
-    if (status == OPS_OK)
-        status = ops_catalogue_open(app->ports.catalogue, &spec, &scope, &opened, error);
-    if (status == OPS_OK)
-        status = note_segments(target, opened);
-    else if (status == OPS_TARGET_ERROR)
-        status = ops_json_set_integer(target, "segments", 1);
-    else if (status == OPS_TARGET_MISSING)
-        status = ops_plan_skip(target, "does not exist");
-    ops_target_close(opened);
-    return status;
-}
-
-struct note_context {
-    const struct ops_manifest *manifest;
-    json_t *targets;
-};
-
-static enum ops_status note_existing(void *context, const struct ops_resource *resource)
-{
-    struct note_context *note = context;
-    return ops_plan_note_existing(note->manifest, note->targets, resource->kind, resource->name);
-}
-
-static enum ops_status make_targets(struct ops_app *app, const json_t *vacuum, enum ops_vacuum_type type,
-                                    json_t **ret_targets, struct ops_error *error)
-{
-    json_t *targets = NULL;
-    enum ops_status status = ops_plan_make(app->manifest, type, ops_json_text(vacuum, "orgcode", NULL), &targets);
-    size_t i;
-    json_t *target;
-    json_array_foreach(targets, i, target)
-        if (status == OPS_OK && is_pending(target))
-            status = survey_target(app, target, error);
-    struct note_context note = {app->manifest, targets};
-    for (int kind = 0; kind < OPS_TARGET_KIND_COUNT && status == OPS_OK; kind++)
-        status = ops_catalogue_list(app->ports.catalogue, (enum ops_target_kind)kind, note_existing, &note, error);
-    if (status == OPS_OK)
-        *ret_targets = targets;
-    else
-        json_decref(targets);
-    return status;
-}
 
 /* How many records the latest dry run of the same plan found: what progress is measured by. -1: there was none. */
 static json_int_t expected_records(struct ops_app *app, const char *plan_sha256)
@@ -91,14 +37,26 @@ static json_int_t expected_records(struct ops_app *app, const char *plan_sha256)
     return expected;
 }
 
-static enum ops_status fix_plan(struct ops_app *app, const json_t *vacuum, json_t *targets, const char *plan_sha256,
-                                struct ops_error *error)
+/* A plan as it was made, before it is fixed. */
+struct made_plan {
+    enum ops_vacuum_type type;
+    json_t *targets;
+    json_t *place;
+    json_t *unlisted; /* or NULL */
+    size_t gone_count;
+    char sha256[OPS_SHA256_HEX_SIZE];
+};
+
+static void made_plan_release(struct made_plan *plan)
 {
-    json_t *planned = NULL;
-    enum ops_status status = ops_vacuum_fix_plan(vacuum, targets, plan_sha256, &planned);
-    json_int_t expected = status == OPS_OK ? expected_records(app, plan_sha256) : -1;
-    if (expected >= 0)
-        status = ops_json_set_integer(planned, "expected_records", expected);
+    json_decref(plan->targets);
+    json_decref(plan->place);
+    json_decref(plan->unlisted);
+}
+
+static enum ops_status write_planned(struct ops_app *app, const json_t *vacuum, json_t *planned, struct ops_error *error)
+{
+    enum ops_status status = ops_vacuum_trim(planned, VACUUM_RECORD_MAX_BYTES);
     struct ops_txn txn;
     ops_change_begin(app, &txn, ops_clock_now_ms(app->ports.clock));
     if (status == OPS_OK) {
@@ -107,29 +65,97 @@ static enum ops_status fix_plan(struct ops_app *app, const json_t *vacuum, json_
         status = ops_store_transact(app->ports.store, &txn, error);
     }
     ops_txn_release(&txn);
+    return status;
+}
+
+static enum ops_status fix_plan(struct ops_app *app, const json_t *vacuum, const struct made_plan *plan,
+                                struct ops_error *error)
+{
+    json_t *planned = NULL;
+    enum ops_status status = ops_vacuum_fix_plan(vacuum, plan->targets, plan->sha256, &planned);
+    json_int_t expected = status == OPS_OK ? expected_records(app, plan->sha256) : -1;
+    if (expected >= 0)
+        status = ops_json_set_integer(planned, "expected_records", expected);
+    if (status == OPS_OK)
+        status = ops_json_set(planned, "place", json_incref(plan->place));
+    if (status == OPS_OK && plan->unlisted)
+        status = ops_json_set(planned, "unlisted", json_incref(plan->unlisted));
+    if (status == OPS_OK)
+        status = write_planned(app, vacuum, planned, error);
     json_decref(planned);
     return status;
 }
 
-static enum ops_status make_plan(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
+/* What the manifest that counts now makes of the stack as it is now. */
+static enum ops_status survey(struct ops_app *app, const struct ops_manifest *manifest, const json_t *vacuum,
+                              struct made_plan *plan, struct ops_error *error)
 {
-    json_t *targets = NULL;
-    char plan_sha256[OPS_SHA256_HEX_SIZE];
-    enum ops_vacuum_type type;
-    enum ops_status status = ops_vacuum_type(vacuum, &type);
+    const struct ops_survey survey = {.catalogue = app->ports.catalogue, .manifest = manifest};
+    enum ops_status status = ops_plan_make(manifest, plan->type, ops_json_text(vacuum, "orgcode", NULL), &plan->targets);
     if (status == OPS_OK)
-        status = make_targets(app, vacuum, type, &targets, error);
+        status = ops_survey_targets(&survey, plan->type, plan->targets, error);
     if (status == OPS_OK)
-        status = ops_plan_sha256(type, ops_json_text(vacuum, "orgcode", NULL), targets, plan_sha256);
+        status = ops_seen_compare(app, plan->targets, &plan->gone_count, error);
+    return status == OPS_OK ? ops_survey_existing(&survey, plan->targets, &plan->unlisted) : status;
+}
+
+static enum ops_status make_plan(struct ops_app *app, const json_t *vacuum, struct made_plan *plan, struct ops_error *error)
+{
+    const struct ops_manifest *manifest;
+    struct ops_shared *held = ops_app_hold_manifest(app, &manifest);
+    enum ops_status status = ops_vacuum_type(vacuum, &plan->type);
+    if (status == OPS_OK)
+        status = survey(app, manifest, vacuum, plan, error);
+    ops_shared_let_go(held);
+    if (status == OPS_OK)
+        status = ops_place_load(app, &plan->place, error);
+    if (status == OPS_OK)
+        status = ops_plan_sha256(plan->type, ops_json_text(vacuum, "orgcode", NULL), plan->place, plan->targets,
+                                 plan->sha256);
+    return status;
+}
+
+/* The names of what has gone, for whoever has to look where it is. */
+static json_t *gone_names(const json_t *targets)
+{
+    json_t *names = json_array();
+    size_t i;
+    json_t *target;
+    json_array_foreach(targets, i, target)
+        if (json_object_get(target, "gone"))
+            (void)json_array_append(names,
+                                    json_object_get(target, "name")); /* without memory it is left out of the details */
+    return names;
+}
+
+/* Whether this plan is the one that the operator had before them; where something has gone they must have had one. */
+static enum ops_status check_reviewed(const json_t *vacuum, const struct made_plan *plan, struct ops_error *error)
+{
+    enum ops_status status = ops_vacuum_expect_plan(vacuum, plan->sha256, error);
+    if (status != OPS_OK || ops_vacuum_dry_run(vacuum) || plan->gone_count == 0 || ops_vacuum_expects_plan(vacuum))
+        return status;
+    (void)ops_fail(error, OPS_PLAN_DRIFTED,
+                   "%zu of the targets that were there at the last completed vacuum or dry run have gone; nothing was "
+                   "deleted. If that is as it should be, vacuum with the plan's hash of a new dry run.",
+                   plan->gone_count);
+    ops_error_detail(error, "plan_sha256", plan->sha256);
+    ops_error_detail_json(error, "gone", gone_names(plan->targets));
+    return OPS_PLAN_DRIFTED;
+}
+
+static enum ops_status plan_and_fix(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
+{
+    struct made_plan plan = {.targets = NULL};
+    enum ops_status status = make_plan(app, vacuum, &plan, error);
     if (status == OPS_OK) {
         struct ops_error drift = OPS_ERROR_INIT;
-        if (ops_vacuum_expect_plan(vacuum, plan_sha256, &drift) == OPS_OK)
-            status = fix_plan(app, vacuum, targets, plan_sha256, error);
+        if (check_reviewed(vacuum, &plan, &drift) == OPS_OK)
+            status = fix_plan(app, vacuum, &plan, error);
         else
             status = ops_vacuums_finish(app, vacuum, OPS_PLAN_DRIFTED, &drift, ops_clock_now_ms(app->ports.clock), error);
         ops_error_release(&drift);
     }
-    json_decref(targets);
+    made_plan_release(&plan);
     return status;
 }
 
@@ -148,7 +174,7 @@ static bool hopeless(struct ops_app *app, const json_t *vacuum, enum ops_status 
 static enum ops_status plan_or_give_up(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
 {
     struct ops_error why = OPS_ERROR_INIT;
-    enum ops_status status = make_plan(app, vacuum, &why);
+    enum ops_status status = plan_and_fix(app, vacuum, &why);
     if (status != OPS_OK && hopeless(app, vacuum, status))
         status = ops_vacuums_finish(app, vacuum, status, &why, ops_clock_now_ms(app->ports.clock), error);
     else if (status != OPS_OK)
@@ -184,6 +210,45 @@ enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, boo
     if (*ret_busy)
         return OPS_OK;
     enum ops_status status = plan_or_give_up(app, vacuum, error);
+    end_planning(app, id);
+    return status;
+}
+
+static enum ops_status survey_again(struct ops_app *app, const json_t *vacuum, const json_t *in_pass, int64_t *ret_wait_ms,
+                                    struct ops_error *error)
+{
+    json_int_t tries = 0;
+    json_t *planned = NULL, *targets = ops_json_copy(json_object_get(vacuum, "targets"));
+    enum ops_status status = targets ? ops_survey_deferred(app->ports.catalogue, targets, &tries, error) : OPS_NO_MEMORY;
+    if (status == OPS_OK)
+        status = ops_vacuum_replan(vacuum, targets, in_pass, &planned);
+    if (status == OPS_OK)
+        status = write_planned(app, vacuum, planned, error);
+    if (status == OPS_OK && tries > 0)
+        *ret_wait_ms = ops_plan_retry_wait_ms(tries);
+    json_decref(planned);
+    json_decref(targets);
+    return status;
+}
+
+enum ops_status ops_planning_survey_again(struct ops_app *app, const json_t *vacuum, const json_t *in_pass,
+                                          int64_t *ret_wait_ms, struct ops_error *error)
+{
+    const char *id = ops_json_text(vacuum, "vacuum_id", "");
+    int64_t now_ms = ops_clock_monotonic_ms(app->ports.clock);
+    pthread_mutex_lock(&app->pace_lock);
+    *ret_wait_ms = app->survey_not_before_ms - now_ms;
+    pthread_mutex_unlock(&app->pace_lock);
+    if (*ret_wait_ms > 0)
+        return OPS_OK;
+    *ret_wait_ms = OPS_PLANNING_CROWDED_WAIT_MS;
+    if (!begin_planning(app, id))
+        return OPS_OK;
+    *ret_wait_ms = 0;
+    enum ops_status status = survey_again(app, vacuum, in_pass, ret_wait_ms, error);
+    pthread_mutex_lock(&app->pace_lock);
+    app->survey_not_before_ms = ops_clock_monotonic_ms(app->ports.clock) + *ret_wait_ms;
+    pthread_mutex_unlock(&app->pace_lock);
     end_planning(app, id);
     return status;
 }

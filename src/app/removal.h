@@ -17,6 +17,7 @@ struct ops_removal_warrant {
     int64_t mutex_expires_ms;   /* wall clock */
     int64_t lease_renewed_ms;   /* monotonic; lease and mutex were proved then, in one transaction */
     int64_t lease_until_ms;     /* wall clock */
+    int64_t *manifest_number;   /* by which the target's names were looked at last; brought up to date where it is old */
 };
 
 /* Removes these keys, or refuses: OPS_PROTECTED (a protected key or target is among them), OPS_CONFLICT (the warrant does

@@ -2,6 +2,8 @@
 
 #include "app/audit.h"
 #include "app/keys.h"
+#include "app/secret.h"
+#include "app/settle.h"
 #include "app/use_cases.h"
 #include "app/vacuums.h"
 #include "app/windows.h"
@@ -9,49 +11,21 @@
 
 #include <stdio.h>
 
-/* The due window that comes first, or NULL. */
-static enum ops_status find_due(struct ops_app *app, int64_t now_ms, json_t **ret_window, struct ops_error *error)
-{
-    *ret_window = NULL;
-    char after_sk[OPS_STORE_KEY_SIZE] = "";
-    bool more = true;
-    enum ops_status status = OPS_OK;
-    while (status == OPS_OK && more) {
-        const struct ops_query query = {
-            .pk = OPS_PK_MAINTENANCE_OPEN, .after_sk = after_sk[0] ? after_sk : NULL, .limit = OPS_STORE_PAGE_MAX};
-        struct ops_store_page page = {0};
-        status = ops_store_query(app->ports.store, &query, &page, error);
-        size_t i;
-        json_t *window;
-        json_array_foreach(page.docs, i, window) {
-            if (ops_window_due(window, now_ms) && (!*ret_window || ops_window_before(window, *ret_window))) {
-                json_decref(*ret_window);
-                *ret_window = json_incref(window);
-            }
-        }
-        more = page.more;
-        if (page.last_sk[0])
-            memcpy(after_sk, page.last_sk, sizeof after_sk);
-        ops_store_page_release(&page);
-    }
-    return status;
-}
-
 static enum ops_status sweep_windows(struct ops_app *app, int64_t now_ms, size_t *ret_started, struct ops_error *error)
 {
-    json_t *active = NULL, *due = NULL, *started = NULL;
+    json_t *active = NULL, *next = NULL, *started = NULL;
     enum ops_status status = ops_windows_active(app, &active, error);
     if (status == OPS_OK && !active)
-        status = find_due(app, now_ms, &due, error);
-    if (status == OPS_OK && due) {
-        status = ops_windows_start(app, due, "sweep", NULL, NULL, now_ms, &started, error);
+        status = ops_windows_next(app, &next, error);
+    if (status == OPS_OK && next && ops_window_due(next, now_ms)) {
+        status = ops_windows_start(app, next, "sweep", NULL, NULL, now_ms, &started, error);
         *ret_started += status == OPS_OK;
         /* Someone else was quicker, and what they did is as good. */
         if (status == OPS_CONFLICT || status == OPS_MAINTENANCE_ALREADY_ACTIVE)
             status = OPS_OK;
     }
     json_decref(active);
-    json_decref(due);
+    json_decref(next);
     json_decref(started);
     return status;
 }
@@ -76,18 +50,32 @@ static enum ops_status start_vacuum(struct ops_app *app, const json_t *vacuum, i
     return status;
 }
 
-static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t now_ms,
-                                    struct ops_sweep_result *result, struct ops_error *error)
+static void tell_standing(struct ops_app *app, const json_t *vacuum, int64_t now_ms, struct ops_sweep_result *result)
+{
+    char reason[OPS_PROGRESS_REASON_SIZE];
+    if (ops_vacuum_is(vacuum, OPS_VACUUM_RUNNING))
+        ops_progress_look(app, vacuum);
+    if (ops_progress_stands_seconds(app, vacuum, now_ms, reason) > 0)
+        (void)snprintf(result->standing, sizeof result->standing, "The vacuum %s stands still. %s",
+                       ops_json_text(vacuum, "vacuum_id", ""), reason);
+}
+
+static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t now_ms, struct ops_sweep_result *result,
+                                    struct ops_error *error)
 {
     json_t *vacuum = NULL, *expired = NULL;
     struct ops_mutex mutex;
     enum ops_status status = ops_vacuums_load(app, id, &vacuum, error);
     if (status == OPS_OK)
         status = ops_vacuums_mutex(app, &mutex, error);
+    if (status == OPS_OK)
+        tell_standing(app, vacuum, now_ms, result);
     if (status == OPS_OK && !ops_vacuum_dry_run(vacuum)) {
         bool mine = strcmp(mutex.holder, id) == 0;
         if (mine && ops_mutex_expired(&mutex, now_ms) && ops_vacuum_open(vacuum)) {
-            status = ops_vacuums_expired(app, vacuum, &mutex, now_ms, &expired, error);
+            status = ops_settle(app, vacuum, error);
+            if (status == OPS_OK)
+                status = ops_vacuums_expired(app, vacuum, &mutex, now_ms, &expired, error);
             if (status == OPS_OK)
                 status = ops_vacuums_end(app, vacuum, expired, ops_json_text(vacuum, "actor", NULL), NULL, now_ms, error);
             result->vacuums_failed += status == OPS_OK;
@@ -119,9 +107,15 @@ static enum ops_status sweep_vacuums(struct ops_app *app, int64_t now_ms, struct
 enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_result, struct ops_error *error)
 {
     *ret_result = (struct ops_sweep_result){0};
+    enum ops_status first = ops_clock_watch_look(app, error);
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
-    enum ops_status first = sweep_windows(app, now_ms, &ret_result->maintenance_started, error);
-    enum ops_status status = sweep_vacuums(app, now_ms, ret_result, first == OPS_OK ? error : NULL);
+    enum ops_status status = sweep_windows(app, now_ms, &ret_result->maintenance_started, first == OPS_OK ? error : NULL);
+    if (first == OPS_OK)
+        first = status;
+    status = sweep_vacuums(app, now_ms, ret_result, first == OPS_OK ? error : NULL);
+    if (first == OPS_OK)
+        first = status;
+    status = ops_secret_tell_repeats(app, first == OPS_OK ? error : NULL);
     if (first == OPS_OK)
         first = status;
     status = ops_audit_deliver(app, &ret_result->audit_delivered, first == OPS_OK ? error : NULL);

@@ -17,11 +17,12 @@ enum ops_status ops_run_vacuum_all(struct ops_call_context *context, json_t **re
 enum ops_status ops_run_vacuum_org(struct ops_call_context *context, json_t **ret_data);
 enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t **ret_data);
 enum ops_status ops_run_vacuum_status(struct ops_call_context *context, json_t **ret_data);
+enum ops_status ops_run_vacuum_list(struct ops_call_context *context, json_t **ret_data);
 enum ops_status ops_run_sweep(struct ops_call_context *context, json_t **ret_data);
 enum ops_status ops_run_audit_list(struct ops_call_context *context, json_t **ret_data);
 
 /* Ping writes its data as text, since it is asked more often than everything else together. */
-enum ops_status ops_ping_data(struct ops_app *app, int64_t now_ms, struct ops_buf *data, struct ops_error *error)
-    OPS_MUST_USE;
+enum ops_status ops_ping_data(struct ops_app *app, int64_t now_ms, struct ops_buf *data,
+                              struct ops_error *error) OPS_MUST_USE;
 
 #endif

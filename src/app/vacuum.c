@@ -1,9 +1,21 @@
 #include "app/use_cases.h"
 
 #include "app/keys.h"
+#include "app/settle.h"
 #include "app/vacuums.h"
 #include "app/work.h"
 #include "base/json.h"
+
+static enum ops_status show_standing(struct ops_call_context *context, const json_t *vacuum, json_t *data)
+{
+    char reason[OPS_PROGRESS_REASON_SIZE];
+    int64_t seconds = ops_progress_stands_seconds(context->app, vacuum, context->now_ms, reason);
+    if (seconds == 0)
+        return OPS_OK;
+    return ops_json_set(
+        data, "standing_still",
+        json_pack("{s:I, s:o}", "seconds", (json_int_t)seconds, "reason", ops_json_any_text(ops_view_of(reason))));
+}
 
 /* What the caller sees of a vacuum now: while it runs, with the counters of its tasks. */
 static enum ops_status show(struct ops_call_context *context, const json_t *vacuum, json_t **ret_data)
@@ -15,6 +27,8 @@ static enum ops_status show(struct ops_call_context *context, const json_t *vacu
     if (status == OPS_OK)
         status = ops_vacuum_view(vacuum, targets, ret_data);
     json_decref(targets);
+    if (status == OPS_OK)
+        status = show_standing(context, vacuum, *ret_data);
     context->revision = ops_json_integer(vacuum, "revision", 0);
     return status;
 }
@@ -34,6 +48,22 @@ static void put_open(struct ops_txn *txn, const char *id)
     ops_txn_put(txn, OPS_PK_VACUUM_OPEN, id, json_pack("{s:s}", "vacuum_id", id));
 }
 
+/* While its last pages can't be counted it is not ended, and the new one has to wait. */
+static enum ops_status settle_expired(struct ops_call_context *context, const json_t *old, const struct ops_mutex *mutex)
+{
+    struct ops_error why = OPS_ERROR_INIT;
+    enum ops_status status = ops_settle(context->app, old, &why);
+    if (status != OPS_OK && status != OPS_CONFLICT && status != OPS_NO_MEMORY) {
+        struct ops_error *error = &context->error;
+        status = refuse_second(mutex, error);
+        (void)ops_fail(error, status, "The vacuum %s has run out of its time and is not ended yet. %s", mutex->holder,
+                       ops_error_text(&why, status));
+        ops_error_detail(error, "vacuum_id", mutex->holder);
+    }
+    ops_error_release(&why);
+    return status;
+}
+
 /* Ends the vacuum whose mutex is taken over: its record in this transaction, its event in *ret_event. */
 static enum ops_status put_expired(struct ops_call_context *context, struct ops_txn *txn, const struct ops_mutex *mutex,
                                    struct ops_audit_event *ret_event, json_t **ret_expired)
@@ -41,10 +71,12 @@ static enum ops_status put_expired(struct ops_call_context *context, struct ops_
     json_t *old = NULL;
     enum ops_status status = ops_vacuums_load(context->app, mutex->holder, &old, &context->error);
     if (status == OPS_OK)
+        status = settle_expired(context, old, mutex);
+    if (status == OPS_OK)
         status = ops_vacuums_expired(context->app, old, mutex, context->now_ms, ret_expired, &context->error);
     if (status == OPS_OK)
-        status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED,
-                                   ops_json_text(*ret_expired, "actor", NULL), NULL, ret_event);
+        status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED, ops_json_text(*ret_expired, "actor", NULL), NULL,
+                                   ret_event);
     if (status == OPS_OK) {
         ops_vacuums_put(txn, old, json_incref(*ret_expired));
         ops_txn_delete(txn, OPS_PK_VACUUM_OPEN, mutex->holder);
@@ -79,6 +111,7 @@ static enum ops_status write_request(struct ops_call_context *context, const cha
                                    &events[event_count++]);
     if (status == OPS_OK) {
         ops_vacuums_put(&txn, NULL, json_incref(*ret_vacuum));
+        ops_vacuums_put_sequence(&txn, request->sequence);
         put_open(&txn, id);
         ops_vacuums_put_mutex(&txn, &before, &taken);
         status = ops_change_commit(context->app, &txn, events, event_count, context->now_ms, &context->error);
@@ -101,6 +134,7 @@ static enum ops_status write_dry_run(struct ops_call_context *context, const cha
         status = ops_vacuums_event(*ret_vacuum, OPS_AUDIT_VACUUM_DRY_RUN, request->actor, request->reason, &event);
     if (status == OPS_OK) {
         ops_vacuums_put(&txn, NULL, json_incref(*ret_vacuum));
+        ops_vacuums_put_sequence(&txn, request->sequence);
         put_open(&txn, id);
         status = ops_change_commit(context->app, &txn, &event, 1, context->now_ms, &context->error);
     }
@@ -144,8 +178,10 @@ static enum ops_status request_vacuum(struct ops_call_context *context, enum ops
         .plan_sha256 = ops_input_text(context, "plan_sha256"),
     };
     json_t *vacuum = NULL;
-    enum ops_status status = request.dry_run ? write_dry_run(context, id, &request, &vacuum)
-                                             : write_request(context, id, &request, &vacuum);
+    enum ops_status status = ops_vacuums_next_sequence(context->app, &request.sequence, &context->error);
+    if (status == OPS_OK)
+        status =
+            request.dry_run ? write_dry_run(context, id, &request, &vacuum) : write_request(context, id, &request, &vacuum);
     if (status == OPS_OK && request.dry_run)
         advance_dry_run(context, id, &vacuum);
     if (status == OPS_OK)
@@ -175,8 +211,7 @@ enum ops_status ops_run_vacuum_org(struct ops_call_context *context, json_t **re
 enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t **ret_data)
 {
     json_t *vacuum = NULL, *cancelled = NULL;
-    enum ops_status status =
-        ops_vacuums_load(context->app, ops_input_text(context, "vacuum_id"), &vacuum, &context->error);
+    enum ops_status status = ops_vacuums_load(context->app, ops_input_text(context, "vacuum_id"), &vacuum, &context->error);
     if (status == OPS_OK)
         status = ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
     if (status == OPS_OK)
@@ -189,14 +224,20 @@ enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t *
     return status;
 }
 
-static enum ops_status load_latest(struct ops_call_context *context, json_t **ret_vacuum)
+/* The one that is open, if there is one: who asks without an id asks for what can still be stopped. Else the latest. */
+static enum ops_status load_current(struct ops_call_context *context, json_t **ret_vacuum)
 {
     json_t *vacuums = NULL;
-    enum ops_status status = ops_vacuums_latest(context->app, 1, &vacuums, &context->error);
-    if (status == OPS_OK && json_array_size(vacuums) == 0)
-        status = ops_fail(&context->error, OPS_VACUUM_NOT_FOUND, "No vacuum has ever been asked for.");
-    if (status == OPS_OK)
-        *ret_vacuum = json_incref(json_array_get(vacuums, 0));
+    enum ops_status status = ops_vacuums_open(context->app, &vacuums, &context->error);
+    if (status == OPS_OK && json_array_size(vacuums) == 0) {
+        json_decref(vacuums);
+        status = ops_vacuums_latest(context->app, 1, &vacuums, &context->error);
+    }
+    if (status != OPS_OK)
+        return status;
+    const char *id = ops_json_text(json_array_get(vacuums, 0), "vacuum_id", NULL);
+    status = id ? ops_vacuums_load(context->app, id, ret_vacuum, &context->error)
+                : ops_fail(&context->error, OPS_VACUUM_NOT_FOUND, "No vacuum has ever been asked for.");
     json_decref(vacuums);
     return status;
 }
@@ -205,8 +246,8 @@ enum ops_status ops_run_vacuum_status(struct ops_call_context *context, json_t *
 {
     const char *id = ops_input_text(context, "vacuum_id");
     json_t *vacuum = NULL;
-    enum ops_status status = id ? ops_vacuums_load(context->app, id, &vacuum, &context->error)
-                                : load_latest(context, &vacuum);
+    enum ops_status status =
+        id ? ops_vacuums_load(context->app, id, &vacuum, &context->error) : load_current(context, &vacuum);
     if (status == OPS_OK)
         status = show(context, vacuum, ret_data);
     json_decref(vacuum);

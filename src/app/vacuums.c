@@ -1,10 +1,14 @@
 #include "app/vacuums.h"
 
 #include "app/keys.h"
+#include "app/seen.h"
 #include "base/json.h"
 #include "core/pass.h"
 
 #include <stdio.h>
+
+/* Some is left for what the store adds of its own. */
+enum { VACUUM_RECORD_MAX_BYTES = OPS_STORE_DOC_MAX_BYTES - 8 * 1024 };
 
 enum ops_status ops_vacuums_load(struct ops_app *app, const char *id, json_t **ret_vacuum, struct ops_error *error)
 {
@@ -52,23 +56,73 @@ static enum ops_status read_partition(struct ops_app *app, const char *pk, const
     return status;
 }
 
+static enum ops_status read_latest(struct ops_app *app, const char *pk, size_t count, json_t *vacuums,
+                                   struct ops_error *error)
+{
+    char after[OPS_STORE_KEY_SIZE] = "";
+    bool more = true;
+    enum ops_status status = OPS_OK;
+    while (status == OPS_OK && more && json_array_size(vacuums) < count) {
+        const struct ops_query query = {
+            .pk = pk, .after_sk = after[0] ? after : NULL, .descending = true, .limit = count - json_array_size(vacuums)};
+        status = add_page(app, &query, vacuums, after, &more, error);
+    }
+    return status;
+}
+
 enum ops_status ops_vacuums_latest(struct ops_app *app, size_t count, json_t **ret_vacuums, struct ops_error *error)
 {
     json_t *vacuums = json_array();
-    enum ops_status status = vacuums ? OPS_OK : OPS_NO_MEMORY;
-    char after[OPS_STORE_KEY_SIZE] = "";
-    bool more = true;
-    while (status == OPS_OK && more && json_array_size(vacuums) < count) {
-        const struct ops_query query = {.pk = OPS_PK_VACUUM,
-                                        .after_sk = after[0] ? after : NULL,
-                                        .descending = true,
-                                        .limit = count - json_array_size(vacuums)};
-        status = add_page(app, &query, vacuums, after, &more, error);
-    }
+    enum ops_status status = vacuums ? read_latest(app, OPS_PK_VACUUM_ORDER, count, vacuums, error) : OPS_NO_MEMORY;
+    /* A store of version 0.1 has no order but that of the ids. */
+    if (status == OPS_OK && json_array_size(vacuums) == 0)
+        status = read_latest(app, OPS_PK_VACUUM, count, vacuums, error);
     if (status == OPS_OK)
         *ret_vacuums = vacuums;
     else
         json_decref(vacuums);
+    return status;
+}
+
+static int compare_open(const void *a, const void *b)
+{
+    const json_t *one = *(json_t *const *)a, *other = *(json_t *const *)b;
+    if (ops_vacuum_dry_run(one) != ops_vacuum_dry_run(other))
+        return ops_vacuum_dry_run(one) ? 1 : -1;
+    json_int_t difference = ops_vacuum_sequence(other) - ops_vacuum_sequence(one);
+    return difference < 0 ? -1 : difference > 0;
+}
+
+/* takes summary. */
+static bool insert_open(json_t *open, json_t *summary)
+{
+    size_t at = 0;
+    json_t *other;
+    while ((other = json_array_get(open, at)) && compare_open(&summary, &other) > 0)
+        at++;
+    return json_array_insert_new(open, at, summary) == 0;
+}
+
+enum ops_status ops_vacuums_open(struct ops_app *app, json_t **ret_open, struct ops_error *error)
+{
+    json_t *ids = NULL, *open = json_array(), *id;
+    enum ops_status status = open ? ops_vacuums_open_ids(app, &ids, error) : OPS_NO_MEMORY;
+    size_t i;
+    json_array_foreach(ids, i, id) {
+        json_t *vacuum = NULL;
+        if (status == OPS_OK)
+            status = ops_vacuums_load(app, json_string_value(id), &vacuum, error);
+        if (status == OPS_VACUUM_NOT_FOUND)
+            status = OPS_OK;
+        else if (status == OPS_OK && ops_vacuum_open(vacuum) && !insert_open(open, ops_vacuum_summary(vacuum)))
+            status = OPS_NO_MEMORY;
+        json_decref(vacuum);
+    }
+    json_decref(ids);
+    if (status == OPS_OK)
+        *ret_open = open;
+    else
+        json_decref(open);
     return status;
 }
 
@@ -123,9 +177,37 @@ void ops_vacuums_put(struct ops_txn *txn, const json_t *before, json_t *after)
 {
     char id[OPS_ULID_SIZE];
     (void)snprintf(id, sizeof id, "%s", id_of(after));
+    json_int_t sequence = ops_vacuum_sequence(after);
+    json_t *summary = ops_vacuum_summary(after);
     ops_txn_put(txn, OPS_PK_VACUUM, id, after);
     if (before)
         ops_txn_if_integer(txn, "revision", ops_json_integer(before, "revision", 0));
+    else
+        ops_txn_if_absent(txn);
+    char sk[OPS_STORE_KEY_SIZE];
+    (void)snprintf(sk, sizeof sk, OPS_SK_VACUUM_ORDER_FORMAT, sequence);
+    if (sequence > 0)
+        ops_txn_put(txn, OPS_PK_VACUUM_ORDER, sk, summary);
+    else
+        json_decref(summary);
+}
+
+enum ops_status ops_vacuums_next_sequence(struct ops_app *app, json_int_t *ret_sequence, struct ops_error *error)
+{
+    json_t *doc = NULL;
+    enum ops_status status = ops_store_get(app->ports.store, OPS_PK_SINGLETON, OPS_SK_VACUUM_COUNT, &doc, error);
+    if (status == OPS_NOT_FOUND)
+        status = OPS_OK;
+    *ret_sequence = ops_json_integer(doc, "number", 0) + 1;
+    json_decref(doc);
+    return status;
+}
+
+void ops_vacuums_put_sequence(struct ops_txn *txn, json_int_t sequence)
+{
+    ops_txn_put(txn, OPS_PK_SINGLETON, OPS_SK_VACUUM_COUNT, json_pack("{s:I}", "number", sequence));
+    if (sequence > 1)
+        ops_txn_if_integer(txn, "number", sequence - 1);
     else
         ops_txn_if_absent(txn);
 }
@@ -214,6 +296,8 @@ enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_
     enum ops_status status = ops_vacuums_event(after, end_type(after), actor, reason, &event);
     if (status == OPS_OK)
         status = give_mutex_back(app, &txn, before, error);
+    if (status == OPS_OK && ops_vacuum_is(after, OPS_VACUUM_COMPLETED))
+        status = ops_seen_note(app, &txn, after, error);
     if (status == OPS_OK) {
         ops_vacuums_put(&txn, before, json_incref(after));
         ops_txn_delete(&txn, OPS_PK_VACUUM_OPEN, id_of(after));
@@ -242,11 +326,17 @@ enum ops_status ops_vacuums_finished(struct ops_app *app, const json_t *vacuum, 
                                      const struct ops_error *why, int64_t now_ms, json_t **ret_vacuum,
                                      struct ops_error *error)
 {
-    json_t *targets = NULL;
+    json_t *targets = NULL, *finished = NULL;
     enum ops_status status = ops_vacuums_tally(app, vacuum, &targets, error);
     if (status == OPS_OK)
-        status = ops_vacuum_finish(vacuum, targets, failure, why, now_ms, ret_vacuum);
+        status = ops_vacuum_finish(vacuum, targets, failure, why, now_ms, &finished);
+    if (status == OPS_OK)
+        status = ops_vacuum_trim(finished, VACUUM_RECORD_MAX_BYTES);
     json_decref(targets);
+    if (status == OPS_OK)
+        *ret_vacuum = finished;
+    else
+        json_decref(finished);
     return status;
 }
 
@@ -260,8 +350,8 @@ enum ops_status ops_vacuums_finish(struct ops_app *app, const json_t *vacuum, en
     return ops_vacuums_end(app, vacuum, after, ops_json_text(vacuum, "actor", NULL), NULL, now_ms, error);
 }
 
-enum ops_status ops_vacuums_expired(struct ops_app *app, const json_t *vacuum, const struct ops_mutex *mutex,
-                                    int64_t now_ms, json_t **ret_vacuum, struct ops_error *error)
+enum ops_status ops_vacuums_expired(struct ops_app *app, const json_t *vacuum, const struct ops_mutex *mutex, int64_t now_ms,
+                                    json_t **ret_vacuum, struct ops_error *error)
 {
     struct ops_error why = OPS_ERROR_INIT;
     char expired[OPS_INSTANT_TEXT_SIZE];

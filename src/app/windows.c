@@ -28,6 +28,45 @@ enum ops_status ops_windows_active(struct ops_app *app, json_t **ret_window, str
     return status == OPS_NOT_FOUND ? OPS_OK : status;
 }
 
+/* One whose start can't be read never starts, and must not stand in front of those that do. */
+static bool will_start(const json_t *window)
+{
+    int64_t start_ms;
+    return ops_window_is(window, OPS_WINDOW_SCHEDULED) &&
+           ops_json_instant(window, "scheduled_start_utc", &start_ms) == OPS_OK;
+}
+
+enum ops_status ops_windows_next(struct ops_app *app, json_t **ret_window, struct ops_error *error)
+{
+    json_t *next = NULL;
+    char after_sk[OPS_STORE_KEY_SIZE] = "";
+    bool more = true;
+    enum ops_status status = OPS_OK;
+    while (status == OPS_OK && more) {
+        const struct ops_query query = {
+            .pk = OPS_PK_MAINTENANCE_OPEN, .after_sk = after_sk[0] ? after_sk : NULL, .limit = OPS_STORE_PAGE_MAX};
+        struct ops_store_page page = {0};
+        status = ops_store_query(app->ports.store, &query, &page, error);
+        size_t i;
+        json_t *window;
+        json_array_foreach(page.docs, i, window) {
+            if (will_start(window) && (!next || ops_window_before(window, next))) {
+                json_decref(next);
+                next = json_incref(window);
+            }
+        }
+        more = page.more;
+        if (page.last_sk[0])
+            memcpy(after_sk, page.last_sk, sizeof after_sk);
+        ops_store_page_release(&page);
+    }
+    if (status == OPS_OK)
+        *ret_window = next;
+    else
+        json_decref(next);
+    return status;
+}
+
 /* The singleton's part of a step: it exists exactly while a window is active. */
 static void write_active(struct ops_txn *txn, const char *id, bool was_active, bool is_active, json_t *after)
 {

@@ -11,6 +11,9 @@ enum ops_status ops_windows_load(struct ops_app *app, const char *id, json_t **r
 /* *ret_window is NULL when none is active. */
 enum ops_status ops_windows_active(struct ops_app *app, json_t **ret_window, struct ops_error *error) OPS_MUST_USE;
 
+/* The scheduled window that starts first; *ret_window is NULL when none is scheduled. */
+enum ops_status ops_windows_next(struct ops_app *app, json_t **ret_window, struct ops_error *error) OPS_MUST_USE;
+
 /* Writes the step from before (NULL: a new window) to after, with its event, in one transaction. */
 enum ops_status ops_windows_write(struct ops_app *app, const json_t *before, json_t *after, struct ops_audit_event *event,
                                   int64_t now_ms, struct ops_error *error) OPS_MUST_USE;

@@ -12,15 +12,19 @@
  * on at once instead of when the leases run out. Only for an engine that can be sure of it. */
 enum ops_status ops_app_adopt(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
 
+enum { OPS_STANDING_SIZE = 320 };
+
 struct ops_sweep_result {
     size_t maintenance_started;
     size_t vacuums_started;
     size_t vacuums_failed; /* expired mutex */
     size_t audit_delivered;
+    char standing[OPS_STANDING_SIZE]; /* which vacuum stands still, and why, or "" */
 };
 
-/* Starts the due window and the due vacuum, ends a vacuum whose mutex has expired, delivers waiting audit records.
- * Idempotent. A part that fails does not stop the others: the first failure is returned, with its words in error. */
+/* Starts the due window and the due vacuum, ends a vacuum whose mutex has expired, records how often known wrong codes came
+ * again, delivers waiting audit records. Idempotent. A part that fails does not stop the others: the first failure is
+ * returned, with its words in error. */
 enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_result,
                               struct ops_error *error) OPS_MUST_USE;
 

@@ -7,6 +7,7 @@
 #include "app/errand.h"
 #include "app/keys.h"
 #include "app/planning.h"
+#include "app/settle.h"
 #include "app/vacuums.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -14,7 +15,7 @@
 
 #include <stdio.h>
 
-enum { IDLE_WAIT_MS = 1000, CROWDED_WAIT_MS = 50 };
+enum { IDLE_WAIT_MS = 1000, CROWDED_WAIT_MS = OPS_PLANNING_CROWDED_WAIT_MS };
 
 struct ops_worker {
     struct ops_app *app;
@@ -64,13 +65,21 @@ static enum ops_status write_next_pass(struct ops_app *app, const json_t *vacuum
 }
 
 /* What follows when every task of a pass is done. */
-static enum ops_status end_pass(struct ops_app *app, const json_t *vacuum, const json_t *tasks, struct ops_error *error)
+static enum ops_status end_pass(struct ops_app *app, const json_t *vacuum, const json_t *tasks, int64_t *ret_wait_ms,
+                                struct ops_error *error)
 {
     struct ops_error remains = OPS_ERROR_INIT;
     struct ops_pass_result result;
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
     enum ops_status status = ops_pass_result(vacuum, tasks, &result, &remains);
-    if (status == OPS_OK && result.outcome == OPS_PASS_AGAIN)
+    bool ends = result.outcome == OPS_PASS_CLEAN || result.outcome == OPS_PASS_REMAINS, settled = false;
+    if (status == OPS_OK && ends)
+        status = ops_settle_receipts(app, vacuum, tasks, &settled, error);
+    if (status == OPS_OK && settled)
+        result.outcome = OPS_PASS_GOES_ON; /* the next step reads what they come to now */
+    if (status == OPS_OK && result.outcome == OPS_PASS_SURVEY)
+        status = ops_planning_survey_again(app, vacuum, result.in_pass, ret_wait_ms, error);
+    else if (status == OPS_OK && result.outcome == OPS_PASS_AGAIN)
         status = write_next_pass(app, vacuum, result.in_pass, error);
     else if (status == OPS_OK && result.outcome == OPS_PASS_CLEAN)
         status = ops_vacuums_finish(app, vacuum, OPS_OK, NULL, now_ms, error);
@@ -121,10 +130,12 @@ static enum ops_status work_on(struct ops_worker *worker, const char *id, int64_
         if (status != OPS_OK || outcome != OPS_CLAIM_WAIT)
             *ret_wait_ms = 0;
         if (status == OPS_OK && outcome == OPS_CLAIM_DONE)
-            status = end_pass(worker->app, vacuum, tasks, error);
+            status = end_pass(worker->app, vacuum, tasks, ret_wait_ms, error);
     }
     json_decref(tasks);
     json_decref(vacuum);
+    if (status != OPS_OK && status != OPS_CONFLICT && status != OPS_VACUUM_NOT_FOUND)
+        ops_progress_trouble(worker->app, id, ops_error_text(error, status));
     return status == OPS_CONFLICT || status == OPS_VACUUM_NOT_FOUND ? OPS_OK : status;
 }
 

@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <pthread.h>
 
 /* Looked up once: a look-up at every call costs as much as hashing half a kilobyte. Lives as long as the process. */
@@ -41,6 +42,17 @@ enum ops_status ops_sha256_hex(struct ops_view bytes, char ret_hex[static OPS_SH
     if (status == OPS_OK)
         ops_hex(digest, sizeof digest, ret_hex);
     return status;
+}
+
+enum ops_status ops_hmac_sha256(struct ops_view key, struct ops_view bytes, uint8_t ret_mac[static OPS_SHA256_BYTES])
+{
+    uint8_t mac[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    const unsigned char *text = (const unsigned char *)(bytes.data ? bytes.data : "");
+    if (!HMAC(EVP_sha256(), key.data ? key.data : "", (int)key.length, text, bytes.length, mac, &size))
+        return OPS_NO_MEMORY;
+    memcpy(ret_mac, mac, OPS_SHA256_BYTES);
+    return OPS_OK;
 }
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -46,6 +46,23 @@ const char *ops_guard_resource(const struct ops_guard *guard, enum ops_target_ki
     return NULL;
 }
 
+static const char *ask_alias(const struct ops_guard *guard, const struct ops_alias *alias)
+{
+    const char *reason = ops_guard_resource(guard, alias->kind, alias->name);
+    return reason || !alias->key[0] ? reason : ops_guard_key(guard, alias->kind, ops_view_of(alias->key));
+}
+
+const char *ops_guard_thing(const struct ops_guard *guard, enum ops_target_kind kind, const char *name,
+                            const struct ops_identity *identity)
+{
+    const char *reason = ops_guard_resource(guard, kind, name);
+    if (!reason && identity->own)
+        reason = "it belongs to g3nops itself";
+    for (size_t i = 0; !reason && i < identity->alias_count; i++)
+        reason = ask_alias(guard, &identity->aliases[i]);
+    return reason;
+}
+
 const char *ops_guard_key(const struct ops_guard *guard, enum ops_target_kind kind, struct ops_view key)
 {
     /* The manifest's names are resources; keys, objects and streams have the one rule, whatever they are in. */

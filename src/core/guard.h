@@ -23,6 +23,10 @@ struct ops_guard {
 /* Why this table, bucket or log group is protected ("ops_main is where OPS keeps its own records", static), or NULL. */
 const char *ops_guard_resource(const struct ops_guard *guard, enum ops_target_kind kind, const char *name);
 
+/* Why this thing is protected, whatever names it: by name, by any other name that it has, or as g3nops's own. Or NULL. */
+const char *ops_guard_thing(const struct ops_guard *guard, enum ops_target_kind kind, const char *name,
+                            const struct ops_identity *identity);
+
 /* Why this partition key, object key or stream is protected, or NULL. */
 const char *ops_guard_key(const struct ops_guard *guard, enum ops_target_kind kind, struct ops_view key);
 

@@ -49,12 +49,14 @@ enum ops_status ops_pass_task(const json_t *vacuum, json_int_t number, struct op
 /* One target's counts over all passes so far. */
 struct target_tally {
     struct ops_counters sum;
-    struct ops_counters last; /* of the latest pass alone */
-    json_int_t pass;          /* the latest pass that has a task here */
-    json_int_t started;       /* tasks of that pass that have a record */
-    json_int_t done;          /* of those, done */
-    const char *error;        /* of any task, or NULL; borrowed from its document */
-    const char *refusal;      /* what was said of those that the latest pass failed to remove, or NULL; likewise */
+    struct ops_counters last;               /* of the latest pass alone */
+    json_int_t pass;                        /* the latest pass that has a task here; -1: none has */
+    int passes;                             /* how many have had one */
+    json_int_t started;                     /* tasks of that pass that have a record */
+    json_int_t done;                        /* of those, done */
+    const char *error;                      /* the first one of any task, or NULL; borrowed from its document */
+    const json_t *remarks[OPS_REMARKS_MAX]; /* the first of the latest pass; likewise */
+    size_t remark_count;
 };
 
 struct tally {
@@ -62,51 +64,43 @@ struct tally {
     size_t count;
 };
 
-static void counters_add(struct ops_counters *sum, const struct ops_counters *more)
-{
-    sum->matched += more->matched;
-    sum->deleted += more->deleted;
-    sum->failed += more->failed;
-    sum->protected += more->protected;
-    sum->bytes += more->bytes;
-    sum->failed_bytes += more->failed_bytes;
-}
-
+/* What one pass failed to remove the next one finds again. */
 static void begin_pass(struct target_tally *tally, json_int_t pass)
 {
     tally->sum.matched -= tally->sum.failed;
     tally->sum.bytes -= tally->sum.failed_bytes;
-    tally->sum.failed = tally->sum.failed_bytes = 0;
-    tally->sum.protected = 0;
+    for (size_t i = 0; i < OPS_COUNTER_COUNT; i++)
+        if (ops_counter_members[i].of_last_pass)
+            *ops_counter(&tally->sum, &ops_counter_members[i]) = 0;
     tally->last = (struct ops_counters){0};
-    tally->refusal = NULL;
+    tally->remark_count = 0;
     tally->pass = pass;
+    tally->passes++;
     tally->started = tally->done = 0;
+}
+
+static void tally_remarks(struct target_tally *tally, const json_t *remarks)
+{
+    for (size_t i = 0; i < json_array_size(remarks) && tally->remark_count < OPS_REMARKS_MAX; i++)
+        tally->remarks[tally->remark_count++] = json_array_get(remarks, i);
 }
 
 static void tally_task(struct target_tally *tally, const json_t *doc)
 {
-    const struct ops_counters counters = {
-        .matched = ops_json_integer(doc, "matched", 0),
-        .deleted = ops_json_integer(doc, "deleted", 0),
-        .failed = ops_json_integer(doc, "failed", 0),
-        .protected = ops_json_integer(doc, "protected", 0),
-        .bytes = ops_json_integer(doc, "bytes", 0),
-        .failed_bytes = ops_json_integer(doc, "failed_bytes", 0),
-    };
+    struct ops_counters counters = {0};
+    for (size_t i = 0; i < OPS_COUNTER_COUNT; i++)
+        *ops_counter(&counters, &ops_counter_members[i]) = ops_json_integer(doc, ops_counter_members[i].name, 0);
     json_int_t pass = ops_json_integer(doc, "pass", 0);
     if (pass != tally->pass)
         begin_pass(tally, pass);
-    counters_add(&tally->sum, &counters);
-    counters_add(&tally->last, &counters);
+    ops_counters_add(&tally->sum, &counters);
+    ops_counters_add(&tally->last, &counters);
     tally->started++;
     tally->done += ops_json_flag(doc, "done", false);
     const char *error = ops_json_text(doc, "error", "");
-    if (error[0])
+    if (error[0] && !tally->error)
         tally->error = error;
-    const char *refusal = ops_json_text(doc, "refusal", "");
-    if (counters.failed > 0 && refusal[0])
-        tally->refusal = refusal;
+    tally_remarks(tally, json_object_get(doc, "remarks"));
 }
 
 static enum ops_status tally_init(struct tally *tally, const json_t *vacuum, const json_t *tasks)
@@ -116,7 +110,11 @@ static enum ops_status tally_init(struct tally *tally, const json_t *vacuum, con
     if (!tally->targets)
         return OPS_NO_MEMORY;
     size_t i;
-    json_t *doc;
+    json_t *doc, *planned;
+    json_array_foreach(json_object_get(vacuum, "targets"), i, planned) {
+        tally->targets[i].pass = -1;
+        tally->targets[i].error = ops_plan_defer_reason(planned);
+    }
     json_array_foreach(tasks, i, doc) {
         json_int_t target = ops_json_integer(doc, "target", -1);
         if (target < 0 || (size_t)target >= tally->count) {
@@ -128,9 +126,10 @@ static enum ops_status tally_init(struct tally *tally, const json_t *vacuum, con
     return OPS_OK;
 }
 
+/* Whether something in scope could not be seen, compared or removed. */
 static bool remains(const struct target_tally *tally)
 {
-    return tally->error || tally->last.failed > 0;
+    return tally->error || tally->last.failed > 0 || tally->last.unreadable > 0 || tally->last.incomparable > 0;
 }
 
 static bool found_nothing_more(const json_t *vacuum, const struct target_tally *target)
@@ -138,34 +137,70 @@ static bool found_nothing_more(const json_t *vacuum, const struct target_tally *
     return !remains(target) && (target->last.matched == 0 || ops_vacuum_dry_run(vacuum));
 }
 
-static const char *status_word(const struct target_tally *tally, json_int_t segments)
+static const char *status_word(const json_t *target, const struct target_tally *tally)
 {
+    if (ops_plan_deferred(target))
+        return ops_plan_may_be_tried(target) ? "pending" : "failed";
     if (tally->started == 0)
         return "pending";
-    if (tally->done < segments)
+    if (tally->done < ops_json_integer(target, "segments", 1))
         return "running";
     return remains(tally) ? "failed" : "completed";
 }
 
+/* The remark that says why the target is not as it should be: of what was refused only while something is left. */
+static bool counts(const struct target_tally *tally, const json_t *remark)
+{
+    bool refused = strcmp(ops_json_text(remark, "what", ""), ops_remark_kind_name(OPS_REMARK_REFUSED)) == 0;
+    return !refused || tally->last.failed > 0;
+}
+
+static const char *first_reason(const struct target_tally *tally)
+{
+    if (tally->error)
+        return tally->error;
+    for (size_t i = 0; remains(tally) && i < tally->remark_count; i++)
+        if (counts(tally, tally->remarks[i]))
+            return ops_json_text(tally->remarks[i], "reason", NULL);
+    return NULL;
+}
+
+static enum ops_status set_remarks(json_t *target, const struct target_tally *tally)
+{
+    json_t *remarks = json_array();
+    enum ops_status status = remarks ? OPS_OK : OPS_NO_MEMORY;
+    for (size_t i = 0; status == OPS_OK && i < tally->remark_count; i++)
+        if (counts(tally, tally->remarks[i]) && json_array_append_new(remarks, ops_json_copy(tally->remarks[i])) != 0)
+            status = OPS_NO_MEMORY;
+    if (status == OPS_OK && json_array_size(remarks) > 0)
+        return ops_json_set(target, "remarks", remarks);
+    json_decref(remarks);
+    return status;
+}
+
+static enum ops_status set_counters(json_t *target, const struct ops_counters *counters)
+{
+    bool sized = strcmp(ops_json_text(target, "kind", ""), ops_target_kind_name(OPS_TABLE)) != 0;
+    enum ops_status status = OPS_OK;
+    for (size_t i = 0; status == OPS_OK && i < OPS_COUNTER_COUNT; i++) {
+        const struct ops_counter_member *member = &ops_counter_members[i];
+        json_int_t value = ops_counter_value(counters, member);
+        bool shown = member->shown && (value || !member->rare) && (sized || strcmp(member->name, "bytes") != 0);
+        if (shown)
+            status = ops_json_set_integer(target, member->name, value);
+    }
+    return status;
+}
+
 static enum ops_status fill_target(json_t *target, const struct target_tally *tally)
 {
-    const struct {
-        const char *name;
-        json_int_t value;
-    } members[] = {
-        {"matched", tally->sum.matched}, {"deleted", tally->sum.deleted},     {"failed", tally->sum.failed},
-        {"bytes", tally->sum.bytes},     {"protected", tally->sum.protected},
-    };
-    const char *word = status_word(tally, ops_json_integer(target, "segments", 1));
-    enum ops_status status = ops_json_set_text(target, "status", word);
-    bool sized = strcmp(ops_json_text(target, "kind", ""), ops_target_kind_name(OPS_TABLE)) != 0;
-    for (size_t i = 0; status == OPS_OK && i < sizeof members / sizeof members[0]; i++)
-        if (sized || strcmp(members[i].name, "bytes") != 0)
-            status = ops_json_set_integer(target, members[i].name, members[i].value);
-    const char *why = tally->error ? tally->error : tally->refusal;
-    if (status == OPS_OK && why)
-        status = ops_json_set_text(target, "error", why);
-    return status;
+    enum ops_status status = ops_json_set_text(target, "status", status_word(target, tally));
+    if (status == OPS_OK)
+        status = set_counters(target, &tally->sum);
+    if (status == OPS_OK)
+        status = set_remarks(target, tally);
+    const char *why = first_reason(tally);
+    return status == OPS_OK && why ? ops_json_set_text(target, "error", why) : status;
 }
 
 static bool touched(const json_t *target)
@@ -208,8 +243,7 @@ static bool pass_done(const json_t *vacuum, const json_t *tasks)
 /* Whether another pass over the target is of use: this one found something, removed some of it, and met no error. */
 static bool look_again(const json_t *vacuum, const struct target_tally *tally)
 {
-    return !ops_vacuum_dry_run(vacuum) && !tally->error && tally->last.deleted > 0 &&
-           ops_json_integer(work_of(vacuum), "pass", 0) + 1 < OPS_PASSES_MAX;
+    return !ops_vacuum_dry_run(vacuum) && !tally->error && tally->last.deleted > 0 && tally->passes < OPS_PASSES_MAX;
 }
 
 static const char *name_of(const json_t *vacuum, size_t target)
@@ -217,34 +251,65 @@ static const char *name_of(const json_t *vacuum, size_t target)
     return ops_json_text(json_array_get(json_object_get(vacuum, "targets"), target), "name", "");
 }
 
-static enum ops_status say_what_remains(const json_t *vacuum, const struct tally *tally, struct ops_error *error)
+/* What is left of all targets, and the first of them that is not as it should be. */
+struct remainder {
+    size_t targets;
+    size_t first;
+    struct ops_counters sum; /* failed, unreadable, incomparable */
+};
+
+static struct remainder sum_up(const json_t *vacuum, const struct tally *tally)
 {
-    size_t targets = 0, first = 0;
-    json_int_t records = 0;
+    struct remainder remainder = {.targets = 0};
     for (size_t i = tally->count; i-- > 0;) {
         const struct target_tally *target = &tally->targets[i];
         if (found_nothing_more(vacuum, target))
             continue;
-        targets++;
-        records += target->last.failed;
-        first = i;
+        remainder.targets++;
+        ops_counters_add(&remainder.sum, &target->last);
+        remainder.first = i;
     }
-    const char *why = tally->targets[first].error, *refusal = tally->targets[first].refusal;
-    if (why)
-        (void)ops_fail(error, OPS_TARGET_ERROR, "%zu of the targets could not be finished; %s: %s", targets,
-                       name_of(vacuum, first), why);
-    else if (records)
-        (void)ops_fail(error, OPS_RECORDS_REMAIN,
-                       "%" JSON_INTEGER_FORMAT " records in %zu targets could not be deleted, first in %s%s%s", records,
-                       targets, name_of(vacuum, first), refusal ? ": " : ".", refusal ? refusal : "");
+    return remainder;
+}
+
+static void append_count(struct ops_buf *text, json_int_t count, const char *one, const char *many)
+{
+    if (count == 0)
+        return;
+    ops_buf_append_text(text, text->length ? ", " : "");
+    ops_buf_append_format(text, "%" JSON_INTEGER_FORMAT " %s", count, count == 1 ? one : many);
+}
+
+static enum ops_status say_what_remains(const json_t *vacuum, const struct tally *tally, struct ops_error *error)
+{
+    struct remainder remainder = sum_up(vacuum, tally);
+    const struct target_tally *first = &tally->targets[remainder.first];
+    const char *name = name_of(vacuum, remainder.first), *why = first_reason(first);
+    struct ops_buf what;
+    ops_buf_init(&what, OPS_ERROR_TEXT_SIZE);
+    append_count(&what, remainder.sum.failed, "record could not be deleted", "records could not be deleted");
+    append_count(&what, remainder.sum.incomparable, "record could not be compared with the tenant's name",
+                 "records could not be compared with the tenant's name");
+    append_count(&what, remainder.sum.unreadable, "place could not be looked into", "places could not be looked into");
+    if (first->error)
+        (void)ops_fail(error, OPS_TARGET_ERROR, "%zu of the targets could not be finished; %s: %s", remainder.targets, name,
+                       why);
+    else if (what.length > 0)
+        (void)ops_fail(error, OPS_RECORDS_REMAIN, "In %zu of the targets %s; first in %s%s%s", remainder.targets,
+                       ops_buf_text(&what), name, why ? ": " : "", why ? why : ".");
     else
         (void)ops_fail(error, OPS_RECORDS_REMAIN,
                        "Records kept arriving in %zu targets, first in %s; stop what writes to them and vacuum again.",
-                       targets, name_of(vacuum, first));
-    ops_error_detail_integer(error, "targets", (json_int_t)targets);
-    ops_error_detail_integer(error, "records", records);
-    ops_error_detail(error, "first_target", name_of(vacuum, first));
-    return why ? OPS_TARGET_ERROR : OPS_RECORDS_REMAIN;
+                       remainder.targets, name);
+    ops_buf_release(&what);
+    ops_error_detail_integer(error, "targets", (json_int_t)remainder.targets);
+    ops_error_detail_integer(error, "records", remainder.sum.failed);
+    if (remainder.sum.unreadable)
+        ops_error_detail_integer(error, "unreadable", remainder.sum.unreadable);
+    if (remainder.sum.incomparable)
+        ops_error_detail_integer(error, "incomparable", remainder.sum.incomparable);
+    ops_error_detail(error, "first_target", name);
+    return first->error ? OPS_TARGET_ERROR : OPS_RECORDS_REMAIN;
 }
 
 /* The targets that another pass should look at. NULL: no memory. */
@@ -261,6 +326,16 @@ static json_t *choose_again(const json_t *vacuum, const struct tally *tally)
         }
     }
     return again;
+}
+
+static bool any_to_survey(const json_t *vacuum)
+{
+    size_t i;
+    json_t *target;
+    json_array_foreach(json_object_get(vacuum, "targets"), i, target)
+        if (ops_plan_may_be_tried(target))
+            return true;
+    return false;
 }
 
 static bool all_clean(const json_t *vacuum, const struct tally *tally)
@@ -284,6 +359,8 @@ enum ops_status ops_pass_result(const json_t *vacuum, const json_t *tasks, struc
     json_t *again = choose_again(vacuum, &tally);
     if (!again) {
         status = OPS_NO_MEMORY;
+    } else if (any_to_survey(vacuum)) {
+        *ret_result = (struct ops_pass_result){.outcome = OPS_PASS_SURVEY, .in_pass = json_incref(again)};
     } else if (json_array_size(again) > 0) {
         *ret_result = (struct ops_pass_result){.outcome = OPS_PASS_AGAIN, .in_pass = json_incref(again)};
     } else if (all_clean(vacuum, &tally)) {

@@ -29,6 +29,7 @@ enum ops_status ops_pass_tally(const json_t *vacuum, const json_t *tasks, json_t
 
 enum ops_pass_outcome {
     OPS_PASS_GOES_ON, /* tasks are missing or not done */
+    OPS_PASS_SURVEY,  /* targets that were deferred are to be looked at again; in_pass as for AGAIN, perhaps empty */
     OPS_PASS_AGAIN,   /* look again at in_pass */
     OPS_PASS_CLEAN,   /* every target is finished and empty in scope */
     OPS_PASS_REMAINS, /* every target is finished, some with a remainder or an error */
@@ -36,7 +37,7 @@ enum ops_pass_outcome {
 
 struct ops_pass_result {
     enum ops_pass_outcome outcome;
-    json_t *in_pass;         /* AGAIN: target indices; the caller's to release; else NULL */
+    json_t *in_pass;         /* SURVEY, AGAIN: target indices; the caller's to release; else NULL */
     enum ops_status failure; /* REMAINS: OPS_RECORDS_REMAIN or OPS_TARGET_ERROR; error says what and where */
 };
 

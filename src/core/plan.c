@@ -1,5 +1,6 @@
 #include "core/plan.h"
 
+#include "base/instant.h"
 #include "base/json.h"
 
 enum { SCOPE_VALUE_MAX = OPS_MANIFEST_NAME_MAX + OPS_ORGCODE_MAX };
@@ -74,6 +75,30 @@ static const char *skip_reason(const struct ops_manifest *manifest, const struct
     for (size_t i = 0; !reason && i < sizeof skip_rules / sizeof skip_rules[0]; i++)
         if (type == OPS_VACUUM_ORG || !skip_rules[i].org_only)
             reason = skip_rules[i].reason(manifest, target);
+    return reason;
+}
+
+/* The rules of a bucket or log group hold for what lies in it. */
+static const char *container_reason(const struct ops_manifest *manifest, enum ops_vacuum_type type,
+                                    const struct ops_alias *alias)
+{
+    for (size_t i = 0; alias->kind != OPS_TABLE && i < manifest->target_count; i++) {
+        const struct ops_manifest_target *other = &manifest->targets[i];
+        if (other->kind == alias->kind && strcmp(other->name, alias->name) == 0)
+            return skip_reason(manifest, other, type);
+    }
+    return NULL;
+}
+
+const char *ops_plan_keep_reason(const struct ops_manifest *manifest, enum ops_vacuum_type type, size_t index,
+                                 const struct ops_identity *identity)
+{
+    const struct ops_manifest_target *target = &manifest->targets[index];
+    const char *reason = skip_reason(manifest, target, type);
+    if (!reason)
+        reason = ops_guard_thing(&manifest->guard, target->kind, target->name, identity);
+    for (size_t i = 0; !reason && i < identity->alias_count; i++)
+        reason = container_reason(manifest, type, &identity->aliases[i]);
     return reason;
 }
 
@@ -175,6 +200,25 @@ enum ops_status ops_plan_make(const struct ops_manifest *manifest, enum ops_vacu
     return status;
 }
 
+enum ops_status ops_plan_warn(json_t *target, const char *text)
+{
+    json_t *warnings = json_object_get(target, "warnings");
+    if (!warnings && ops_json_set(target, "warnings", json_array()) != OPS_OK)
+        return OPS_NO_MEMORY;
+    warnings = json_object_get(target, "warnings");
+    return json_array_append_new(warnings, ops_json_any_text(ops_view_of(text))) == 0 ? OPS_OK : OPS_NO_MEMORY;
+}
+
+enum ops_status ops_plan_warn_once(json_t *target, const char *text)
+{
+    size_t i;
+    json_t *warning;
+    json_array_foreach(json_object_get(target, "warnings"), i, warning)
+        if (json_is_string(warning) && strcmp(json_string_value(warning), text) == 0)
+            return OPS_OK;
+    return ops_plan_warn(target, text);
+}
+
 enum ops_status ops_plan_skip(json_t *target, const char *reason)
 {
     json_t *skipped = json_string("skipped");
@@ -186,17 +230,74 @@ enum ops_status ops_plan_skip(json_t *target, const char *reason)
         (void)json_object_del(target, "skipped_reason"); /* it is there */
         return OPS_NO_MEMORY;
     }
-    static const char *const touched_only[] = {"scope", "location", "segments", "split"};
+    static const char *const touched_only[] = {"scope", "location", "segments", "split", "plan_error", "plan_tries"};
     for (size_t i = 0; i < sizeof touched_only / sizeof touched_only[0]; i++)
         (void)json_object_del(target, touched_only[i]); /* absent is fine */
     return OPS_OK;
 }
 
-static bool manifest_names(const struct ops_manifest *manifest, enum ops_target_kind kind, const char *name)
+static enum ops_status set_tries(json_t *target, const char *reason, json_int_t tries)
 {
-    for (size_t i = 0; i < manifest->target_count; i++)
-        if (manifest->targets[i].kind == kind && strcmp(manifest->targets[i].name, name) == 0)
+    enum ops_status status = ops_json_set(target, "plan_error", ops_json_any_text(ops_view_of(reason)));
+    return status == OPS_OK ? ops_json_set_integer(target, "plan_tries", tries) : status;
+}
+
+enum ops_status ops_plan_defer(json_t *target, const char *reason)
+{
+    return set_tries(target, reason, ops_plan_tries(target) + 1);
+}
+
+enum ops_status ops_plan_give_up(json_t *target, const char *reason)
+{
+    return set_tries(target, reason, OPS_PLAN_TRIES_MAX);
+}
+
+bool ops_plan_deferred(const json_t *target)
+{
+    return ops_plan_tries(target) > 0;
+}
+
+bool ops_plan_may_be_tried(const json_t *target)
+{
+    return ops_plan_deferred(target) && ops_plan_tries(target) < OPS_PLAN_TRIES_MAX;
+}
+
+const char *ops_plan_defer_reason(const json_t *target)
+{
+    return ops_plan_deferred(target) ? ops_json_text(target, "plan_error", "") : NULL;
+}
+
+int64_t ops_plan_retry_wait_ms(json_int_t tries)
+{
+    return OPS_SECOND_MS << (tries < OPS_PLAN_TRIES_MAX ? tries - 1 : OPS_PLAN_TRIES_MAX - 1);
+}
+
+json_int_t ops_plan_tries(const json_t *target)
+{
+    return ops_json_integer(target, "plan_tries", 0);
+}
+
+enum ops_status ops_plan_cut(json_t *target, json_int_t segments, const char *split)
+{
+    enum ops_status status = ops_json_set_integer(target, "segments", segments);
+    if (status == OPS_OK && split)
+        status = ops_json_set_text(target, "split", split);
+    (void)json_object_del(target, "plan_error"); /* absent is fine; likewise below */
+    (void)json_object_del(target, "plan_tries");
+    return status;
+}
+
+/* By name, or by being the thing that one of them is. */
+static bool is_planned(const struct ops_manifest *manifest, const json_t *targets, const struct ops_resource *resource)
+{
+    for (size_t i = 0; i < manifest->target_count; i++) {
+        const struct ops_manifest_target *target = &manifest->targets[i];
+        const char *identity = ops_json_text(json_array_get(targets, i), "identity", "");
+        if (target->kind == resource->kind && !target->location && strcmp(target->name, resource->name) == 0)
             return true;
+        if (resource->identity[0] && strcmp(identity, resource->identity) == 0)
+            return true;
+    }
     return false;
 }
 
@@ -218,28 +319,32 @@ static bool may_note(const json_t *targets, enum ops_target_kind kind, const jso
 }
 
 /* takes name. */
-static enum ops_status note(json_t *targets, enum ops_target_kind kind, json_t *name, const char *skipped_reason)
+static enum ops_status note(json_t *targets, const struct ops_resource *resource, json_t *name, const char *skipped_reason)
 {
     json_t *element = NULL;
-    enum ops_status status = element_new(json_null(), kind, name, skipped_reason ? "skipped" : "unclassified", &element);
+    enum ops_status status =
+        element_new(json_null(), resource->kind, name, skipped_reason ? "skipped" : "unclassified", &element);
     if (status == OPS_OK && skipped_reason)
         status = ops_json_set_text(element, "skipped_reason", skipped_reason);
+    else if (status == OPS_OK && resource->note)
+        status = ops_plan_warn(element, resource->note);
     if (status == OPS_OK)
         return json_array_append_new(targets, element) == 0 ? OPS_OK : OPS_NO_MEMORY;
     json_decref(element);
     return status;
 }
 
-enum ops_status ops_plan_note_existing(const struct ops_manifest *manifest, json_t *targets, enum ops_target_kind kind,
-                                       const char *name)
+enum ops_status ops_plan_note_existing(const struct ops_manifest *manifest, json_t *targets,
+                                       const struct ops_resource *resource)
 {
-    if (manifest_names(manifest, kind, name))
+    if (is_planned(manifest, targets, resource))
         return OPS_OK;
-    json_t *shown = ops_json_any_text(ops_view_of(name));
+    json_t *shown = ops_json_any_text(ops_view_of(resource->name));
     if (!shown)
         return OPS_NO_MEMORY;
-    if (may_note(targets, kind, shown))
-        return note(targets, kind, shown, ops_guard_resource(&manifest->guard, kind, name));
+    const char *guarded = resource->guarded ? resource->guarded : resource->name;
+    if (may_note(targets, resource->kind, shown))
+        return note(targets, resource, shown, ops_guard_resource(&manifest->guard, resource->kind, guarded));
     json_decref(shown);
     return OPS_OK;
 }
@@ -302,6 +407,13 @@ static bool read_scope(const json_t *json, struct ops_scope *ret_scope)
            read_scope_member(json, "index", form->index, &ret_scope->index) &&
            read_scope_member(json, "value", form->value, &ret_scope->value) &&
            read_incomparable(json, form->attribute, &ret_scope->ignore_incomparable);
+}
+
+enum ops_target_kind ops_plan_target_kind(const json_t *target)
+{
+    enum ops_target_kind kind = OPS_TABLE;
+    (void)read_kind(ops_json_text(target, "kind", ""), &kind); /* a corrupt one is refused where it is read */
+    return kind;
 }
 
 enum ops_status ops_plan_target_read(const json_t *target, struct ops_target_spec *ret_spec, struct ops_scope *ret_scope)

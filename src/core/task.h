@@ -30,18 +30,46 @@
 enum { OPS_WORKER_NAME_SIZE = 64, OPS_TASK_ERROR_SIZE = 256 };
 
 struct ops_counters {
-    json_int_t matched;   /* records in scope, without the protected ones */
-    json_int_t deleted;   /* of those, gone */
-    json_int_t failed;    /* of those, still there after every try */
-    json_int_t protected; /* records that the guard kept */
-    json_int_t bytes;     /* of matched objects and streams */
+    json_int_t matched;      /* records in scope, without the protected ones */
+    json_int_t deleted;      /* of those, gone */
+    json_int_t failed;       /* of those, still there after every try */
+    json_int_t protected;    /* records that the guard kept */
+    json_int_t bytes;        /* of matched objects and streams */
     json_int_t failed_bytes; /* of the failed ones among them */
+    json_int_t unreadable;   /* places in scope that can't be looked into */
+    json_int_t incomparable; /* records that can't be compared with the tenant */
+    json_int_t undeletable;  /* dry run: of matched, those whose removal would be refused as far as can be told */
 };
+
+/* The order of the members in a record and in an answer; failed_bytes is internal. */
+enum { OPS_COUNTER_COUNT = 9 };
+
+struct ops_counter_member {
+    const char *name;
+    size_t offset;     /* in struct ops_counters, of a json_int_t */
+    bool shown;        /* a target in an answer has it */
+    bool rare;         /* and only where it is not 0 */
+    bool of_last_pass; /* what a pass found is found again by the next one: not summed */
+};
+
+extern const struct ops_counter_member ops_counter_members[OPS_COUNTER_COUNT];
+
+void ops_counters_add(struct ops_counters *sum, const struct ops_counters *more);
+
+static inline json_int_t *ops_counter(struct ops_counters *counters, const struct ops_counter_member *member)
+{
+    return (json_int_t *)(void *)((char *)counters + member->offset);
+}
+
+static inline json_int_t ops_counter_value(const struct ops_counters *counters, const struct ops_counter_member *member)
+{
+    return *(const json_int_t *)(const void *)((const char *)counters + member->offset);
+}
 
 struct ops_task {
     json_int_t number;
     json_int_t pass;
-    json_int_t target;  /* index in the vacuum's targets */
+    json_int_t target; /* index in the vacuum's targets */
     json_int_t segment;
     bool done;
     char owner[OPS_WORKER_NAME_SIZE]; /* for people */
@@ -50,12 +78,12 @@ struct ops_task {
     json_int_t revision; /* 0: no record yet */
     struct ops_counters counters;
     struct ops_buf cursor;
-    struct ops_buf receipt;      /* "" when no removal can be under way */
-    json_int_t receipt_matched;  /* of the receipt's records, how many are to be removed */
+    struct ops_buf receipt;     /* "" when no removal can be under way */
+    json_int_t receipt_matched; /* of the receipt's records, how many are to be removed */
     json_int_t receipt_protected;
-    json_int_t receipt_bytes; /* of all the receipt's records */
+    json_int_t receipt_bytes;        /* of all the receipt's records */
     char error[OPS_TASK_ERROR_SIZE]; /* why the target could not be finished, or "" */
-    char refusal[OPS_TASK_ERROR_SIZE]; /* what was last said of records that were not removed, or "" */
+    struct ops_remarks remarks;      /* of the pages that the counters cover; their counts are in the counters */
 };
 
 void ops_task_init(struct ops_task *task);
@@ -84,5 +112,13 @@ bool ops_task_claimable(const json_t *doc, int64_t now_ms);
 /* Settles a removal that was lost with its worker: of the receipt's records, there are still there. What is gone is counted
  * as matched and deleted; the rest will be read again from the cursor. */
 void ops_task_settle_lost(struct ops_task *task, const struct ops_recount *there);
+
+/* Likewise for a task that is over with its receipt still open, so that nothing is read again: of what is still there, what
+ * was to be removed counts as matched and failed, and the protected records as protected. */
+void ops_task_settle_ended(struct ops_task *task, const struct ops_recount *there);
+
+/* Nobody can say any more what became of the receipt's records: they are counted as matched and failed, and a remark says
+ * that some may be gone. */
+void ops_task_settle_unknown(struct ops_task *task, const char *reason);
 
 #endif

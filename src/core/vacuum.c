@@ -1,6 +1,7 @@
 #include "core/vacuum.h"
 
 #include "base/json.h"
+#include "core/task.h"
 
 static const char *const status_names[OPS_VACUUM_STATUS_COUNT] = {
     [OPS_VACUUM_PENDING] = "pending", [OPS_VACUUM_RUNNING] = "running",     [OPS_VACUUM_COMPLETED] = "completed",
@@ -67,6 +68,25 @@ json_int_t ops_vacuum_fence(const json_t *vacuum)
     return ops_json_integer(work_of(vacuum), "fence", 0);
 }
 
+json_int_t ops_vacuum_sequence(const json_t *vacuum)
+{
+    return ops_json_integer(vacuum, "sequence", 0);
+}
+
+json_t *ops_vacuum_summary(const json_t *vacuum)
+{
+    json_t *summary = json_object(), *value;
+    const char *name;
+    json_object_foreach((json_t *)(uintptr_t)vacuum, name, value) {
+        bool left_out = strcmp(name, "targets") == 0 || strcmp(name, "work") == 0;
+        if (!summary || left_out || json_object_set(summary, name, value) == 0)
+            continue;
+        json_decref(summary);
+        return NULL;
+    }
+    return summary;
+}
+
 enum ops_status ops_vacuum_request(const char *id, const struct ops_vacuum_request *request, int64_t now_ms,
                                    json_t **ret_vacuum)
 {
@@ -75,9 +95,9 @@ enum ops_status ops_vacuum_request(const char *id, const struct ops_vacuum_reque
     ops_instant_format(ops_instant_ceil_second(now_ms) + OPS_VACUUM_PENDING_MS, execute);
     bool dry = request->dry_run;
     json_t *vacuum = ops_json_pack(
-        "{s:s, s:s, s:s*, s:b, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:[], s:{}, s:i, s:{s:s, s:I, s:s*}}", "vacuum_id", id,
-        "type", ops_vacuum_type_name(request->type), "orgcode", request->orgcode, "dry_run", dry, "status",
-        status_names[dry ? OPS_VACUUM_RUNNING : OPS_VACUUM_PENDING], "requested_at", requested, "execute_at",
+        "{s:s, s:I, s:s, s:s*, s:b, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:[], s:{}, s:i, s:{s:s, s:I, s:s*}}", "vacuum_id", id,
+        "sequence", request->sequence, "type", ops_vacuum_type_name(request->type), "orgcode", request->orgcode, "dry_run",
+        dry, "status", status_names[dry ? OPS_VACUUM_RUNNING : OPS_VACUUM_PENDING], "requested_at", requested, "execute_at",
         dry ? NULL : execute, "started_at", dry ? requested : NULL, "actor", request->actor, "reason", request->reason,
         "targets", "totals", "revision", 1, "work", "phase", "plan", "fence", request->fence, "expected_plan_sha256",
         request->plan_sha256);
@@ -163,14 +183,20 @@ static json_int_t count_tasks(const json_t *targets, const json_t *in_pass)
     return count;
 }
 
-/* The indices of the targets that are to be touched. */
-static json_t *pending_targets(const json_t *targets)
+/* Whether the target is to be touched and can be. */
+static bool is_planned(const json_t *target)
+{
+    return strcmp(ops_json_text(target, "status", ""), "pending") == 0 && !ops_plan_deferred(target);
+}
+
+/* The indices of the targets that are planned now and, where before is not NULL, were not in it. NULL: no memory. */
+static json_t *planned_targets(const json_t *targets, const json_t *before)
 {
     json_t *in_pass = json_array();
     size_t i;
     json_t *target;
     json_array_foreach(targets, i, target)
-        if (in_pass && strcmp(ops_json_text(target, "status", ""), "pending") == 0 &&
+        if (in_pass && is_planned(target) && !(before && is_planned(json_array_get(before, i))) &&
             json_array_append_new(in_pass, json_integer((json_int_t)i)) != 0) {
             json_decref(in_pass);
             in_pass = NULL;
@@ -194,7 +220,7 @@ static enum ops_status set_pass(json_t *next, json_int_t pass, json_int_t first_
 
 enum ops_status ops_vacuum_fix_plan(const json_t *vacuum, json_t *targets, const char *plan_sha256, json_t **ret_vacuum)
 {
-    json_t *in_pass = pending_targets(targets);
+    json_t *in_pass = planned_targets(targets, NULL);
     json_t *next = next_revision(vacuum);
     enum ops_status status = in_pass && next ? OPS_OK : OPS_NO_MEMORY;
     if (status == OPS_OK)
@@ -207,6 +233,11 @@ enum ops_status ops_vacuum_fix_plan(const json_t *vacuum, json_t *targets, const
         status = ops_json_set_text(json_object_get(next, "work"), "phase", "tasks");
     json_decref(in_pass);
     return hand_over(status, next, ret_vacuum);
+}
+
+bool ops_vacuum_expects_plan(const json_t *vacuum)
+{
+    return ops_json_text(work_of(vacuum), "expected_plan_sha256", NULL) != NULL;
 }
 
 enum ops_status ops_vacuum_expect_plan(const json_t *vacuum, const char *plan_sha256, struct ops_error *error)
@@ -230,11 +261,32 @@ enum ops_status ops_vacuum_next_pass(const json_t *vacuum, json_t *in_pass, json
     return hand_over(set_pass(next, ops_json_integer(work, "pass", 0) + 1, first_task, in_pass), next, ret_vacuum);
 }
 
-static const char *const counter_names[] = {"matched", "deleted", "failed", "protected", "bytes"};
+enum ops_status ops_vacuum_replan(const json_t *vacuum, json_t *targets, const json_t *in_pass, json_t **ret_vacuum)
+{
+    const json_t *work = work_of(vacuum);
+    json_t *next = next_revision(vacuum);
+    json_t *wanted = planned_targets(targets, json_object_get(vacuum, "targets"));
+    enum ops_status status = next && wanted ? OPS_OK : OPS_NO_MEMORY;
+    if (status == OPS_OK && in_pass && json_array_extend(wanted, (json_t *)(uintptr_t)in_pass) != 0)
+        status = OPS_NO_MEMORY;
+    if (status == OPS_OK)
+        status = ops_json_set(next, "targets", json_incref(targets));
+    if (status == OPS_OK && json_array_size(wanted) > 0)
+        status = set_pass(next, ops_json_integer(work, "pass", 0) + 1,
+                          ops_json_integer(work, "first_task", 0) + ops_json_integer(work, "task_count", 0), wanted);
+    json_decref(wanted);
+    return hand_over(status, next, ret_vacuum);
+}
 
 static enum ops_status add_to(json_t *totals, const char *name, json_int_t more)
 {
     return ops_json_set_integer(totals, name, ops_json_integer(totals, name, 0) + more);
+}
+
+static enum ops_status add_counter(json_t *totals, const json_t *target, const struct ops_counter_member *member)
+{
+    json_int_t more = ops_json_integer(target, member->name, 0);
+    return member->shown && more ? add_to(totals, member->name, more) : OPS_OK;
 }
 
 static const char *outcome_of(const json_t *target)
@@ -246,16 +298,18 @@ static const char *outcome_of(const json_t *target)
 
 static enum ops_status set_totals(json_t *vacuum)
 {
-    json_t *totals = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "targets", 0, "skipped", 0, "unclassified", 0,
-                               "matched", 0, "deleted", 0, "failed", 0, "protected", 0, "bytes", 0);
+    json_t *totals = json_pack("{s:i, s:i, s:i}", "targets", 0, "skipped", 0, "unclassified", 0);
     enum ops_status status = totals ? OPS_OK : OPS_NO_MEMORY;
+    for (size_t k = 0; status == OPS_OK && k < OPS_COUNTER_COUNT; k++)
+        if (ops_counter_members[k].shown && !ops_counter_members[k].rare)
+            status = ops_json_set_integer(totals, ops_counter_members[k].name, 0);
     size_t i;
     json_t *target;
     json_array_foreach(json_object_get(vacuum, "targets"), i, target) {
         if (status == OPS_OK)
             status = add_to(totals, outcome_of(target), 1);
-        for (size_t k = 0; status == OPS_OK && k < sizeof counter_names / sizeof counter_names[0]; k++)
-            status = add_to(totals, counter_names[k], ops_json_integer(target, counter_names[k], 0));
+        for (size_t k = 0; status == OPS_OK && k < OPS_COUNTER_COUNT; k++)
+            status = add_counter(totals, target, &ops_counter_members[k]);
     }
     if (status == OPS_OK)
         return ops_json_set(vacuum, "totals", totals);
@@ -288,6 +342,26 @@ enum ops_status ops_vacuum_finish(const json_t *vacuum, json_t *targets, enum op
     return hand_over(status, next, ret_vacuum);
 }
 
+enum ops_status ops_vacuum_trim(json_t *vacuum, size_t max_bytes)
+{
+    static const char *const lists[] = {"remarks", "warnings"};
+    json_t *targets = json_object_get(vacuum, "targets");
+    size_t length = ops_json_length(vacuum);
+    json_int_t left_out = 0;
+    for (size_t i = json_array_size(targets); i-- > 0 && length > max_bytes;) {
+        json_t *target = json_array_get(targets, i);
+        size_t before = ops_json_length(target);
+        for (size_t k = 0; k < sizeof lists / sizeof lists[0]; k++)
+            left_out += json_object_del(target, lists[k]) == 0;
+        length -= before - ops_json_length(target);
+    }
+    return left_out ? ops_json_set_integer(vacuum, "left_out", left_out) : OPS_OK;
+}
+
+/* Of a target, not shown. */
+static const char *const internal_members[] = {"location",   "segments", "split", "plan_error",
+                                               "plan_tries", "identity", "mark",  "empty"};
+
 enum ops_status ops_vacuum_view(const json_t *vacuum, json_t *targets, json_t **ret_view)
 {
     json_t *view = ops_json_copy(vacuum);
@@ -302,9 +376,8 @@ enum ops_status ops_vacuum_view(const json_t *vacuum, json_t *targets, json_t **
     size_t i;
     json_t *target;
     json_array_foreach(json_object_get(view, "targets"), i, target) {
-        (void)json_object_del(target, "location");
-        (void)json_object_del(target, "segments");
-        (void)json_object_del(target, "split");
+        for (size_t k = 0; k < sizeof internal_members / sizeof internal_members[0]; k++)
+            (void)json_object_del(target, internal_members[k]);
     }
     return hand_over(status, view, ret_view);
 }

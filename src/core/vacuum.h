@@ -32,11 +32,15 @@ enum ops_vacuum_status {
 const char *ops_vacuum_status_name(enum ops_vacuum_status status);
 enum ops_status ops_vacuum_status(const json_t *vacuum, enum ops_vacuum_status *ret_status) OPS_MUST_USE;
 bool ops_vacuum_is(const json_t *vacuum, enum ops_vacuum_status status);
-bool ops_vacuum_open(const json_t *vacuum);     /* pending or running */
+bool ops_vacuum_open(const json_t *vacuum); /* pending or running */
 bool ops_vacuum_dry_run(const json_t *vacuum);
-bool ops_vacuum_planned(const json_t *vacuum);  /* its targets are fixed */
+bool ops_vacuum_planned(const json_t *vacuum); /* its targets are fixed */
 enum ops_status ops_vacuum_type(const json_t *vacuum, enum ops_vacuum_type *ret_type) OPS_MUST_USE;
 json_int_t ops_vacuum_fence(const json_t *vacuum);
+json_int_t ops_vacuum_sequence(const json_t *vacuum); /* 0: of version 0.1, which had none */
+
+/* The record without its targets and its work. NULL: no memory. */
+json_t *ops_vacuum_summary(const json_t *vacuum);
 
 struct ops_vacuum_request {
     enum ops_vacuum_type type;
@@ -46,6 +50,7 @@ struct ops_vacuum_request {
     const char *reason;      /* likewise */
     const char *plan_sha256; /* NULL: whatever the plan is */
     json_int_t fence;        /* of the mutex taken for it; 0 for a dry run */
+    json_int_t sequence;     /* its number among all that this store took */
 };
 
 /* A dry run begins as running; anything else as pending, to be executed no sooner than five minutes after now. */
@@ -59,12 +64,15 @@ bool ops_vacuum_due(const json_t *vacuum, int64_t now_ms);
 enum ops_status ops_vacuum_start(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum) OPS_MUST_USE;
 
 /* OPS_VACUUM_NOT_PENDING: it is not pending, or its five minutes are over. */
-enum ops_status ops_vacuum_cancel(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum, struct ops_error *error)
-    OPS_MUST_USE;
+enum ops_status ops_vacuum_cancel(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum,
+                                  struct ops_error *error) OPS_MUST_USE;
 
 /* Fixes the targets of a running vacuum and its first pass over them. Takes nothing. */
-enum ops_status ops_vacuum_fix_plan(const json_t *vacuum, json_t *targets, const char *plan_sha256, json_t **ret_vacuum)
-    OPS_MUST_USE;
+enum ops_status ops_vacuum_fix_plan(const json_t *vacuum, json_t *targets, const char *plan_sha256,
+                                    json_t **ret_vacuum) OPS_MUST_USE;
+
+/* Whether it was asked for with a plan's hash. */
+bool ops_vacuum_expects_plan(const json_t *vacuum);
 
 /* OPS_PLAN_DRIFTED when the vacuum was asked for with another plan. */
 enum ops_status ops_vacuum_expect_plan(const json_t *vacuum, const char *plan_sha256, struct ops_error *error) OPS_MUST_USE;
@@ -72,10 +80,20 @@ enum ops_status ops_vacuum_expect_plan(const json_t *vacuum, const char *plan_sh
 /* Goes on with another pass over the targets with these indices. */
 enum ops_status ops_vacuum_next_pass(const json_t *vacuum, json_t *in_pass, json_t **ret_vacuum) OPS_MUST_USE;
 
+/* After another look at the targets that were deferred: targets is the plan's array as it is now. The next pass is over
+ * those of in_pass (may be empty) and those that were deferred before and are not any more; with none of either the pass
+ * stays the one that it is. */
+enum ops_status ops_vacuum_replan(const json_t *vacuum, json_t *targets, const json_t *in_pass,
+                                  json_t **ret_vacuum) OPS_MUST_USE;
+
 /* The terminal state: completed when failure is OPS_OK, else failed with error {"tag", "message", "details"?}. targets is
  * what it comes to, target by target; NULL keeps the record's own. Sets totals. */
 enum ops_status ops_vacuum_finish(const json_t *vacuum, json_t *targets, enum ops_status failure,
                                   const struct ops_error *error, int64_t now_ms, json_t **ret_vacuum) OPS_MUST_USE;
+
+/* Takes names and warnings out of the record's targets, from the last on, until its text has at most max_bytes, and says how
+ * many lists it took in "left_out": a plan of many targets in trouble must still fit the store. */
+enum ops_status ops_vacuum_trim(json_t *vacuum, size_t max_bytes) OPS_MUST_USE;
 
 /* What the outside sees: without "work" and without the targets' internals. targets as in ops_vacuum_finish. */
 enum ops_status ops_vacuum_view(const json_t *vacuum, json_t *targets, json_t **ret_view) OPS_MUST_USE;

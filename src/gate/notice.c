@@ -19,19 +19,24 @@ static enum ops_status copy_member(const json_t *from, const char *name, json_t 
     return ops_json_set(to, name, json_is_string(value) ? json_incref(value) : json_null());
 }
 
-/* A window says when it ends, or when it began and how long it lasts. */
-static enum ops_status find_end(const json_t *from, json_t *to, int64_t *ret_end_ms)
+/* A window says when it ends, or when it began and how long it lasts; from two of these comes the third. */
+static enum ops_status find_end(const json_t *from, json_t *to, struct ops_gate_notice *notice)
 {
-    int64_t started_ms;
+    int64_t started_ms, end_ms;
     json_int_t seconds = ops_json_integer(from, "estimated_duration_seconds", 0);
-    if (ops_json_instant(from, "estimated_end_utc", ret_end_ms) == OPS_OK)
+    bool has_start = ops_json_instant(from, "started_at", &started_ms) == OPS_OK;
+    if (seconds > 0 && seconds <= DURATION_MAX_S)
+        notice->estimate_ms = seconds * OPS_SECOND_MS;
+    if (ops_json_instant(from, "estimated_end_utc", &end_ms) == OPS_OK) {
+        notice->end_ms = end_ms;
+        if (!notice->estimate_ms && has_start && end_ms > started_ms)
+            notice->estimate_ms = end_ms - started_ms;
         return OPS_OK;
-    *ret_end_ms = 0;
-    bool is_told = ops_json_instant(from, "started_at", &started_ms) == OPS_OK && seconds > 0 && seconds <= DURATION_MAX_S;
-    if (!is_told)
+    }
+    if (!has_start || !notice->estimate_ms)
         return ops_json_set(to, "estimated_end_utc", json_null());
-    *ret_end_ms = started_ms + seconds * OPS_SECOND_MS;
-    return ops_json_set_instant(to, "estimated_end_utc", *ret_end_ms);
+    notice->end_ms = started_ms + notice->estimate_ms;
+    return ops_json_set_instant(to, "estimated_end_utc", notice->end_ms);
 }
 
 static enum ops_status fill(const json_t *from, struct ops_gate_notice *notice)
@@ -40,7 +45,7 @@ static enum ops_status fill(const json_t *from, struct ops_gate_notice *notice)
     for (size_t i = 0; i < sizeof text_members / sizeof text_members[0] && status == OPS_OK; i++)
         status = copy_member(from, text_members[i], notice->window);
     if (status == OPS_OK)
-        status = find_end(from, notice->window, &notice->end_ms);
+        status = find_end(from, notice->window, notice);
     json_t *updates = json_object_get(from, "updates");
     if (status == OPS_OK)
         status = ops_json_set(notice->window, "updates", json_is_array(updates) ? json_incref(updates) : json_array());

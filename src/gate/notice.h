@@ -11,7 +11,8 @@
 /* Zeroed: no window. */
 struct ops_gate_notice {
     json_t *window; /* the five members of the contract's details, each there; NULL: no window */
-    int64_t end_ms; /* the estimated end, wall clock; 0: not known */
+    int64_t end_ms;      /* the estimated end, wall clock; 0: not known */
+    int64_t estimate_ms; /* how long it is to last, by itself; 0: not known */
 };
 
 void ops_gate_notice_release(struct ops_gate_notice *notice); /* leaves it zeroed */

@@ -29,7 +29,8 @@ struct reply {
 /* What is looked up under the mutex. */
 struct facts {
     int64_t now_ms;
-    int64_t end_ms; /* 0: not known */
+    int64_t end_ms;      /* 0: not known */
+    int64_t estimate_ms; /* likewise */
     char request_id[OPS_ULID_SIZE];
     int64_t retry_s;
 };
@@ -44,12 +45,20 @@ static void make_request_id(struct opsgate *gate, struct facts *facts)
     ops_ulid_format(facts->now_ms, random, facts->request_id);
 }
 
-/* The time that is left, and up to a quarter more. */
+static int64_t whole_seconds(int64_t duration_ms)
+{
+    return (duration_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
+}
+
+/* The time that is left, and up to a quarter more. Nobody has longer to wait than the window is to last: where it looks like that
+ * our clock is behind the one that the window was begun by. */
 static int64_t roll_retry_s(struct opsgate *gate, const struct facts *facts)
 {
-    int64_t left_s = (facts->end_ms - facts->now_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
-    int64_t least_s = facts->end_ms && left_s > RETRY_LEAST_S ? left_s : RETRY_LEAST_S;
+    int64_t most_s = facts->estimate_ms ? whole_seconds(facts->estimate_ms) : RETRY_MOST_S;
+    int64_t least_s = facts->end_ms ? whole_seconds(facts->end_ms - facts->now_ms) : 0;
+    least_s = least_s < most_s ? least_s : most_s;
     least_s = least_s < RETRY_MOST_S ? least_s : RETRY_MOST_S;
+    least_s = least_s > RETRY_LEAST_S ? least_s : RETRY_LEAST_S;
     return least_s + (int64_t)ops_gate_roll(gate, (uint64_t)least_s / 4 + 1);
 }
 
@@ -59,6 +68,7 @@ static enum ops_status look_up(struct opsgate *gate, struct reply *reply, struct
     pthread_mutex_lock(&gate->mutex);
     const struct ops_gate_notice *notice = &gate->synced.notice;
     facts->end_ms = notice->end_ms;
+    facts->estimate_ms = notice->estimate_ms;
     make_request_id(gate, facts);
     facts->retry_s = roll_retry_s(gate, facts);
     bool had_window = notice->window;

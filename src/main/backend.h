@@ -4,6 +4,7 @@
 
 #include "core/manifest.h"
 #include "ports/catalogue.h"
+#include "ports/clock.h"
 #include "ports/log_sink.h"
 #include "ports/session.h"
 #include "ports/store.h"
@@ -28,6 +29,8 @@ struct ops_backend_ops {
     /* From the manifest's tables. */
     enum ops_status (*sessions)(struct ops_backend *self, const struct ops_manifest *manifest,
                                 struct ops_session_source **ret_source, struct ops_error *error);
+    /* Whose time is known besides our own; NULL: nobody's. Borrowed. */
+    struct ops_other_clock *(*other_clock)(struct ops_backend *self);
     void (*release)(struct ops_backend *self);
     /* Nobody else works on the store while we hold the data directory's lock. */
     bool exclusive;

@@ -47,6 +47,11 @@ static enum ops_status aws_sessions(struct ops_backend *self, const struct ops_m
     return ops_aws_sessions_new(client(self), manifest->sessions_table, manifest->users_table, ret_source);
 }
 
+static struct ops_other_clock *aws_other_clock(struct ops_backend *self)
+{
+    return ops_aws_client_clock(client(self));
+}
+
 static void aws_release(struct ops_backend *self)
 {
     struct aws_backend *backend = (struct aws_backend *)self;
@@ -59,6 +64,7 @@ static const struct ops_backend_ops aws_ops = {
     .catalogue = aws_catalogue,
     .log_sink = aws_log_sink,
     .sessions = aws_sessions,
+    .other_clock = aws_other_clock,
     .release = aws_release,
     .exclusive = false,
 };

@@ -4,6 +4,7 @@
 #include "adapters/usm/usm.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "main/current_sessions.h"
 #include "main/embedded.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include <unistd.h>
 
 enum { MANIFEST_MAX_BYTES = 4 * 1024 * 1024, PROBLEMS_MAX_BYTES = 16 * 1024, PATH_TEXT_MAX = 4096 };
+
+static const char sample_name[] = "(the sample stack's)";
 
 static enum ops_status make_directories(const char *path, struct ops_error *error)
 {
@@ -133,7 +136,7 @@ enum ops_status ops_engine_load_manifest(const char *data_dir, const char *manif
         status = read_file(path, &text, error);
     else
         ops_buf_append_view(&text, ops_embedded_manifest());
-    const char *name = path[0] ? path : "(the sample stack's)";
+    const char *name = path[0] ? path : sample_name;
     if (status == OPS_OK)
         status = parse_manifest(name, ops_buf_view(&text), ret_manifest, error);
     ops_buf_release(&text);
@@ -146,18 +149,36 @@ enum ops_status ops_engine_load_manifest(const char *data_dir, const char *manif
     return OPS_NO_MEMORY;
 }
 
+/* Where this manifest keeps sessions. */
+static enum ops_status choose_sessions(struct ops_engine *engine, const struct ops_manifest *manifest,
+                                       struct ops_shared **ret_choice, struct ops_error *error)
+{
+    struct ops_session_source *source = NULL;
+    enum ops_status status = OPS_OK;
+    /* Without the tables session-gated routes say that sessions can't be checked. */
+    if (manifest->sessions_table)
+        status = engine->backend->ops->sessions(engine->backend, manifest, &source, error);
+    if (status == OPS_OK)
+        status = ops_session_choice_new(source, ret_choice);
+    if (status != OPS_OK)
+        ops_session_source_release(source);
+    return status;
+}
+
 static enum ops_status open_sessions(const struct ops_engine_config *config, struct ops_engine *engine,
                                      struct ops_error *error)
 {
-    const struct ops_manifest *manifest = &engine->manifest;
     if (config->usm_url) {
         enum ops_status status = ops_curl_http_client_new(&engine->http);
         return status == OPS_OK ? ops_usm_sessions_new(engine->http, config->usm_url, &engine->sessions) : status;
     }
-    /* Without either, session-gated routes say that sessions can't be checked. */
-    if (!manifest->sessions_table)
-        return OPS_OK;
-    return engine->backend->ops->sessions(engine->backend, manifest, &engine->sessions, error);
+    struct ops_shared *choice = NULL;
+    enum ops_status status = choose_sessions(engine, &engine->manifest, &choice, error);
+    if (status == OPS_OK)
+        status = ops_current_sessions_new(choice, &engine->sessions);
+    if (status != OPS_OK)
+        ops_shared_let_go(choice);
+    return status;
 }
 
 static enum ops_status open_app(const struct ops_engine_config *config, struct ops_engine *engine)
@@ -168,6 +189,7 @@ static enum ops_status open_app(const struct ops_engine_config *config, struct o
         .log_sink = engine->log_sink,
         .sessions = engine->sessions,
         .clock = config->clock,
+        .other_clock = engine->backend->ops->other_clock ? engine->backend->ops->other_clock(engine->backend) : NULL,
         .random = config->random,
         .hasher = config->hasher,
     };
@@ -198,6 +220,8 @@ enum ops_status ops_engine_open(const struct ops_engine_config *config, struct o
         status = ops_engine_load_manifest(engine.data_dir, config->manifest_path, &engine.manifest, &engine.manifest_name,
                                           error);
     if (status == OPS_OK)
+        engine.manifest_document = json_incref(engine.manifest.document);
+    if (status == OPS_OK)
         status = open_backend(config, &engine, error);
     if (status == OPS_OK)
         status = open_sessions(config, &engine, error);
@@ -210,6 +234,71 @@ enum ops_status ops_engine_open(const struct ops_engine_config *config, struct o
     return status;
 }
 
+/* ---- another manifest ---- */
+
+struct loaded {
+    char *name;
+    struct ops_shared *manifest; /* a struct ops_manifest */
+    struct ops_shared *sessions; /* NULL: they do not come from a manifest */
+};
+
+static void free_manifest(void *manifest)
+{
+    ops_manifest_release(manifest);
+    ops_mem_free(manifest);
+}
+
+static void loaded_release(struct loaded *loaded)
+{
+    ops_mem_free(loaded->name);
+    ops_shared_let_go(loaded->manifest);
+    ops_shared_let_go(loaded->sessions);
+}
+
+/* All that can fail. */
+static enum ops_status load_again(struct ops_engine *engine, const struct ops_engine_config *config, struct loaded *loaded,
+                                  struct ops_error *error)
+{
+    bool was_file = strcmp(engine->manifest_name, sample_name) != 0;
+    const char *path = config->manifest_path || !was_file ? config->manifest_path : engine->manifest_name;
+    struct ops_manifest *manifest = ops_mem_zeroed(1, sizeof *manifest);
+    if (!manifest)
+        return OPS_NO_MEMORY;
+    enum ops_status status = ops_engine_load_manifest(engine->data_dir, path, manifest, &loaded->name, error);
+    if (status == OPS_OK) {
+        status = ops_shared_new(manifest, free_manifest, &loaded->manifest);
+        if (status != OPS_OK)
+            ops_manifest_release(manifest);
+    }
+    if (status != OPS_OK) {
+        ops_mem_free(manifest);
+        return status;
+    }
+    return config->usm_url ? OPS_OK : choose_sessions(engine, manifest, &loaded->sessions, error);
+}
+
+enum ops_status ops_engine_reload_manifest(struct ops_engine *engine, const struct ops_engine_config *config,
+                                           struct ops_manifest_news *ret_news, struct ops_error *error)
+{
+    struct loaded loaded = {.name = NULL};
+    enum ops_status status = load_again(engine, config, &loaded, error);
+    if (status != OPS_OK) {
+        loaded_release(&loaded);
+        return status;
+    }
+    const struct ops_manifest *manifest = ops_shared_thing(loaded.manifest);
+    json_t *before = engine->manifest_document;
+    engine->manifest_document = json_incref(manifest->document);
+    *ret_news = (struct ops_manifest_news){!json_equal(before, manifest->document), manifest->target_count};
+    json_decref(before);
+    ops_mem_free(engine->manifest_name);
+    engine->manifest_name = loaded.name;
+    if (loaded.sessions)
+        ops_current_sessions_replace(engine->sessions, loaded.sessions);
+    ops_app_replace_manifest(engine->app, loaded.manifest);
+    return OPS_OK;
+}
+
 void ops_engine_close(struct ops_engine *engine)
 {
     ops_app_free(engine->app);
@@ -219,6 +308,7 @@ void ops_engine_close(struct ops_engine *engine)
     ops_catalogue_release(engine->catalogue);
     ops_store_release(engine->store);
     ops_backend_release(engine->backend);
+    json_decref(engine->manifest_document);
     ops_manifest_release(&engine->manifest);
     ops_mem_free(engine->manifest_name);
     ops_mem_free(engine->data_dir);

@@ -19,9 +19,10 @@ struct ops_engine_config {
 };
 
 struct ops_engine {
-    char *data_dir;      /* absolute */
-    char *manifest_name; /* where the manifest came from, for people */
-    struct ops_manifest manifest;
+    char *data_dir;               /* absolute */
+    char *manifest_name;          /* where the manifest came from, for people */
+    struct ops_manifest manifest; /* as the engine was opened; another may be in force since */
+    json_t *manifest_document;    /* of the one in force; read only */
     struct ops_backend *backend;
     struct ops_store *store;
     struct ops_catalogue *catalogue;
@@ -36,6 +37,19 @@ struct ops_engine {
 enum ops_status ops_engine_open(const struct ops_engine_config *config, struct ops_engine *ret_engine,
                                 struct ops_error *error) OPS_MUST_USE;
 void ops_engine_close(struct ops_engine *engine);
+
+/* What came of reading the manifest anew. */
+struct ops_manifest_news {
+    bool changed; /* it says another thing than before */
+    size_t target_count;
+};
+
+/* Reads the manifest anew from where it is, and lets it take the place of the one in force, with the sessions tables that it
+ * names; config is the one that the engine was opened with. A manifest that came from a file must still be one: its absence
+ * does not bring the sample stack's back. Waits for removals under way (ops_app_replace_manifest). One call at a time, from any
+ * thread. On failure all is as before; the statuses are ops_engine_open's. */
+enum ops_status ops_engine_reload_manifest(struct ops_engine *engine, const struct ops_engine_config *config,
+                                           struct ops_manifest_news *ret_news, struct ops_error *error) OPS_MUST_USE;
 
 /* Makes the directory and its parents, for its owner only, when they are missing. *ret_path is absolute, the caller's. */
 enum ops_status ops_engine_data_dir(const char *path, char **ret_path, struct ops_error *error) OPS_MUST_USE;

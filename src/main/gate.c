@@ -3,14 +3,13 @@
 #include "base/mem.h"
 #include "main/gate_extension.h"
 #include "main/open_files.h"
+#include "main/signals.h"
 #include "surfaces/gate/server.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEALTH_PATHS_MAX = 32 };
+enum { HEALTH_PATHS_MAX = 32, WAIT_MS = 1000 };
 
 static const char listen_default[] = "127.0.0.1:9180", source_default[] = "http://127.0.0.1:8080";
 
@@ -105,8 +104,7 @@ static void tell_of_source(void *context)
 
 static void wait_for_end(struct sidecar *sidecar, const sigset_t *ends)
 {
-    static const struct timespec second = {.tv_sec = 1};
-    while (sigtimedwait(ends, NULL, &second) < 0)
+    while (ops_signals_wait(ends, WAIT_MS) == 0)
         tell_of_source(sidecar);
 }
 
@@ -118,13 +116,9 @@ int ops_command_gate(struct ops_cli *cli, void *context)
     sigset_t ends;
     bool is_extension = ops_cli_flag(cli, "--lambda-extension");
     int code = OPS_EXIT_DONE;
-    (void)sigemptyset(&ends);
-    (void)sigaddset(&ends, SIGTERM);
-    (void)sigaddset(&ends, SIGINT);
-    /* Before any thread begins, so that all of them leave these signals to sigwait. The extension waits for events instead,
-     * and a signal ends it as it ends any program. */
+    /* The extension waits for events instead, and a signal ends it as it ends any program. */
     if (!is_extension)
-        (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+        ops_signals_init(false, &ends);
     ops_raise_open_files();
     enum ops_status status = start(cli, &sidecar, &error);
     if (status == OPS_OK) {

@@ -8,6 +8,8 @@
 #include "main/embedded.h"
 #include "main/engine.h"
 
+#include <unistd.h>
+
 static enum ops_status open_app(struct ops_store *store, struct ops_app **ret_app)
 {
     /* Setting a secret code needs these ports and no others. */
@@ -20,20 +22,27 @@ static enum ops_status open_app(struct ops_store *store, struct ops_app **ret_ap
     return ops_app_new(&ports, NULL, ops_embedded_build(), ret_app);
 }
 
-/* The first code needs no old one, so that is asked for only when the store says that there is one. */
+/* The first code needs no old one, so that is asked for only when the store says that there is one. The audit trail names
+ * this process where the old one is wrong. */
 static enum ops_status set_code(struct ops_cli *cli, struct ops_app *app, const char *new_code, bool *ret_rotated,
                                 struct ops_error *error)
 {
     struct ops_cli_secret old = {.length = 0};
+    const struct ops_secret_change change = {
+        .old_code = old.bytes,
+        .new_code = new_code,
+        .actor = ops_cli_actor(cli),
+        .peer = {.kind = OPS_PEER_PROCESS, .uid = getuid(), .pid = getpid()},
+    };
     enum ops_status status = OPS_OK;
     if (ops_cli_has_secret(cli))
         status = ops_cli_secret(cli, &old, error);
     if (status == OPS_OK)
-        status = ops_secret_set(app, old.bytes, new_code, ops_cli_actor(cli), ret_rotated, error);
+        status = ops_secret_change(app, &change, ret_rotated, error);
     if (status == OPS_SECRET_CODE_REQUIRED) {
         status = ops_cli_secret(cli, &old, error);
         if (status == OPS_OK)
-            status = ops_secret_set(app, old.bytes, new_code, ops_cli_actor(cli), ret_rotated, error);
+            status = ops_secret_change(app, &change, ret_rotated, error);
     }
     ops_cli_secret_cleanse(&old);
     return status;

@@ -8,13 +8,16 @@
 #include "main/embedded.h"
 #include "main/engine.h"
 #include "main/lock.h"
+#include "main/manager.h"
 #include "main/open_files.h"
+#include "main/reload.h"
+#include "main/signals.h"
 #include "main/threads.h"
 #include "surfaces/http/server.h"
 #include "surfaces/invoke/server.h"
 #include "surfaces/wire/listen.h"
+#include "surfaces/wire/tls.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,6 +25,7 @@ enum {
     WORKERS_DEFAULT = 2,
     ADDRESS_SIZE = 512,
     PATH_TEXT_MAX = 4096,
+    LINE_SIZE = 4096 + 64,
 };
 
 static const char http_listen_default[] = "127.0.0.1:8080";
@@ -29,9 +33,11 @@ static const char http_listen_default[] = "127.0.0.1:8080";
 /* A serve from its first lock to its last. */
 struct serving {
     int lock; /* -1: not held */
+    struct ops_manager manager;
+    struct ops_engine_config config;
     struct ops_engine engine;
-    char *tls_cert;
-    char *tls_key;
+    const char *tls_cert; /* paths; NULL: no TLS */
+    const char *tls_key;
     struct ops_traffic *traffic;
     struct ops_http_server *http;
     struct ops_invoke_server *invoke;
@@ -42,15 +48,21 @@ struct serving {
     char endpoints_path[PATH_TEXT_MAX];
 };
 
-static void report(const char *line)
+/* One line, whatever a file may be called. Whoever does not read it any more does no harm: see ops_signals_init. */
+static void report(const char *text)
 {
+    char line[LINE_SIZE];
+    (void)snprintf(line, sizeof line, "%s", text);
+    for (char *c = line; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
     (void)fprintf(stderr, "g3nops: %s\n", line);
 }
 
 static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *place, struct serving *serving,
                                    struct ops_error *error)
 {
-    struct ops_engine_config config = {
+    serving->config = (struct ops_engine_config){
         .aws = place->aws,
         .region = place->region,
         .profile = place->profile,
@@ -61,12 +73,12 @@ static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *
         .hasher = ops_scrypt_hasher(),
     };
     char *data_dir = NULL;
-    config.data_dir = place->data_dir;
+    serving->config.data_dir = place->data_dir;
     enum ops_status status = ops_engine_data_dir(place->data_dir, &data_dir, error);
     if (status == OPS_OK)
         status = ops_serve_lock(data_dir, &serving->lock, error);
     if (status == OPS_OK)
-        status = ops_engine_open(&config, &serving->engine, error);
+        status = ops_engine_open(&serving->config, &serving->engine, error);
     /* The lock says that we are the only one, so that nobody's lease is alive. */
     if (status == OPS_OK && serving->engine.backend->ops->exclusive)
         status = ops_app_adopt(serving->engine.app, error);
@@ -74,10 +86,20 @@ static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *
     return status;
 }
 
+/* *ret_tls: NULL without TLS. */
+static enum ops_status read_tls(struct ops_cli *cli, struct serving *serving, struct ops_shared **ret_tls,
+                                struct ops_error *error)
+{
+    serving->tls_cert = ops_cli_text(cli, "--tls-cert");
+    serving->tls_key = ops_cli_text(cli, "--tls-key");
+    if (!serving->tls_cert != !serving->tls_key)
+        return ops_fail(error, OPS_USAGE, "TLS needs a certificate and its key; only one of them is given.");
+    return serving->tls_cert ? ops_tls_read(serving->tls_cert, serving->tls_key, ret_tls, error) : OPS_OK;
+}
+
 static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
     const char *listen = ops_cli_text(cli, "--http-listen");
-    const char *cert = ops_cli_text(cli, "--tls-cert"), *key = ops_cli_text(cli, "--tls-key");
     char address[OPS_ADDRESS_SIZE];
     struct ops_host_port at;
     enum ops_status status = ops_host_port_parse(listen ? listen : http_listen_default, &at, error);
@@ -85,18 +107,13 @@ static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, 
         return ops_error_about(error, status, "--http-listen");
     struct ops_http_config config = {
         .host = at.host, .port = at.port, .openapi = ops_embedded_openapi(), .traffic = serving->traffic};
-    if (cert)
-        status = ops_http_read_pem(cert, &serving->tls_cert, error);
-    if (status == OPS_OK && key)
-        status = ops_http_read_pem(key, &serving->tls_key, error);
-    config.tls_cert_pem = serving->tls_cert;
-    config.tls_key_pem = serving->tls_key;
+    status = read_tls(cli, serving, &config.tls, error);
     if (status == OPS_OK)
         status = ops_http_server_start(serving->engine.app, &config, &serving->http, error);
     if (status != OPS_OK)
         return status;
     ops_host_port_format(at.host, ops_http_server_port(serving->http), address);
-    (void)snprintf(serving->http_address, sizeof serving->http_address, "%s://%s", cert ? "https" : "http", address);
+    (void)snprintf(serving->http_address, sizeof serving->http_address, "%s://%s", serving->tls_cert ? "https" : "http", address);
     return OPS_OK;
 }
 
@@ -136,6 +153,8 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
     if (status == OPS_OK)
         status = open_engine(cli, &place, serving, error);
     if (status == OPS_OK)
+        ops_app_on_alarm(serving->engine.app, report);
+    if (status == OPS_OK)
         ops_app_limit_rate(serving->engine.app, ops_cli_integer(cli, "--max-rate", 0));
     if (status == OPS_OK)
         status = ops_traffic_new(&serving->traffic);
@@ -153,15 +172,49 @@ static void stop(struct serving *serving)
 {
     if (serving->endpoints_path[0])
         (void)unlink(serving->endpoints_path);
+    /* Requests and steps under way may take their time. Who asks a second time does not want to wait for them, and loses
+     * nothing that the next start would not find. */
+    ops_signals_end_at_once();
     ops_http_server_stop(serving->http);
     ops_invoke_server_stop(serving->invoke);
     ops_traffic_free(serving->traffic);
     ops_threads_stop(serving->threads);
     ops_engine_close(&serving->engine);
-    ops_mem_free(serving->tls_cert);
-    ops_mem_free(serving->tls_key);
     if (serving->lock >= 0)
         ops_serve_unlock(serving->lock);
+    ops_manager_close(&serving->manager);
+}
+
+static void tell_ready(struct serving *serving, const char *more)
+{
+    char status[2 * ADDRESS_SIZE + 64];
+    (void)snprintf(status, sizeof status, "http=%s invoke=%s%s", serving->http_address, serving->invoke_address, more);
+    ops_manager_ready(&serving->manager, status, ops_clock_monotonic_ms(serving->config.clock));
+}
+
+static void read_anew(struct serving *serving, const struct ops_reload *what)
+{
+    ops_notify_reloading(&serving->manager.notify);
+    bool well = ops_reload(what, report);
+    tell_ready(serving, well ? "" : "; what was to be read anew was refused, see the log");
+}
+
+static void wait_for_end(struct serving *serving, const sigset_t *waited)
+{
+    const struct ops_reload what = {.engine = &serving->engine,
+                                    .config = &serving->config,
+                                    .http = serving->http,
+                                    .tls_cert = serving->tls_cert,
+                                    .tls_key = serving->tls_key};
+    int number = 0;
+    while (number != SIGTERM && number != SIGINT) {
+        number = ops_signals_wait(waited, ops_manager_wait_ms(&serving->manager));
+        if (number == SIGHUP)
+            read_anew(serving, &what);
+        ops_manager_look(&serving->manager, ops_threads_sweep_pulse(serving->threads),
+                         ops_clock_monotonic_ms(serving->config.clock), report);
+    }
+    ops_notify_tell(&serving->manager.notify, "STOPPING=1\nSTATUS=lets what is under way finish");
 }
 
 int ops_command_serve(struct ops_cli *cli, void *context)
@@ -169,20 +222,17 @@ int ops_command_serve(struct ops_cli *cli, void *context)
     (void)context;
     struct serving serving = {.lock = -1};
     struct ops_error error = OPS_ERROR_INIT;
-    sigset_t ends;
-    (void)sigemptyset(&ends);
-    (void)sigaddset(&ends, SIGTERM);
-    (void)sigaddset(&ends, SIGINT);
-    /* Before any thread begins, so that all of them leave these signals to sigwait. */
-    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    sigset_t waited;
+    ops_signals_init(true, &waited);
+    ops_manager_open(&serving.manager);
     ops_raise_open_files();
     enum ops_status status = start(cli, &serving, &error);
     int code = OPS_EXIT_DONE;
     if (status == OPS_OK) {
         write_endpoints(&serving);
         (void)fprintf(stderr, "ready http=%s invoke=%s\n", serving.http_address, serving.invoke_address);
-        int signal_number;
-        (void)sigwait(&ends, &signal_number);
+        tell_ready(&serving, "");
+        wait_for_end(&serving, &waited);
     } else {
         code = ops_cli_fail(cli, status, &error);
     }

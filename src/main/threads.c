@@ -1,5 +1,6 @@
 #include "main/threads.h"
 
+#include "app/clock_watch.h"
 #include "app/work.h"
 #include "base/mem.h"
 #include "base/wait.h"
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WAIT_MAX_MS = 1000, SWEEP_EVERY_MS = 500, TROUBLE_SIZE = 256 };
+enum { WAIT_MAX_MS = 1000, SWEEP_EVERY_MS = 500, TROUBLE_SIZE = 320 };
 
 /* What a thread last had to complain about, so that a trouble that lasts is reported once. */
 struct trouble {
@@ -30,6 +31,7 @@ struct ops_threads {
     bool stopping; /* under lock */
     pthread_t sweeper;
     bool has_sweeper;
+    struct ops_pulse sweep_pulse;
     struct worker_thread *workers;
     unsigned worker_count; /* that have a thread */
 };
@@ -65,16 +67,71 @@ static bool wait_for(struct ops_threads *threads, int64_t wait_ms)
     return going;
 }
 
+/* Said once for each reason, and when it gets on again. */
+static void note_standing(struct ops_threads *threads, struct trouble *before, const char *standing)
+{
+    if (strcmp(before->text, standing) == 0)
+        return;
+    threads->report(standing[0] ? standing : "The vacuum does not stand still any more.");
+    (void)snprintf(before->text, sizeof before->text, "%s", standing);
+}
+
+/* What the sweep has said of the clock. */
+struct clock_told {
+    int64_t step_count;
+    bool is_apart;
+};
+
+static void tell_step(struct ops_threads *threads, const struct ops_clock_step *step)
+{
+    char at[OPS_INSTANT_TEXT_SIZE], line[TROUBLE_SIZE];
+    bool back = step->step_ms < 0;
+    ops_instant_format(step->at_ms, at);
+    (void)snprintf(line, sizeof line, "clock: it was set %s by %lld s, to %s; what waits for a time is due that much %s",
+                   back ? "back" : "forward", (long long)((back ? -step->step_ms : step->step_ms) / OPS_SECOND_MS), at,
+                   back ? "later" : "sooner");
+    threads->report(line);
+}
+
+static void tell_difference(struct ops_threads *threads, const struct ops_clock_news *news)
+{
+    char line[TROUBLE_SIZE];
+    bool behind = news->ahead_ms < 0;
+    (void)snprintf(line, sizeof line, "clock: it is %s AWS's by %lld s", behind ? "behind" : "ahead of",
+                   (long long)((behind ? -news->ahead_ms : news->ahead_ms) / OPS_SECOND_MS));
+    threads->report(news->is_apart ? line : "well again: clock, it agrees with AWS's");
+}
+
+static void tell_of_clock(struct ops_threads *threads, struct clock_told *told)
+{
+    struct ops_clock_news news;
+    ops_app_clock_news(threads->app, &news);
+    int64_t new_count = news.step_count - told->step_count;
+    if (new_count > OPS_CLOCK_STEPS_KEPT)
+        new_count = OPS_CLOCK_STEPS_KEPT; /* the rest is in the metrics */
+    while (new_count-- > 0)
+        tell_step(threads, &news.steps[new_count]);
+    told->step_count = news.step_count;
+    if (news.is_apart != told->is_apart)
+        tell_difference(threads, &news);
+    told->is_apart = news.is_apart;
+}
+
 static void *sweep_loop(void *context)
 {
     struct ops_threads *threads = context;
-    struct trouble trouble = {""};
+    struct trouble trouble = {""}, standing = {""};
+    struct clock_told told = {.step_count = 0};
+    ops_pulse_of_thread(&threads->sweep_pulse);
     do {
+        ops_pulse_beat();
         struct ops_sweep_result result;
         struct ops_error error = OPS_ERROR_INIT;
         enum ops_status status = ops_app_sweep(threads->app, &result, &error);
         note_trouble(threads, &trouble, "sweep", status, &error);
+        note_standing(threads, &standing, result.standing);
         ops_error_release(&error);
+        tell_of_clock(threads, &told);
     } while (wait_for(threads, SWEEP_EVERY_MS));
     return NULL;
 }
@@ -143,6 +200,11 @@ enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, op
     }
     *ret_threads = threads;
     return OPS_OK;
+}
+
+const struct ops_pulse *ops_threads_sweep_pulse(const struct ops_threads *threads)
+{
+    return &threads->sweep_pulse;
 }
 
 void ops_threads_stop(struct ops_threads *threads)

@@ -5,6 +5,7 @@
 #define OPS_MAIN_THREADS_H
 
 #include "app/app.h"
+#include "base/pulse.h"
 
 struct ops_threads;
 
@@ -12,6 +13,9 @@ struct ops_threads;
 typedef void (*ops_report_fn)(const char *line);
 enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, ops_report_fn report,
                                   struct ops_threads **ret_threads, struct ops_error *error) OPS_MUST_USE;
+
+/* Of the sweep: it goes round at least twice a second, but for the time that the store and the log group take. */
+const struct ops_pulse *ops_threads_sweep_pulse(const struct ops_threads *threads);
 
 /* Ends every thread at the end of its step. NULL is fine. */
 void ops_threads_stop(struct ops_threads *threads);

@@ -6,37 +6,6 @@
 
 struct ops_catalogue;
 
-enum { OPS_RESOURCE_NAME_MAX = 255, OPS_IDENTITY_SIZE = 256, OPS_LOCATION_SIZE = 1024, OPS_ALIASES_MAX = 8 };
-
-/* Another name under which the guard and the manifest's rules are asked about a thing: a file that lies in a bucket is a key
- * of it, and a table's file may be the file of another table. */
-struct ops_alias {
-    enum ops_target_kind kind;
-    char name[OPS_RESOURCE_NAME_MAX + 1]; /* of a table, bucket or log group */
-    char key[OPS_RESOURCE_NAME_MAX + 1];  /* what in it, or ""; a longer one is cut at its end */
-};
-
-/* What a thing is, whatever names it. */
-struct ops_identity {
-    char text[OPS_IDENTITY_SIZE];     /* equal texts are one thing (device, inode and SQL table; region, account and name);
-                                       * "": it does not exist, or the engine can't tell */
-    char location[OPS_LOCATION_SIZE]; /* where it is, without links and dots: a path, an ARN; "" likewise. It may be there
-                                       * for what does not exist */
-    struct ops_alias aliases[OPS_ALIASES_MAX];
-    size_t alias_count;
-    bool own;   /* it belongs to g3nops itself: records, sockets, audit trail */
-    bool empty; /* there is nothing in it at all, in whatever scope; false where the engine can't tell at once */
-};
-
-/* Something that exists. All borrowed for the call. */
-struct ops_resource {
-    enum ops_target_kind kind;
-    const char *name;     /* as the manifest would call it; any bytes */
-    const char *guarded;  /* the name that the guard is asked about, where it is not name; else NULL */
-    const char *identity; /* as in struct ops_identity; "" where the engine can't tell */
-    const char *note;     /* what people should know ("a full-text table of shop.db"), or NULL */
-};
-
 typedef enum ops_status (*ops_on_resource_fn)(void *context, const struct ops_resource *resource);
 
 struct ops_catalogue_ops {
@@ -79,7 +48,8 @@ enum ops_status ops_catalogue_list_beside(struct ops_catalogue *catalogue, const
                                           struct ops_error *error) OPS_MUST_USE;
 enum ops_status ops_catalogue_identify(struct ops_catalogue *catalogue, const struct ops_target_spec *spec,
                                        struct ops_identity *ret_identity, struct ops_error *error) OPS_MUST_USE;
-enum ops_status ops_catalogue_where(struct ops_catalogue *catalogue, json_t **ret_place, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_catalogue_where(struct ops_catalogue *catalogue, json_t **ret_place,
+                                    struct ops_error *error) OPS_MUST_USE;
 enum ops_status ops_catalogue_open(struct ops_catalogue *catalogue, const struct ops_target_spec *spec,
                                    const struct ops_scope *scope, struct ops_target **ret_target,
                                    struct ops_error *error) OPS_MUST_USE;

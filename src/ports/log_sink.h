@@ -3,6 +3,7 @@
 #define OPS_PORTS_LOG_SINK_H
 
 #include "base/error.h"
+#include "base/pulse.h"
 #include "base/view.h"
 
 #include <stdint.h>
@@ -32,7 +33,10 @@ struct ops_log_sink {
 static inline enum ops_status OPS_MUST_USE ops_log_sink_append(struct ops_log_sink *sink, const struct ops_log_event *events,
                                                                size_t count, struct ops_error *error)
 {
-    return sink->ops->append(sink, events, count, error);
+    ops_pulse_away();
+    enum ops_status status = sink->ops->append(sink, events, count, error);
+    ops_pulse_back();
+    return status;
 }
 
 static inline void ops_log_sink_release(struct ops_log_sink *sink)

@@ -22,9 +22,9 @@ static size_t printable_length(const unsigned char *at, size_t left)
         unsigned char first_low, first_high, second_low, second_high;
         size_t length;
     } forms[] = {
-        {0x20, 0x7e, 0, 0, 1},          {0xc2, 0xdf, 0x80, 0xbf, 2},    {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3},    {0xed, 0xed, 0x80, 0x9f, 3},    {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4},    {0xf1, 0xf3, 0x80, 0xbf, 4},    {0xf4, 0xf4, 0x80, 0x8f, 4},
+        {0x20, 0x7e, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
     };
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         if (at[0] < forms[i].first_low || at[0] > forms[i].first_high || left < forms[i].length)
@@ -99,6 +99,16 @@ void ops_remarks_merge(struct ops_remarks *remarks, const struct ops_remarks *mo
         remarks->counts[kind] += more->counts[kind];
     for (size_t i = 0; i < more->count && remarks->count < OPS_REMARKS_MAX; i++)
         remarks->first[remarks->count++] = more->first[i];
+}
+
+void ops_remarks_drop(struct ops_remarks *remarks, enum ops_remark_kind kind)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < remarks->count; i++)
+        if (remarks->first[i].kind != kind)
+            remarks->first[kept++] = remarks->first[i];
+    remarks->count = kept;
+    remarks->counts[kind] = 0;
 }
 
 void ops_remarks_clear(struct ops_remarks *remarks)

@@ -1,7 +1,7 @@
 /* What a target has to say of things that it passed over or kept: how many, the first few by name, and why.
  *
- * A vacuum is complete only when every record in scope could be seen, compared, read and removed. What could not is a remark;
- * its number goes into the target's counters, and its name and reason into the vacuum's record, for the operator.
+ * A vacuum is complete only when every record in scope could be seen, compared, read and removed. What could not is a
+ * remark; its number goes into the target's counters, and its name and reason into the vacuum's record, for the operator.
  */
 #ifndef OPS_PORTS_REMARKS_H
 #define OPS_PORTS_REMARKS_H
@@ -24,9 +24,9 @@ enum ops_remark_kind {
 };
 
 enum {
-    OPS_REMARKS_MAX = 10,          /* that are kept with name and reason */
-    OPS_REMARK_NAME_SIZE = 256,    /* bytes, with the NUL; a longer name is cut in the middle */
-    OPS_REMARK_REASON_SIZE = 192,  /* likewise; a longer reason is cut at its end */
+    OPS_REMARKS_MAX = 10,         /* that are kept with name and reason */
+    OPS_REMARK_NAME_SIZE = 256,   /* bytes, with the NUL; a longer name is cut in the middle */
+    OPS_REMARK_REASON_SIZE = 192, /* likewise; a longer reason is cut at its end */
 };
 
 struct ops_remark {
@@ -52,5 +52,8 @@ void ops_remarks_add(struct ops_remarks *remarks, enum ops_remark_kind kind, str
 void ops_remarks_merge(struct ops_remarks *remarks, const struct ops_remarks *more);
 
 void ops_remarks_clear(struct ops_remarks *remarks);
+
+/* Takes those of a kind away. */
+void ops_remarks_drop(struct ops_remarks *remarks, enum ops_remark_kind kind);
 
 #endif

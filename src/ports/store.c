@@ -1,6 +1,7 @@
 #include "ports/store.h"
 
 #include "base/json.h"
+#include "base/pulse.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -158,14 +159,20 @@ void ops_store_page_release(struct ops_store_page *page)
 enum ops_status ops_store_get(struct ops_store *store, const char *pk, const char *sk, json_t **ret_doc,
                               struct ops_error *error)
 {
-    return store->ops->get(store, pk, sk, ret_doc, error);
+    ops_pulse_away();
+    enum ops_status status = store->ops->get(store, pk, sk, ret_doc, error);
+    ops_pulse_back();
+    return status;
 }
 
 enum ops_status ops_store_query(struct ops_store *store, const struct ops_query *query, struct ops_store_page *ret_page,
                                 struct ops_error *error)
 {
     assert(query->limit >= 1 && query->limit <= OPS_STORE_PAGE_MAX);
-    return store->ops->query(store, query, ret_page, error);
+    ops_pulse_away();
+    enum ops_status status = store->ops->query(store, query, ret_page, error);
+    ops_pulse_back();
+    return status;
 }
 
 enum ops_status ops_store_transact(struct ops_store *store, const struct ops_txn *txn, struct ops_error *error)
@@ -174,7 +181,10 @@ enum ops_status ops_store_transact(struct ops_store *store, const struct ops_txn
         return txn->status;
     for (size_t i = 0; i < txn->count; i++)
         assert(txn->ops[i].kind != OPS_OP_CHECK || txn->ops[i].cond_count > 0);
-    return store->ops->transact(store, txn, error);
+    ops_pulse_away();
+    enum ops_status status = store->ops->transact(store, txn, error);
+    ops_pulse_back();
+    return status;
 }
 
 void ops_store_release(struct ops_store *store)

@@ -13,10 +13,8 @@ static const char *const kind_names[OPS_TARGET_KIND_COUNT] = {
 };
 
 static const char *const by_names[OPS_SCOPE_BY_COUNT] = {
-    [OPS_SCOPE_ALL] = "all",
-    [OPS_SCOPE_ATTRIBUTE] = "attribute",
-    [OPS_SCOPE_INDEX] = "index",
-    [OPS_SCOPE_KEY_PREFIX] = "key_prefix",
+    [OPS_SCOPE_ALL] = "all",     [OPS_SCOPE_ATTRIBUTE] = "attribute",
+    [OPS_SCOPE_INDEX] = "index", [OPS_SCOPE_KEY_PREFIX] = "key_prefix",
     [OPS_SCOPE_KEY] = "key",
 };
 

@@ -49,6 +49,45 @@ struct ops_target_spec {
     const char *split;      /* how the plan says it is cut into segments; NULL: not planned yet, the adapter chooses */
 };
 
+enum {
+    OPS_RESOURCE_NAME_MAX = 255,
+    OPS_IDENTITY_SIZE = 256,
+    OPS_LOCATION_SIZE = 1024,
+    OPS_ALIASES_MAX = 8,
+    OPS_IDENTITY_MARK_SIZE = 32
+};
+
+/* Another name under which the guard and the manifest's rules are asked about a thing: a file that lies in a bucket is a key
+ * of it, and a table's file may be the file of another table. */
+struct ops_alias {
+    enum ops_target_kind kind;
+    char name[OPS_RESOURCE_NAME_MAX + 1]; /* of a table, bucket or log group */
+    char key[OPS_RESOURCE_NAME_MAX + 1];  /* what in it, or ""; a longer one is cut at its end */
+};
+
+/* What a thing is, whatever names it. */
+struct ops_identity {
+    char text[OPS_IDENTITY_SIZE];     /* equal texts are one thing (device, inode and SQL table; region, account and name);
+                                       * "": it does not exist, or the engine can't tell */
+    char location[OPS_LOCATION_SIZE]; /* where it is, without links and dots: a path, an ARN; "" likewise. It may be there
+                                       * for what does not exist */
+    struct ops_alias aliases[OPS_ALIASES_MAX];
+    size_t alias_count;
+    char mark[OPS_IDENTITY_MARK_SIZE]; /* what of text stays the same over a restart of the machine (the inode): another
+                                        * one says that another thing is in its place; "" where the engine has none */
+    bool own;                          /* it belongs to g3nops itself: records, sockets, audit trail */
+    bool empty; /* there is nothing in it at all, in whatever scope; false where the engine can't tell at once */
+};
+
+/* Something that exists. All borrowed for the call. */
+struct ops_resource {
+    enum ops_target_kind kind;
+    const char *name;     /* as the manifest would call it; any bytes */
+    const char *guarded;  /* the name that the guard is asked about, where it is not name; else NULL */
+    const char *identity; /* as in struct ops_identity; "" where the engine can't tell */
+    const char *note;     /* what people should know ("a full-text table of shop.db"), or NULL */
+};
+
 /* One record in a page. Views into the page's storage. */
 struct ops_key {
     struct ops_view guarded; /* what the guard looks at: the partition key's text, the object key, the stream's name */
@@ -122,15 +161,16 @@ struct ops_target_ops {
     enum ops_status (*page)(struct ops_target *self, uint32_t segment, const char *cursor, size_t limit,
                             struct ops_key_page *ret_page, struct ops_error *error);
     /* Removes these keys, which all come from one page, in that page's order, and fills an outcome for each. OPS_OK: see
-     * the outcomes; where one is OPS_FAILED, a remark may name it, and error may say why. OPS_THROTTLED, OPS_STORE_UNAVAILABLE: nothing was
-     * removed. OPS_UNKNOWN: any part may have been. Removing again is harmless. Within OPS_REMOVE_MAX_MS it is over, and
-     * nothing of it happens afterwards: the lease under which it was begun still holds then. */
+     * the outcomes; where one is OPS_FAILED, a remark may name it, and error may say why. OPS_THROTTLED,
+     * OPS_STORE_UNAVAILABLE: nothing was removed. OPS_UNKNOWN: any part may have been. Removing again is harmless. Within
+     * OPS_REMOVE_MAX_MS it is over, and nothing of it happens afterwards: the lease under which it was begun still holds
+     * then. */
     enum ops_status (*remove)(struct ops_target *self, const struct ops_key *keys, size_t count,
                               enum ops_removal *ret_outcomes, struct ops_error *error);
     /* How many of the records that receipt names, those of a page that was read in the same scope and segment, are still
      * there, and their size. After a crash between remove and its checkpoint this tells what the lost remove had done. */
-    enum ops_status (*recount)(struct ops_target *self, uint32_t segment, const char *receipt,
-                               struct ops_recount *ret_there, struct ops_error *error);
+    enum ops_status (*recount)(struct ops_target *self, uint32_t segment, const char *receipt, struct ops_recount *ret_there,
+                               struct ops_error *error);
     void (*close)(struct ops_target *self);
     /* What can be told of the target without removing anything; bounded, a few requests at most. NULL: nothing ever. */
     enum ops_status (*inspect)(struct ops_target *self, struct ops_findings *ret_findings, struct ops_error *error);
@@ -143,8 +183,8 @@ struct ops_target {
     /* What the spec must say at a later open so that it is cut into the same segments, whatever the target has grown or
      * shrunk to: UTF-8, at most OPS_SPLIT_MAX_BYTES, the target's own. NULL: it is always cut alike. */
     const char *split;
-    size_t page_max;        /* the largest useful limit for page */
-    size_t batch_max;       /* the most keys that remove takes at once */
+    size_t page_max;             /* the largest useful limit for page */
+    size_t batch_max;            /* the most keys that remove takes at once */
     struct ops_remarks *remarks; /* where page and remove add their remarks: the caller's, who sets it; NULL: nobody asks */
     bool removes;                /* the caller's, who sets it: this is no dry run, so page may put in order what removals leave
                                   * in disorder, such as a full-text index */

@@ -341,6 +341,121 @@ static void a_window_does_not_end_by_itself(void **state)
     expect_status(id, "active");
 }
 
+/* ---- The end, and what is next ---- */
+
+static void start_and_pass(const char *id, int64_t duration_ms)
+{
+    json_decref(world_do(&world, "ops_maintenancestart", with_id(start_text, id), "ok"));
+    world_pass(&world, duration_ms);
+}
+
+static void expect_next(const char *id, const char *start, bool due)
+{
+    json_t *ended = world_do(&world, "ops_maintenanceend", "{}", "ok");
+    const json_t *next = json_object_get(ended, "next");
+    assert_string_equal(ops_json_text(ended, "status", ""), "ended");
+    assert_string_equal(ops_json_text(next, "maintenance_id", ""), id);
+    assert_string_equal(ops_json_text(next, "scheduled_start_utc", ""), start);
+    assert_non_null(ops_json_text(next, "description", NULL));
+    assert_int_equal(ops_json_flag(next, "due", !due), due);
+    assert_int_equal(json_object_size(next), 4);
+    json_decref(ended);
+}
+
+static void the_end_of_a_window_says_that_no_other_is_scheduled(void **state)
+{
+    (void)state;
+    char ids[3][OPS_ULID_SIZE];
+    for (int i = 0; i < 3; i++)
+        world_schedule(&world, 60, ids[i]);
+    json_decref(world_do(&world, "ops_maintenancecancel", with_id(start_text, ids[0]), "ok"));
+    start_and_pass(ids[1], 0);
+    json_decref(world_do(&world, "ops_maintenanceend", "{}", "ok"));
+    start_and_pass(ids[2], OPS_HOUR_MS);
+    json_t *ended = world_do(&world, "ops_maintenanceend", "{}", "ok");
+    assert_true(json_is_null(json_object_get(ended, "next")));
+    json_decref(ended);
+}
+
+static void the_end_of_a_window_names_the_one_that_starts_next(void **state)
+{
+    (void)state;
+    char now[OPS_ULID_SIZE], late[OPS_ULID_SIZE], early[OPS_ULID_SIZE];
+    world_schedule(&world, 60, now);
+    world_schedule(&world, 7200, late);
+    world_schedule(&world, 3600, early);
+    start_and_pass(now, 0);
+    expect_next(early, "2026-11-24T04:00:00Z", false);
+    /* The record stays what it is. */
+    json_t *window = get(now);
+    assert_null(json_object_get(window, "next"));
+    json_decref(window);
+    start_and_pass(early, 0);
+    expect_next(late, "2026-11-24T05:00:00Z", false);
+}
+
+static void the_end_of_a_window_says_when_the_next_one_is_due_already(void **state)
+{
+    (void)state;
+    char ids[3][OPS_ULID_SIZE];
+    for (int i = 0; i < 3; i++)
+        world_schedule(&world, 60, ids[i]);
+    start_and_pass(ids[0], 59 * OPS_SECOND_MS);
+    expect_next(ids[1], "2026-11-24T03:01:00Z", false);
+    world_pass(&world, OPS_SECOND_MS);
+    sweep();
+    expect_status(ids[1], "active");
+    expect_next(ids[2], "2026-11-24T03:01:00Z", true);
+    sweep();
+    expect_status(ids[2], "active");
+}
+
+static struct port_fault queries_fail(void *context, enum port_call call)
+{
+    (void)context;
+    return call == CALL_STORE_QUERY ? (struct port_fault){OPS_STORE_UNAVAILABLE, false} : NO_PORT_FAULT;
+}
+
+static void an_end_that_is_written_is_one_also_where_the_next_window_can_not_be_read(void **state)
+{
+    (void)state;
+    char now[OPS_ULID_SIZE], later[OPS_ULID_SIZE];
+    world_schedule(&world, 60, now);
+    world_schedule(&world, 3600, later);
+    start_and_pass(now, 0);
+    world.ports.on_call = queries_fail;
+    json_t *ended = world_do(&world, "ops_maintenanceend", "{}", "ok");
+    world.ports.on_call = NULL;
+    assert_string_equal(ops_json_text(ended, "status", ""), "ended");
+    assert_null(json_object_get(ended, "next"));
+    expect_status(now, "ended");
+    json_decref(ended);
+}
+
+static void spoil_start(void *context, const char *pk, json_t *doc)
+{
+    (void)pk;
+    if (strcmp(ops_json_text(doc, "maintenance_id", ""), context) == 0)
+        assert_int_equal(ops_json_set_text(doc, "scheduled_start_utc", "!"), OPS_OK);
+}
+
+static void a_window_whose_start_can_not_be_read_stands_in_front_of_no_other(void **state)
+{
+    (void)state;
+    char spoilt[OPS_ULID_SIZE], sound[OPS_ULID_SIZE], now[OPS_ULID_SIZE];
+    world_schedule(&world, 60, now);
+    world_schedule(&world, 120, spoilt);
+    world_schedule(&world, 180, sound);
+    start_and_pass(now, 0);
+    world.ports.on_document = spoil_start;
+    world.ports.document_context = spoilt;
+    expect_next(sound, "2026-11-24T03:03:00Z", false);
+    world_pass(&world, OPS_HOUR_MS);
+    sweep();
+    world.ports.on_document = NULL;
+    expect_status(sound, "active");
+}
+
 /* ---- Lists ---- */
 
 enum { WINDOW_COUNT = 30 };
@@ -560,6 +675,11 @@ int main(void)
         CASE(a_window_that_was_cancelled_never_starts),
         CASE(the_hundred_and_first_text_pushes_the_oldest_out_of_the_record_but_not_of_the_trail),
         CASE(a_window_does_not_end_by_itself),
+        CASE(the_end_of_a_window_says_that_no_other_is_scheduled),
+        CASE(the_end_of_a_window_names_the_one_that_starts_next),
+        CASE(the_end_of_a_window_says_when_the_next_one_is_due_already),
+        CASE(an_end_that_is_written_is_one_also_where_the_next_window_can_not_be_read),
+        CASE(a_window_whose_start_can_not_be_read_stands_in_front_of_no_other),
         CASE(each_list_has_its_windows_once_newest_first_on_pages_of_any_size),
         CASE(the_default_is_eight_of_the_current_ones_and_limits_are_clamped),
         CASE(records_that_do_not_change_are_neither_missed_nor_repeated_while_others_come_and_go),

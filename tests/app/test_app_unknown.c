@@ -170,7 +170,9 @@ static void a_secret_code_whose_answer_is_lost_is_set_once(void **state)
         world.ports.on_call = NULL;
         assert_true(rotated);
         assert_int_equal(world_audit_count(&world, "secret.rotated"), 1);
-        assert_int_equal(ops_secret_authorise(world.app, "another code entirely", NULL, "test", NULL), OPS_OK);
+        const struct ops_secret_check check = {.code = "another code entirely", .operation = "test"};
+        int64_t wait_ms;
+        assert_int_equal(ops_secret_authorise(world.app, &check, &wait_ms, NULL), OPS_OK);
         world_check(&world);
         world_release(&world);
     }

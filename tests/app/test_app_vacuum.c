@@ -408,7 +408,7 @@ static void a_vacuum_with_a_rate_removes_no_more_than_that_in_any_second_and_end
         int64_t seconds = (world_now_ms(&world) - began_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
         assert_in_range(world.ports.removed_count - before, 0, 3 * (seconds + 1));
     }
-    assert_in_range(world.ports.removed_count, 30, 80);
+    assert_in_range(world.ports.removed_count, 30, 90);
     json_t *vacuum = settle(id, "completed");
     expect_counts(vacuum, false);
     json_decref(vacuum);
@@ -465,7 +465,8 @@ static void one_worker_plans_a_vacuum_while_the_others_wait_a_moment(void **stat
     json_decref(settle(id, "completed"));
 }
 
-static void a_clock_that_goes_back_after_the_start_stops_the_deleting(void **state)
+/* That it is running says that its five minutes are over. */
+static void a_clock_that_goes_back_after_the_start_changes_nothing(void **state)
 {
     (void)state;
     char id[OPS_ULID_SIZE];
@@ -474,13 +475,10 @@ static void a_clock_that_goes_back_after_the_start_stops_the_deleting(void **sta
     world_pass(&world, 5 * OPS_MINUTE_MS);
     json_decref(world_do(&world, "ops_sweep", "{}", "ok"));
     size_t before = world.ports.removed_count;
-    int64_t then_ms = world_now_ms(&world);
-    ops_memory_clock_set(world.real.clock, then_ms - OPS_MINUTE_MS);
-    for (int i = 0; i < 100; i++) {
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) - 366 * 24 * OPS_HOUR_MS);
+    while (world.ports.removed_count == before)
         assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
-        assert_int_equal(world.ports.removed_count, before);
-    }
-    ops_memory_clock_set(world.real.clock, then_ms);
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) - OPS_MINUTE_MS);
     json_decref(settle(id, "completed"));
 }
 
@@ -508,7 +506,7 @@ int main(void)
         CASE(a_vacuum_with_a_rate_removes_no_more_than_that_in_any_second_and_ends_all_the_same),
         CASE(a_table_that_is_cut_otherwise_meanwhile_is_read_as_it_was_planned),
         CASE(one_worker_plans_a_vacuum_while_the_others_wait_a_moment),
-        CASE(a_clock_that_goes_back_after_the_start_stops_the_deleting),
+        CASE(a_clock_that_goes_back_after_the_start_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

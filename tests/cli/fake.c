@@ -103,7 +103,7 @@ static int64_t fake_monotonic(struct ops_clock *self)
     return 1000 + ((struct fake *)((char *)self - offsetof(struct fake, clock)))->passed_ms;
 }
 
-static const struct ops_clock_ops clock_ops = {.now_ms = fake_now, .monotonic_ms = fake_monotonic};
+static const struct ops_clock_ops clock_ops = {.now_ms = fake_now, .monotonic_ms = fake_monotonic, .boot_ms = fake_monotonic};
 
 void fake_init(struct fake *fake)
 {

@@ -103,7 +103,7 @@ static void the_completion_script_is_bash(void **state)
     snprintf(script, sizeof script,
              "%s\ncheck() { COMP_WORDS=(\"${@:2}\") COMP_CWORD=$(($# - 2)); _g3nops; [[ \"${COMPREPLY[*]}\" == \"$1\" ]] || "
              "{ echo \"${COMPREPLY[*]}\" >&2; exit 1; }; }\n"
-             "check 'vacuum-org vacuum-all vacuum-cancel vacuum-status' g3nops vacuum-\n"
+             "check 'vacuum-org vacuum-all vacuum-cancel vacuum-status vacuum-list' g3nops vacuum-\n"
              "check '--dry-run' g3nops vacuum-all --dr\n"
              "check 'active all' g3nops maintenance-list --status a\n"
              "check 'bash' g3nops completion b\n"
@@ -312,6 +312,84 @@ static void windows_are_shown_as_a_card_and_as_a_list(void **state)
     fake_release(&fake);
 }
 
+static void a_vacuum_shows_how_the_clock_was_set_while_it_waited(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200,
+                "{\"success\":true,\"data\":{\"vacuum_id\":\"a\",\"status\":\"pending\",\"targets\":[],\"clock_steps\":["
+                "{\"at\":\"2025-11-24T03:30:00Z\",\"seconds\":301},{\"at\":\"2025-11-24T02:30:00Z\",\"seconds\":-3600}]}}");
+    assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
+    assert_has(fake.out, "  clock        set forward by 5m 1s, 2025-11-24 03:30:00Z (12m 53s ago)\n"
+                         "  clock        set back by 1h, 2025-11-24 02:30:00Z (1h 12m ago)\n");
+    fake_release(&fake);
+}
+
+static void stat_shows_what_is_wrong_with_the_clock_and_else_nothing_of_it(void **state)
+{
+    (void)state;
+#define STAT(clock)                                                                                                         \
+    "{\"success\":true,\"data\":{\"status\":\"degraded\",\"uptime_seconds\":5,\"store\":{\"reachable\":true,\"latency_ms\":1}" \
+    clock "}}"
+    static const struct {
+        const char *answer;
+        const char *lines; /* of the clock; NULL: none */
+    } cases[] = {
+        {STAT(""), NULL},
+        {STAT(",\"clock\":{\"step_seconds\":301,\"at\":\"2025-11-24T03:30:00Z\"}"),
+         "  clock        set forward by 5m 1s, 2025-11-24 03:30:00Z (12m 53s ago)\n"},
+        {STAT(",\"clock\":{\"step_seconds\":-86400,\"at\":\"2025-11-24T03:30:00Z\",\"ahead_seconds\":-42}"),
+         "  clock        set back by 1d, 2025-11-24 03:30:00Z (12m 53s ago)\n  clock        behind AWS's by 42s\n"},
+        {STAT(",\"clock\":{\"ahead_seconds\":42}"), "  clock        ahead of AWS's by 42s\n"},
+        {STAT(",\"clock\":{}"), NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, cases[i].answer);
+        assert_int_equal(fake_run(&fake, "stat"), OPS_EXIT_DONE);
+        if (cases[i].lines)
+            assert_has(fake.out, cases[i].lines);
+        else
+            assert_lacks(fake.out, "clock");
+        fake_release(&fake);
+    }
+}
+
+static void the_end_of_a_window_shows_which_is_next_and_warns_of_one_that_is_due(void **state)
+{
+    (void)state;
+#define ENDED "{\"success\":true,\"data\":{\"maintenance_id\":\"a\",\"status\":\"ended\"%s}}"
+#define NEXT(due)                                                                                                           \
+    ",\"next\":{\"maintenance_id\":\"01JDE9Q3F0V8M4T6XK2R7W5N1C\",\"scheduled_start_utc\":\"2025-11-24T03:30:00Z\","           \
+    "\"description\":\"Night\\nwork\",\"due\":" due "}"
+#define NEXT_LINE "  01JDE9Q3F0V8M4T6XK2R7W5N1C  2025-11-24 03:30:00Z (12m 53s ago)  Night\\nwork\n"
+    static const struct {
+        const char *member;
+        const char *words;
+    } cases[] = {
+        {NEXT("true"), "\nwarning: another window is due, and starts now, with the next sweep:\n" NEXT_LINE
+                       "\nEnd it as well: g3nops maintenance-end --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1C\n"},
+        {NEXT("false"), "\nNext:\n" NEXT_LINE},
+        {",\"next\":null", "\nNo other window is scheduled.\n"},
+        {"", "\nWhich window is next could not be read: see 'g3nops maintenance-list'.\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        char answer[1024];
+        fake_init(&fake);
+        snprintf(answer, sizeof answer, ENDED, cases[i].member);
+        fake_answer(&fake, OPS_OK, 200, answer);
+        assert_int_equal(fake_run(&fake, "maintenance-end --secret-code c"), OPS_EXIT_DONE);
+        assert_has(fake.out, "Maintenance a  ended\n");
+        size_t length = strlen(fake.out), words = strlen(cases[i].words);
+        assert_true(length > words);
+        assert_string_equal(fake.out + length - words, cases[i].words);
+        fake_release(&fake);
+    }
+}
+
 static void colours_are_for_terminals_that_want_them(void **state)
 {
     (void)state;
@@ -347,6 +425,9 @@ int main(void)
         cmocka_unit_test(a_vacuum_record_is_shown_whole),
         cmocka_unit_test(a_record_says_what_to_do_next),
         cmocka_unit_test(windows_are_shown_as_a_card_and_as_a_list),
+        cmocka_unit_test(a_vacuum_shows_how_the_clock_was_set_while_it_waited),
+        cmocka_unit_test(stat_shows_what_is_wrong_with_the_clock_and_else_nothing_of_it),
+        cmocka_unit_test(the_end_of_a_window_shows_which_is_next_and_warns_of_one_that_is_due),
         cmocka_unit_test(colours_are_for_terminals_that_want_them),
     };
     setlocale(LC_CTYPE, "C.UTF-8");

@@ -16,6 +16,9 @@ struct target_rig {
     struct ops_catalogue *(*catalogue)(void);
     void (*put)(const char *key, const char *orgcode); /* a record or object of 7 bytes */
     bool (*exists)(const char *key);
+    /* A reading that goes on behind what was removed meanwhile leaves out records, for the server's own reasons; a new
+     * reading finds them. The cases that do so are left out. */
+    bool loses_its_place;
     bool lists_itself; /* false when the resource lies where the catalogue does not look */
 };
 

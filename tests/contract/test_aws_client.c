@@ -18,6 +18,7 @@ struct scripted {
     int status;
     const char *body;
     const char *date; /* NULL: noon */
+    int64_t takes_ms;
 };
 
 static struct {
@@ -53,6 +54,8 @@ static void keep_headers(const struct ops_http_request *request)
     }
 }
 
+static struct ops_clock *wall;
+
 static enum ops_status scripted_exchange(struct ops_http_client *self, const struct ops_http_request *request,
                                          struct ops_http_response *ret_response, struct ops_error *error)
 {
@@ -61,6 +64,7 @@ static enum ops_status scripted_exchange(struct ops_http_client *self, const str
     service.asked++;
     keep(service.url, request->url);
     keep_headers(request);
+    ops_memory_clock_advance(wall, answer->takes_ms);
     if (answer->exchanged != OPS_OK)
         return ops_fail(error, answer->exchanged, "The wire was cut.");
     ret_response->status = answer->status;
@@ -80,7 +84,6 @@ static void no_release(struct ops_http_client *self)
 static const struct ops_http_client_ops scripted_ops = {.exchange = scripted_exchange, .release = no_release};
 
 static struct aws_rig rig;
-static struct ops_clock *wall;
 static struct ops_aws_call call;
 
 static int set_up(void **state)
@@ -234,6 +237,41 @@ static void a_wrong_clock_is_put_right_and_stays_right(void **state)
     ops_aws_call_release(&call);
 }
 
+static void the_services_clock_is_known_by_what_they_have_answered(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t our_ms; /* when we ask */
+        struct scripted answer;
+        int64_t ahead_ms;
+    } cases[] = {
+        {NOON_MS, {.status = 200, .body = "{}"}, 0},
+        {NOON_MS, {.status = 200, .body = "{}", .date = "Tue, 24 Nov 2026 12:00:43 GMT"}, -43000},
+        {NOON_MS, {.exchanged = OPS_UNKNOWN}, -43000}, /* what is known stays so */
+        {NOON_MS, {.status = 200, .body = "{}", .date = "noon"}, -43000},
+        {NOON_MS, {.status = 200, .body = "{}", .date = "Tue, 24 Nov 2026 11:59:18 GMT"}, 42000},
+        {NOON_MS, {.status = 400, .body = "{\"__type\":\"x#ValidationException\"}"}, 0}, /* a refusal tells as well */
+        {NOON_MS + 999, {.status = 200, .body = "{}"}, 0}, /* a second is what it tells */
+        {NOON_MS - 8000, {.status = 200, .body = "{}", .takes_ms = 9000}, 0}, /* asked before, answered after */
+        {NOON_MS - 9000, {.status = 200, .body = "{}", .takes_ms = 2000}, -7000},
+        {NOON_MS + INT64_C(86400000), {.status = 200, .body = "{}"}, 86400000},
+    };
+    struct ops_other_clock *services = ops_aws_client_clock(rig.client);
+    int64_t ahead_ms = 77;
+    assert_false(ops_other_clock_ahead_ms(services, &ahead_ms));
+    assert_int_equal(ahead_ms, 77);
+    service.count = 1;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        service.answers[0] = cases[i].answer;
+        ops_memory_clock_set(wall, cases[i].our_ms);
+        send_get_item();
+        ops_aws_call_release(&call);
+        assert_true(ops_other_clock_ahead_ms(services, &ahead_ms));
+        if (ahead_ms != cases[i].ahead_ms)
+            fail_msg("case %zu: %lld", i, (long long)ahead_ms);
+    }
+}
+
 static void a_signature_that_is_wrong_at_the_right_time_is_not_tried_again(void **state)
 {
     (void)state;
@@ -326,8 +364,27 @@ static void without_the_account_it_is_not_guessed(void **state)
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         service.count = 0;
         answer(200, bodies[i]);
-        assert_int_equal(ops_aws_client_account(rig.client, account, NULL), OPS_STORE_UNAVAILABLE);
+        assert_int_equal(ops_aws_client_account(rig.client, account, NULL), OPS_TARGET_ERROR);
         assert_string_equal(account, "untouched");
+    }
+    static const struct {
+        int http_status;
+        const char *body;
+        enum ops_status expected;
+    } refusals[] = {
+        {403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>", OPS_TARGET_ERROR},
+        {404, "", OPS_TARGET_ERROR},
+        {501, "", OPS_TARGET_ERROR},
+        {500, "", OPS_STORE_UNAVAILABLE},
+        {400, "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>", OPS_STORE_UNAVAILABLE},
+        {403, "<ErrorResponse><Error><Code>ExpiredToken</Code></Error></ErrorResponse>", OPS_STORE_UNAVAILABLE},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        service.count = 0;
+        for (int k = 0; k < 2 * OPS_AWS_TRIES_MAX; k++)
+            answer(refusals[i].http_status, refusals[i].body);
+        if (ops_aws_client_account(rig.client, account, NULL) != refusals[i].expected)
+            fail_msg("%d %s", refusals[i].http_status, refusals[i].body);
     }
 }
 
@@ -454,6 +511,7 @@ int main(void)
         CASE(of_a_message_only_the_first_line_is_shown),
         CASE(what_did_not_reach_the_service_surely_did_not_happen),
         CASE(a_wrong_clock_is_put_right_and_stays_right),
+        CASE(the_services_clock_is_known_by_what_they_have_answered),
         CASE(a_signature_that_is_wrong_at_the_right_time_is_not_tried_again),
         CASE(keys_that_the_service_does_not_take_are_fetched_anew_once),
         CASE(a_patient_call_goes_on_until_it_succeeds_or_its_tries_are_used_up),

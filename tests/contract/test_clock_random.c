@@ -18,11 +18,14 @@ static void the_system_clock_tells_the_time_and_never_goes_back(void **state)
     int64_t before_ms = (int64_t)time(NULL) * OPS_SECOND_MS;
     int64_t now_ms = ops_clock_now_ms(clock);
     assert_in_range(now_ms, before_ms - OPS_SECOND_MS, before_ms + 10 * OPS_SECOND_MS);
-    int64_t last_ms = ops_clock_monotonic_ms(clock);
+    int64_t last_ms = ops_clock_monotonic_ms(clock), last_boot_ms = ops_clock_boot_ms(clock);
     for (int i = 0; i < 1000; i++) {
-        int64_t next_ms = ops_clock_monotonic_ms(clock);
+        int64_t next_ms = ops_clock_monotonic_ms(clock), next_boot_ms = ops_clock_boot_ms(clock);
         assert_true(next_ms >= last_ms);
+        /* The one that goes on while the machine sleeps is never behind the other. */
+        assert_true(next_boot_ms >= last_boot_ms && next_boot_ms >= next_ms);
         last_ms = next_ms;
+        last_boot_ms = next_boot_ms;
     }
 }
 
@@ -35,9 +38,15 @@ static void the_memory_clock_moves_only_when_told(void **state)
     ops_memory_clock_advance(clock, 500);
     assert_int_equal(ops_clock_now_ms(clock), 1500);
     int64_t monotonic_ms = ops_clock_monotonic_ms(clock);
+    assert_int_equal(ops_clock_boot_ms(clock), monotonic_ms);
     ops_memory_clock_set(clock, 7);
     assert_int_equal(ops_clock_now_ms(clock), 7);
     assert_int_equal(ops_clock_monotonic_ms(clock), monotonic_ms);
+    assert_int_equal(ops_clock_boot_ms(clock), monotonic_ms);
+    ops_memory_clock_sleep(clock, 100);
+    assert_int_equal(ops_clock_now_ms(clock), 107);
+    assert_int_equal(ops_clock_monotonic_ms(clock), monotonic_ms);
+    assert_int_equal(ops_clock_boot_ms(clock), monotonic_ms + 100);
     ops_memory_clock_advance(clock, 1);
     assert_int_equal(ops_clock_monotonic_ms(clock), monotonic_ms + 1);
     ops_memory_clock_free(clock);

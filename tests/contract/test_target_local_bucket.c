@@ -186,7 +186,8 @@ static void a_directory_that_turned_into_a_link_is_not_entered(void **state)
 static void a_key_can_not_leave_the_bucket(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"../outside", "a/../../outside", "/outside", "./x", "..", "a//x", "", "x/"};
+    static const char *const keys[] = {
+        "../outside", "a/../../outside", "/outside", "./x", "..", "a//x", "", "/", "a//", "../", "a/../"};
     scratch_write(scratch_path(data, "stack/buckets/outside"), "precious");
     make_directory(BUCKET "/a");
     put("x", "");
@@ -268,11 +269,13 @@ static void running_out_of_memory_is_a_status_and_leaks_nothing(void **state)
     (void)state;
     bool hit = true;
     make_tree();
+    make_directory(BUCKET "/empty");
     for (size_t n = 1; hit; n++) {
         struct ops_catalogue *local = NULL;
         struct ops_target *opened = NULL;
         struct ops_key_page keys;
         struct ops_recount there = {0, 0};
+        struct ops_findings findings = {.count = 0};
         alloc_fault_install(n);
         ops_key_page_init(&keys, 1 << 20);
         enum ops_status status = ops_local_catalogue_new(data, &local, NULL);
@@ -282,6 +285,8 @@ static void running_out_of_memory_is_a_status_and_leaks_nothing(void **state)
             status = ops_target_page(opened, 0, "", 5, &keys, NULL);
         if (status == OPS_OK)
             status = ops_target_recount(opened, 0, ops_buf_text(&keys.receipt), &there, NULL);
+        if (status == OPS_OK)
+            status = ops_target_inspect(opened, &findings, NULL);
         hit = alloc_fault_hit();
         assert_int_equal(status, hit ? OPS_NO_MEMORY : OPS_OK);
         ops_key_page_release(&keys);

@@ -221,6 +221,9 @@ static uint32_t pace_limit(void)
     return stack.pacers[OPS_AWS_DYNAMODB].synced.pace.limit;
 }
 
+/* What each item has beside its key. */
+static const char *beside_key = "";
+
 /* "{"Items":[...]" with the keys key-<first> ... and, if more, the last of them as LastEvaluatedKey. */
 static const char *items(int first, int count, bool more)
 {
@@ -229,7 +232,8 @@ static const char *items(int first, int count, bool more)
     char *text = texts[turn++ % 8];
     size_t at = (size_t)sprintf(text, "{\"Count\":%d,\"Items\":[", count);
     for (int i = first; i < first + count; i++)
-        at += (size_t)sprintf(text + at, "%s{\"sk\":{\"S\":\"s\"},\"pk\":{\"S\":\"key-%04d\"}}", i > first ? "," : "", i);
+        at += (size_t)sprintf(text + at, "%s{\"sk\":{\"S\":\"s\"}%s,\"pk\":{\"S\":\"key-%04d\"}}", i > first ? "," : "",
+                              beside_key, i);
     at += (size_t)sprintf(text + at, "],\"ScannedCount\":%d", count);
     if (more)
         at += (size_t)sprintf(text + at, ",\"LastEvaluatedKey\":{\"pk\":{\"S\":\"key-%04d\"},\"sk\":{\"S\":\"s\"}}",
@@ -561,6 +565,7 @@ static void a_filter_looks_further_where_little_is_found_and_less_far_where_much
     (void)state;
     static const int further[] = {1000, 4000, 16000, 64000, 64000};
     open_table(&by_attribute, "1x1");
+    beside_key = ",\"org\":{\"S\":\"acme\"}";
     for (size_t i = 0; i < sizeof further / sizeof further[0]; i++) {
         script("Scan", 200, items(5, i % 2 ? 0 : 3, true));
         assert_int_equal(read_page("", 1000), OPS_OK);
@@ -579,6 +584,47 @@ static void a_filter_looks_further_where_little_is_found_and_less_far_where_much
     script("Scan", 200, items(1000, 400, true));
     assert_int_equal(read_page("", 1000), OPS_OK);
     assert_int_equal(evaluated(), 16000);
+    beside_key = "";
+}
+
+/* Whatever a server makes of the filter: what is not the tenant's does not go into a page, and garbage is no attribute. */
+static void what_a_filter_lets_through_is_looked_at_once_more(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"",
+                                         ",\"org\":{\"S\":\"acme2\"}",
+                                         ",\"org\":{\"N\":\"7\"}",
+                                         ",\"org\":{\"BOOL\":true}",
+                                         ",\"org\":{\"NULL\":true}",
+                                         ",\"org\":{\"SS\":[\"acme\"]}",
+                                         ",\"org\":{\"M\":{\"S\":{\"S\":\"acme\"}}}",
+                                         ",\"org\":{\"?\":{}}"};
+    static const char *const garbage[] = {",\"org\":\"acme\"",
+                                          ",\"org\":{}",
+                                          ",\"org\":{\"S\":7}",
+                                          ",\"org\":{\"S\":\"acme\",\"N\":\"7\"}",
+                                          ",\"org\":{\"N\":\"seven\"}",
+                                          ",\"org\":{\"N\":[]}",
+                                          ",\"org\":{\"S\":\"acme\"},\"org\":{\"S\":\"acme\"}",
+                                          ",\"org\":{\"SS\":[]},\"org\":{\"S\":\"acme\"}"};
+    static struct ops_remarks remarks;
+    open_table(&by_attribute, "1x1");
+    ops_remarks_clear(&remarks);
+    target->remarks = &remarks;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        beside_key = others[i];
+        script("Scan", 200, items(0, 2, false));
+        assert_int_equal(read_page("", 1000), OPS_OK);
+        assert_int_equal(page.count, 0);
+    }
+    assert_int_equal(remarks.counts[OPS_REMARK_INCOMPARABLE], 4);
+    for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
+        beside_key = garbage[i];
+        script("Scan", 200, items(0, 2, false));
+        if (read_page("", 1000) != OPS_STORE_UNAVAILABLE)
+            fail_msg("%s", garbage[i]);
+    }
+    beside_key = "";
 }
 
 static void a_condition_names_attribute_and_value_as_the_scope_says(void **state)
@@ -589,7 +635,9 @@ static void a_condition_names_attribute_and_value_as_the_scope_says(void **state
     script("Scan", 200, items(0, 0, false));
     assert_int_equal(read_page("", 1000), OPS_OK);
     json_t *body = json_loads(request_of("Scan", 0), JSON_REJECT_DUPLICATES, NULL);
-    assert_string_equal(ops_json_text(body, "FilterExpression", ""), "#a=:v");
+    assert_string_equal(ops_json_text(body, "FilterExpression", ""),
+                        "#a=:v OR attribute_type(#a,:B) OR attribute_type(#a,:BS) OR attribute_type(#a,:L) OR "
+                        "attribute_type(#a,:M) OR attribute_type(#a,:NS) OR attribute_type(#a,:SS)");
     assert_string_equal(ops_json_text(json_object_get(body, "ExpressionAttributeNames"), "#a", ""), "or\"g");
     assert_string_equal(ops_json_text(json_object_get(json_object_get(body, "ExpressionAttributeValues"), ":v"), "S", ""),
                         "a\\c\"me\n");
@@ -607,6 +655,27 @@ static const char *one_of_unending_size(const char *operation, const char *body)
     (void)body;
     memset(text, ' ', sizeof text - 1);
     return text;
+}
+
+static void a_scan_that_goes_on_where_it_began_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const char *const again[] = {
+        "{\"Items\":[],\"LastEvaluatedKey\":{\"pk\":{\"S\":\"key-0001\"},\"sk\":{\"S\":\"s\"}}}",
+        "{\"Items\":[{\"pk\":{\"S\":\"key-0001\"},\"sk\":{\"S\":\"s\"}}],\"LastEvaluatedKey\":{\"pk\":{\"S\":"
+        "\"key-0001\"},\"sk\":{\"S\":\"s\"}}}",
+    };
+    for (size_t i = 0; i < sizeof again / sizeof again[0]; i++) {
+        open_table(&all, "1x1");
+        script("Scan", 200, items(0, 2, true));
+        assert_int_equal(read_page("", 10), OPS_OK);
+        char *cursor = strdup(ops_buf_text(&page.cursor));
+        script("Scan", 200, again[i]);
+        assert_int_equal(read_page(cursor, 10), OPS_TARGET_ERROR);
+        assert_error_says("goes on in the table things where it began, at the key {\"pk\":{\"S\":\"key-0001\"}");
+        assert_int_equal(page.count, 0);
+        free(cursor);
+    }
 }
 
 static void an_answer_that_is_too_large_is_asked_for_in_smaller_parts(void **state)
@@ -846,15 +915,15 @@ static void tables_that_can_not_be_vacuumed_are_refused(void **state)
         const char *reason;
         enum ops_status status;
     } cases[] = {
-        {"{}", "can't be read", OPS_STORE_UNAVAILABLE},
-        {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"ACTIVE\"}}", "can't be read", OPS_STORE_UNAVAILABLE},
+        {"{}", "can't be read", OPS_TARGET_ERROR},
+        {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"ACTIVE\"}}", "can't be read", OPS_TARGET_ERROR},
         {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"ACTIVE\",\"KeySchema\":[{\"AttributeName\":\"pk\","
          "\"KeyType\":\"HASH\"}]}}",
-         "can't be read", OPS_STORE_UNAVAILABLE},
+         "can't be read", OPS_TARGET_ERROR},
         {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"ACTIVE\",\"AttributeDefinitions\":[{\"AttributeName\":"
          "\"pk\","
          "\"AttributeType\":\"SS\"}],\"KeySchema\":[{\"AttributeName\":\"pk\",\"KeyType\":\"HASH\"}]}}",
-         "can't be read", OPS_STORE_UNAVAILABLE},
+         "can't be read", OPS_TARGET_ERROR},
         {"{\"Table\":{\"TableName\":\"ops_main\",\"TableStatus\":\"ACTIVE\"}}", "another way to say ops_main",
          OPS_TARGET_ERROR},
         {"{\"Table\":{\"TableName\":\"things\",\"TableStatus\":\"DELETING\"}}", "DELETING", OPS_TARGET_ERROR},
@@ -864,7 +933,7 @@ static void tables_that_can_not_be_vacuumed_are_refused(void **state)
         {DESCRIBED(WITH_INDEX(",\"IndexStatus\":\"ACTIVE\",\"Backfilling\":true")), "not complete", OPS_TARGET_ERROR},
         {DESCRIBED(",\"GlobalSecondaryIndexes\":[{\"IndexName\":\"by-org\",\"KeySchema\":[{\"AttributeName\":\"org\","
                    "\"KeyType\":\"HASH\"},{\"AttributeName\":\"sk\",\"KeyType\":\"HASH\"}]}]"),
-         "is not the string org", OPS_TARGET_ERROR},
+         "is not org", OPS_TARGET_ERROR},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         script("DescribeTable", 200, cases[i].answer);
@@ -891,6 +960,21 @@ static void a_table_is_described_patiently(void **state)
     for (int i = 0; i < OPS_AWS_TRIES_MAX; i++)
         script_outcome("DescribeTable", OPS_UNKNOWN);
     assert_int_equal(try_open(&all, NULL), OPS_STORE_UNAVAILABLE);
+}
+
+static void a_description_that_is_no_json_is_asked_for_again_and_then_given_up(void **state)
+{
+    (void)state;
+    script("DescribeTable", 200, "<html>");
+    script("DescribeTable", 200, "{\"Table\":");
+    script("DescribeTable", 200, DESCRIBED(""));
+    assert_int_equal(try_open(&all, NULL), OPS_OK);
+    for (int i = 0; i < OPS_AWS_TRIES_MAX; i++)
+        script("DescribeTable", 200, "<html>");
+    assert_int_equal(try_open(&all, NULL), OPS_TARGET_ERROR);
+    assert_error_says("DescribeTable");
+    script("DescribeTable", 501, "");
+    assert_int_equal(try_open(&all, NULL), OPS_TARGET_ERROR);
 }
 
 static void large_tables_are_cut_into_more_segments(void **state)
@@ -951,7 +1035,11 @@ static void tables_are_listed_page_by_page(void **state)
     assert_int_equal(ops_aws_tables_list(&stack, note_name, &names, &error), OPS_CONFLICT);
     assert_string_equal(ops_buf_text(&names), "a stop ");
     script("ListTables", 200, "{}");
-    assert_int_equal(ops_aws_tables_list(&stack, note_name, &names, &error), OPS_STORE_UNAVAILABLE);
+    assert_int_equal(ops_aws_tables_list(&stack, note_name, &names, &error), OPS_TARGET_ERROR);
+    script("ListTables", 200, "{\"TableNames\":[\"a\"],\"LastEvaluatedTableName\":\"a\"}");
+    script("ListTables", 200, "{\"TableNames\":[\"a\"],\"LastEvaluatedTableName\":\"a\"}");
+    assert_int_equal(ops_aws_tables_list(&stack, note_name, &names, &error), OPS_TARGET_ERROR);
+    assert_error_says("goes on with its list of tables where it began, at a");
     script("ListTables", 400, DENIED_BODY);
     assert_int_equal(ops_aws_tables_list(&stack, note_name, &names, &error), OPS_TARGET_ERROR);
     assert_error_says("ListTables");
@@ -973,7 +1061,8 @@ static const char *anything(const char *operation, const char *body)
         {"BatchGetItem", "{\"Responses\":{\"things\":[" FOUND("é", "{\"S\":\"a\\u0063me\"}") "]}}"},
         {"BatchWriteItem", "{\"UnprocessedItems\":{\"things\":[{\"DeleteRequest\":{\"Key\":" KEY("é") "}}]}}"},
     };
-    (void)body;
+    if (strcmp(operation, "Scan") == 0 && strstr(body, "ExclusiveStartKey"))
+        return "{\"Items\":[],\"LastEvaluatedKey\":" KEY("zz") "}";
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
         if (strcmp(answers[i].operation, operation) == 0)
             return answers[i].answer;
@@ -1055,7 +1144,9 @@ int main(void)
         CASE(when_no_lane_answers_the_page_fails_as_they_do),
         CASE(lanes_are_interleaved_and_go_on_after_the_last_taken_key),
         CASE(a_filter_looks_further_where_little_is_found_and_less_far_where_much_is),
+        CASE(what_a_filter_lets_through_is_looked_at_once_more),
         CASE(a_condition_names_attribute_and_value_as_the_scope_says),
+        CASE(a_scan_that_goes_on_where_it_began_is_refused_by_name),
         CASE(an_answer_that_is_too_large_is_asked_for_in_smaller_parts),
         CASE(a_key_that_fits_no_cursor_is_never_where_a_page_ends),
         CASE(a_key_that_fits_no_page_is_said_to_be_too_large),
@@ -1068,6 +1159,7 @@ int main(void)
         CASE(a_whole_page_is_recounted_a_hundred_keys_at_a_time),
         CASE(tables_that_can_not_be_vacuumed_are_refused),
         CASE(a_table_is_described_patiently),
+        CASE(a_description_that_is_no_json_is_asked_for_again_and_then_given_up),
         CASE(large_tables_are_cut_into_more_segments),
         CASE(tables_are_listed_page_by_page),
         cmocka_unit_test(running_out_of_memory_is_a_status_and_leaks_nothing),

@@ -146,6 +146,23 @@ PASSING = {
 }
 
 
+def test_a_clock_that_is_not_that_of_the_services_is_told_for_as_long_as_it_is(home, account):
+    serve = home.serve()
+    until(lambda: serve.http("GET", "/ops/stat").data["status"] == "ok", "all is well")
+    assert "g3nops_clock_difference_seconds 0\n" in serve.http("GET", "/metrics").body.decode()
+    account.stub.faults({"fault": "clock_skew", "offset_seconds": 7200})
+    until(lambda: "g3nops: clock: it is behind AWS's by 7" in serve.stderr(), "it is told")
+    stat = serve.http("GET", "/ops/stat").data
+    assert stat["status"] == "degraded" and -7205 <= stat["clock"]["ahead_seconds"] <= -7195, stat
+    [difference] = [line.split()[1] for line in serve.http("GET", "/metrics").body.decode().splitlines()
+                    if line.startswith("g3nops_clock_difference_seconds ")]
+    assert 7195 <= int(difference) <= 7205
+    account.stub.faults()
+    until(lambda: "g3nops: well again: clock, it agrees with AWS's" in serve.stderr(), "and that it is over")
+    assert "clock" not in serve.http("GET", "/ops/stat").data
+    assert serve.stderr().count("g3nops: clock: ") == 1
+
+
 @pytest.mark.parametrize("rules", PASSING.values(), ids=PASSING)
 def test_a_fault_that_passes_costs_time_and_nothing_else(home, account, rules):
     before = truth(account)

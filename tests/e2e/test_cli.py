@@ -17,7 +17,7 @@ from g3nops import CODE, PHRASE, PROGRAM, base_environment, instant, until
 
 SOME_ID = "01JDE9Q3F0V8M4T6XK2R7W5N1B"
 COMMANDS = ["serve", "gate", "maintenance-schedule", "maintenance-start", "maintenance-update", "maintenance-end", "maintenance-cancel",
-            "maintenance-list", "maintenance-get", "vacuum-all", "vacuum-org", "vacuum-cancel", "vacuum-status", "secret-set",
+            "maintenance-list", "maintenance-get", "vacuum-all", "vacuum-org", "vacuum-cancel", "vacuum-status", "vacuum-list", "secret-set",
             "session-create", "demo-data", "audit-list", "audit-verify", "aws-bootstrap", "manifest-check", "ping", "stat", "sweep",
             "demo", "version"]
 
@@ -251,7 +251,7 @@ complete_words "$@"
 
 
 @pytest.mark.parametrize("words, wanted", [
-    (["vacuum-"], {"vacuum-all", "vacuum-org", "vacuum-cancel", "vacuum-status"}),
+    (["vacuum-"], {"vacuum-all", "vacuum-org", "vacuum-cancel", "vacuum-status", "vacuum-list"}),
     (["maintenance-list", "--st"], {"--status"}),
     (["maintenance-list", "--status", "c"], {"current", "cancelled"}),
     (["help", "aud"], {"audit-list", "audit-verify"}),

@@ -40,6 +40,7 @@ def operations():
             "function": (re.search(r'\.function = "([^"]+)"', text) or [None, None])[1],
             "takes_post": ".takes_post = true" in text,
             "access": re.search(r"\.access = OPS_ACCESS_(\w+)", text)[1],
+            "is_safe": ".is_safe = true" in text,
             "fields": {name: required == "true" for name, _, required in fields},
         }
     return found
@@ -236,7 +237,7 @@ def rows(text):
 def test_the_reference_has_every_route_and_function_and_no_other():
     routes = {operation["route"] for operation in OPERATIONS.values() if operation["route"]}
     functions = {operation["function"] for operation in OPERATIONS.values() if operation["function"]}
-    assert len(routes) == 4 and len(functions) == 11, "operations.c is read as it is written"
+    assert len(routes) == 4 and len(functions) == 12, "operations.c is read as it is written"
     assert set(parts(section("HTTP routes"))) == routes | {"/ops/openapi.yaml"}
     assert set(parts(section("Functions"))) == functions
 
@@ -247,6 +248,12 @@ def test_the_reference_has_every_field_of_an_operation_and_no_other(name):
     written = parts(section("HTTP routes") if operation["route"] else section("Functions"))[operation["route"] or name]
     session = {"session_guid": False} if operation["access"] == "SESSION" else {}
     assert rows(written) == documented_fields(operation) | session
+
+
+def test_the_reference_says_of_each_function_whether_it_is_open_while_codes_are_locked():
+    written = {name for name, text in parts(section("Functions")).items()
+               if "Its secret code is looked at also while codes are locked." in " ".join(text.split())}
+    assert written == {name for name, operation in OPERATIONS.items() if operation["is_safe"]} != set()
 
 
 def statuses():

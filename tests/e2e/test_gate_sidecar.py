@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from aws_home import account, empty, make_aws, on  # noqa: F401 (fixtures)
-from g3nops import PROGRAM, ROOT, Answer, base_environment, until
+from g3nops import PROGRAM, ROOT, Answer, base_environment, instant, until
 from gates import (BROWSER, KNOWLEDGE_SECONDS, Process, ask, check_page, check_refusal, check_refusal_headers, end_window,
                    free_port, make_sidecar, module_world, needs, seconds_left, start_window)  # noqa: F401 (fixtures)
 from stub import stub, stub_process  # noqa: F401 (fixtures)
@@ -316,6 +316,18 @@ def test_when_ops_is_killed_the_gate_goes_by_what_it_knew_for_20_s_and_is_open_t
     sidecar.until_open()
 
 
+@pytest.mark.parametrize("seconds_ahead", [7 * 86400, -7 * 86400])
+def test_nobody_waits_longer_than_the_window_lasts_whatever_the_clocks_say(bare, make_sidecar, settable_clock, seconds_ahead):
+    """The service's clock is not that of the sidecar."""
+    bare.clock.ahead(seconds_ahead)
+    serve = bare.serve(clock=True)
+    start_window(serve, scheduled_start_utc=instant(seconds_ahead + 3600), estimated_duration_seconds=600)
+    sidecar = make_sidecar(serve.http_url, *SOON)
+    sidecar.until_closed()
+    for _ in range(50):
+        assert 20 <= int(sidecar.get().headers["Retry-After"]) <= 600 + 150
+
+
 def test_a_sidecar_that_was_frozen_does_not_go_by_what_it_knew_before(bare, make_home, bare_template, make_sidecar):
     """Of one the window ends meanwhile, of the other the service dies; one more stays as it is."""
     ending, dying = bare.serve(), make_home(bare_template, "dying").serve()
@@ -522,6 +534,16 @@ def test_a_unix_socket_is_private_answers_and_goes_with_the_sidecar(tmp_path, ba
     sidecar.until_closed()
     check_refusal(sidecar.get(), window)
     assert sidecar.stop() == 0 and not path.exists()
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE, signal.SIGALRM,
+                                           signal.SIGRTMIN])
+def test_a_stray_signal_does_nothing(make_sidecar, signal_number):
+    sidecar = make_sidecar("http://127.0.0.1:1")
+    for _ in range(3):
+        sidecar.send(signal_number)
+        assert sidecar.get("/healthz").status == 200
+    assert sidecar.stop() == 0
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])

@@ -120,24 +120,34 @@ def test_wrong_codes_at_once_lock_the_gate_for_a_time_that_doubles(bare):
     bare.clock.freeze()
 
     def guess(i):
-        return serve.invoke("vacuumcancel", secret_code=f"wrong code number {i}", vacuum_id="01JDE9Q3F0V8M4T6XK2R7W5N1B")
+        return serve.invoke("vacuumorg", secret_code=f"wrong code number {i}", orgcode="acme")
     errors = lost(at_once(12, guess))
     tags = [error["minor"]["tag"] for error in errors]
     assert (tags.count("secret-code-mismatch"), tags.count("secret-code-locked")) == (5, 7)
     for error in errors:
         if error["minor"]["tag"] == "secret-code-locked":
             assert error["details"]["retry_after_seconds"] == 1
-    assert tag(serve.ask("vacuumcancel", vacuum_id="01JDE9Q3F0V8M4T6XK2R7W5N1B")) == "secret-code-locked"
+    assert tag(serve.ask("vacuumorg", orgcode="acme")) == "secret-code-locked"
     bare.clock.freeze(1)
-    assert tag(guess(0)) == "secret-code-mismatch"
-    locked = guess(0)
+    assert tag(guess(12)) == "secret-code-mismatch"
+    locked = guess(13)
     assert tag(locked) == "secret-code-locked" and locked["error"]["details"]["retry_after_seconds"] == 2
     bare.clock.freeze(3)
-    assert tag(serve.ask("vacuumcancel", vacuum_id="01JDE9Q3F0V8M4T6XK2R7W5N1B")) == "vacuum-not-found"
-    assert tag(guess(0)) == "secret-code-mismatch"
-    assert tag(guess(0)) == "secret-code-mismatch", "the right code has ended the row of wrong ones"
+    assert serve.ask("vacuumorg", orgcode="acme")["success"]
+    assert tag(guess(14)) == "secret-code-mismatch"
+    assert tag(guess(15)) == "secret-code-mismatch", "the right code has ended the row of wrong ones"
     types = [record["type"] for record in serve.audit()]
     assert types.count("secret.mismatch") == 8 and types.count("secret.locked") == 2
+
+
+@pytest.mark.usefixtures("settable_clock")
+def test_of_one_wrong_code_sent_by_many_at_once_one_is_counted(bare):
+    serve = bare.serve(clock=True)
+    bare.clock.freeze()
+    errors = lost(at_once(12, lambda i: serve.invoke("vacuumorg", secret_code="the code of last month", orgcode="acme")))
+    assert {error["minor"]["tag"] for error in errors} == {"secret-code-mismatch"}
+    assert serve.ask("vacuumorg", orgcode="acme")["success"]
+    assert [record["type"] for record in serve.audit()].count("secret.mismatch") == 1
 
 
 def test_the_service_answers_others_while_codes_are_checked(bare):

@@ -54,6 +54,25 @@ def test_windows_that_are_due_together_start_one_after_the_other_earliest_first(
     assert until(serve.window, "the other starts")["maintenance_id"] == later
 
 
+def test_who_ends_a_window_is_told_of_the_next_and_warned_of_one_that_is_due(bare):
+    serve = bare.serve(clock=True)
+    last = serve.schedule(86400, description="Next day")["maintenance_id"]
+    second, first = (serve.schedule(seconds, description="Deploy")["maintenance_id"] for seconds in (200, 100))
+    bare.clock.ahead(300)
+    until(serve.window, "the first starts")
+    warned = bare.operator("maintenance-end", "--maintenance-id", first)
+    assert warned.returncode == 0 and "warning: another window is due" in warned.stdout, warned
+    assert f"maintenance-end --maintenance-id {second}" in warned.stdout and "Deploy" in warned.stdout
+    assert until(serve.window, "the second starts")["maintenance_id"] == second
+    result = bare.operator("maintenance-end", "--json")
+    ended = json.loads(result.stdout)["data"]
+    assert ended["next"]["maintenance_id"] == last and ended["next"]["due"] is False
+    assert ended["next"]["description"] == "Next day" and ended["status"] == "ended"
+    assert "next" not in serve.do("maintenancecancel", maintenance_id=last)
+    serve.do("maintenancestart", maintenance_id=serve.schedule()["maintenance_id"])
+    assert "No other window is scheduled." in bare.operator("maintenance-end").stdout
+
+
 def test_a_vacuum_cancelled_within_its_five_minutes_has_deleted_nothing(sample):
     before = stack.fingerprint(sample.stack)
     serve = sample.serve(clock=True)

@@ -4,9 +4,11 @@ import base64
 import hashlib
 import http.client
 import json
+import re
 import socket
 import threading
 import time
+import urllib.request
 from email.utils import parsedate_to_datetime
 
 import boto3
@@ -186,7 +188,8 @@ def test_a_sort_key_may_be_a_number(stub, dynamodb):
 
 
 @pytest.mark.parametrize("arguments", [
-    {"FilterExpression": "a = :v OR b = :v", "ExpressionAttributeValues": {":v": text("x")}},
+    {"FilterExpression": "a = :v NOR b = :v", "ExpressionAttributeValues": {":v": text("x")}},
+    {"FilterExpression": "a = :v OR", "ExpressionAttributeValues": {":v": text("x")}},
     {"FilterExpression": "#n = :v", "ExpressionAttributeValues": {":v": text("x")}},
     {"FilterExpression": "n = :w", "ExpressionAttributeValues": {":v": text("x")}},
     {"FilterExpression": "n", "ExpressionAttributeValues": {":v": text("x")}},
@@ -199,6 +202,22 @@ def test_a_sort_key_may_be_a_number(stub, dynamodb):
 def test_a_scan_that_makes_no_sense_is_refused(stub, dynamodb, arguments):
     stub.fill(tables={"t": {"items": 3}})
     assert code(dynamodb.scan, TableName="t", **arguments) == "ValidationException"
+
+
+def test_alternatives_and_types_are_told_apart(stub, dynamodb):
+    values = [text("7"), {"N": "7"}, {"N": "7.0"}, {"N": "8"}, {"L": [text("7")]}, {"BOOL": True}, {"SS": ["7"]}]
+    rows = [{"pk": text("p"), "sk": text(f"{i}"), "a": value, "b": text("x")} for i, value in enumerate(values)]
+    stub.fill(tables={"t": {"rows": rows + [{"pk": text("p"), "sk": text("9")}]}})
+
+    def found(expression, **values):
+        given = {f":{name}": value for name, value in values.items()}
+        items = pages(dynamodb, "scan", TableName="t", FilterExpression=expression, ExpressionAttributeValues=given)
+        return [item["sk"]["S"] for item in items]
+
+    assert found("a = :s OR a = :n", s=text("7"), n={"N": "7"}) == ["0", "1", "2"]
+    assert found("attribute_type(a, :l) OR attribute_type(a, :b)", l=text("L"), b=text("BOOL")) == ["4", "5"]
+    assert found("attribute_type(a, :n) AND b = :x OR sk = :k", n=text("N"), x=text("x"), k=text("9")) == ["1", "2", "3", "9"]
+    assert found("sk = :k OR attribute_type(a, :n) AND b = :y", n=text("N"), y=text("y"), k=text("9")) == ["9"]
 
 
 # ---- DynamoDB: writes ----
@@ -387,8 +406,31 @@ def test_buckets_answer_the_small_questions(stub, s3):
     assert s3.head_bucket(Bucket="a")["BucketRegion"] == REGION
     assert s3.get_bucket_location(Bucket="a")["LocationConstraint"] is None
     assert [s3.get_bucket_versioning(Bucket=name).get("Status") for name in "abc"] == [None, "Enabled", "Suspended"]
+    assert code(s3.get_object_lock_configuration, Bucket="a") == "ObjectLockConfigurationNotFoundError"
+    stub.fill(buckets={"d": {"versioning": "Enabled", "object_lock_days": 30}})
+    lock = s3.get_object_lock_configuration(Bucket="d")["ObjectLockConfiguration"]
+    assert lock == {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}}}
     assert code(s3.head_bucket, Bucket="nowhere") == "404"
     assert code(s3.list_objects_v2, Bucket="nowhere") == "NoSuchBucket"
+
+
+def test_delete_markers_may_come_behind_the_versions_of_a_listing(stub, s3):
+    stub.fill(buckets={"b": {"keys": ["a", "b", "c"], "versioning": "Enabled", "versions": 3, "delete_marker_every": 2,
+                             "delete_markers_last": True}})
+    arguments, elements, seen = {"Bucket": "b", "MaxKeys": 4}, [], set()
+    while True:
+        page = s3.list_object_versions(**arguments)
+        found = [(one["Key"], one["VersionId"]) for kind in ("Versions", "DeleteMarkers") for one in page.get(kind, [])]
+        elements += found
+        seen |= set(found)
+        if not page["IsTruncated"]:
+            break
+        arguments |= {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+    assert len(elements) == len(seen) == 10
+    first = urllib.request.Request(f"{stub.url}/b?versions=&max-keys=4", headers=SIGNED)
+    with urllib.request.urlopen(first) as answer:
+        body = answer.read().decode()
+    assert re.findall("<(Version|DeleteMarker)>", body) == ["Version"] * 3 + ["DeleteMarker"]
 
 
 @pytest.mark.parametrize("versioning", ["", "Enabled"])
@@ -649,6 +691,11 @@ def test_a_transaction_may_be_in_conflict(filled, dynamodb):
     ("unavailable", "s3", "delete_objects", objects(), "ServiceUnavailable", 503),
     ("unavailable", "logs", "describe_log_groups", {}, "ServiceUnavailableException", 503),
     ("expired_token", "sts", "get_caller_identity", {}, "ExpiredToken", 403),
+    ("access_denied", "dynamodb", "batch_write_item", batch(None), "AccessDeniedException", 400),
+    ("access_denied", "s3", "delete_objects", objects(), "AccessDenied", 403),
+    ("access_denied", "logs", "describe_log_groups", {}, "AccessDeniedException", 400),
+    ("not_implemented", "s3", "get_bucket_versioning", {"Bucket": "b"}, "NotImplemented", 501),
+    ("not_implemented", "logs", "describe_log_groups", {}, "UnknownOperationException", 400),
 ])
 def test_a_fault_that_is_a_refusal_does_nothing(filled, fault, service, operation, arguments, expected, status):
     filled.faults({"fault": fault, "times": 1})

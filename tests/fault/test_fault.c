@@ -93,10 +93,41 @@ static void ask_and_run(void)
     json_decref(world_do(&world, "ops_sweep", "{}", "ok"));
 }
 
+static void guess(int first, int count)
+{
+    char payload[64];
+    for (int i = first; i < first + count; i++) {
+        (void)snprintf(payload, sizeof payload, "{'secret_code': 'guess %d'}", i);
+        json_decref(world_do(&world, "ops_maintenanceend", payload, "secret-code-mismatch"));
+    }
+}
+
+static void nearly_lock_secret(void)
+{
+    guess(0, 4);
+}
+
 static void lock_secret(void)
 {
-    for (int i = 0; i < 4; i++)
-        json_decref(world_do(&world, "ops_maintenanceend", "{'secret_code': 'wrong'}", "secret-code-mismatch"));
+    guess(0, 5);
+}
+
+static void start_and_lock_secret(void)
+{
+    start();
+    lock_secret();
+}
+
+static void be_wrong(void)
+{
+    json_decref(world_do(&world, "ops_maintenanceend", "{'secret_code': 'wrong'}", "secret-code-mismatch"));
+}
+
+static void be_wrong_twice(void)
+{
+    be_wrong();
+    be_wrong();
+    world_pass(&world, OPS_HOUR_MS);
 }
 
 struct use_case {
@@ -131,7 +162,12 @@ static const struct use_case use_cases[] = {
     {"ops_sweep", "{}", ask_and_wait, "ok", NULL},
     {"ops_sweep", "{}", ask_and_let_it_expire, "ok", NULL},
     {"ops_maintenanceend", "{'secret_code': 'wrong'}", nothing, "secret-code-mismatch", NULL},
-    {"ops_maintenanceend", "{'secret_code': 'wrong'}", lock_secret, "secret-code-mismatch", "secret-code-locked"},
+    {"ops_maintenanceend", "{'secret_code': 'wrong'}", nearly_lock_secret, "secret-code-mismatch", NULL},
+    {"ops_maintenanceend", "{'secret_code': 'wrong'}", lock_secret, "secret-code-mismatch", NULL},
+    {"ops_maintenanceend", "{'secret_code': 'wrong'}", be_wrong, "secret-code-mismatch", NULL},
+    {"ops_maintenanceend", "{}", start_and_lock_secret, "ok", "no-active-maintenance"},
+    {"ops_vacuumall", "{'confirmation_phrase': 'VACUUM ALL DATA PERMANENTLY'}", lock_secret, "secret-code-locked", "ok"},
+    {"ops_sweep", "{}", be_wrong_twice, "ok", NULL},
     {"ops_maintenanceend", "{'nonsense': 'x'}", nothing, "unknown-field", NULL},
 };
 
@@ -373,6 +409,17 @@ static void rotate(void)
     ops_error_release(&error);
 }
 
+static void rotate_while_locked(void)
+{
+    rotate();
+    world_pass(&world, OPS_SECOND_MS);
+}
+
+static void tell_repeats(void)
+{
+    (void)!ops_secret_tell_repeats(world.app, NULL);
+}
+
 static void adopt(void)
 {
     (void)!ops_app_adopt(world.app, NULL);
@@ -404,6 +451,8 @@ static const struct work works[] = {
     {"delivery", schedule, deliver},
     {"verification", schedule, verify},
     {"a new secret code", nothing, rotate},
+    {"a new secret code while codes are locked", lock_secret, rotate_while_locked},
+    {"what is told of wrong codes that came again", be_wrong_twice, tell_repeats},
     {"adoption", ask_run_and_step, adopt},
 };
 

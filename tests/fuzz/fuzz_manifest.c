@@ -22,7 +22,7 @@ static void check_plan(const struct ops_manifest *manifest, enum ops_vacuum_type
             FUZZ_MUST(!ops_view_starts_with(ops_view_of("acme2/x"), ops_view_of(scope.value)));
     }
     char sha256[OPS_SHA256_HEX_SIZE];
-    FUZZ_MUST(ops_plan_sha256(type, orgcode, targets, sha256) == OPS_OK);
+    FUZZ_MUST(ops_plan_sha256(type, orgcode, NULL, targets, sha256) == OPS_OK);
     json_decref(targets);
 }
 

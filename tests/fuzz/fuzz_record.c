@@ -76,6 +76,12 @@ static void as_secret(json_t *doc)
     int64_t seconds = 0;
     if (ops_secret_check_lock(doc, 1, NULL) == OPS_OK && ops_secret_count_wrong(doc, 1, &next, &seconds) == OPS_OK) {
         FUZZ_MUST(seconds >= 0 && seconds <= OPS_SECRET_LOCK_MAX_SECONDS);
+        FUZZ_MUST(ops_secret_lock_left_ms(next, 1) == seconds * OPS_SECOND_MS);
+        json_decref(next);
+    }
+    FUZZ_MUST(ops_secret_lock_left_ms(doc, 1) <= OPS_SECRET_LOCK_MAX_SECONDS * OPS_SECOND_MS);
+    if (ops_secret_count_wrong_while_locked(doc, &next) == OPS_OK) {
+        FUZZ_MUST(ops_secret_lock_left_ms(next, 1) == ops_secret_lock_left_ms(doc, 1) && ops_secret_has_wrong(next));
         json_decref(next);
     }
 }

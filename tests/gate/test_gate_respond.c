@@ -190,6 +190,41 @@ static void retry_after_is_at_least_20_s_whatever_the_end(void **state)
     }
 }
 
+/* The gate's clock is behind the one by which the window began: for as long as that shows, its end is further away than it
+ * will last. */
+static void retry_after_is_no_longer_than_the_window_is_to_last_whatever_the_clock_says(void **state)
+{
+    static const struct {
+        const char *format; /* of the start and the end */
+        int64_t ahead_s;    /* of the start */
+        int64_t lasts_s;
+        int64_t most_s;
+    } cases[] = {
+        {"{\"started_at\": \"%s\", \"estimated_end_utc\": \"%s\"}", 7 * 86400, 3600, 3600},
+        {"{\"started_at\": \"%s\", \"estimated_end_utc\": \"%s\"}", 3600, 5, RETRY_LEAST_S},
+        {"{\"started_at\": \"%s\", \"estimated_end_utc\": \"%s\", \"estimated_duration_seconds\": 600}", 86400, 3600, 600},
+        {"{\"started_at\": \"%s\", \"estimated_duration_seconds\": 90}", 86400, 90, 90},
+        {"{\"estimated_duration_seconds\": 60, \"x\": \"%s\", \"estimated_end_utc\": \"%s\"}", 86400, 60, 60},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct script script = {0};
+        char start[OPS_INSTANT_TEXT_SIZE], end[OPS_INSTANT_TEXT_SIZE], text[TEXT_SIZE];
+        int64_t start_ms = (ops_gate_wall_ns(NULL) / OPS_GATE_SECOND + cases[i].ahead_s) * 1000;
+        ops_instant_format(start_ms, start);
+        ops_instant_format(start_ms + cases[i].lasts_s * 1000, end);
+        (void)snprintf(text, sizeof text, cases[i].format, start, end);
+        opsgate *gate = open_with(&script, 1, text);
+        for (int roll = 0; roll < ROLLS; roll++) {
+            opsgate_response *response = opsgate_respond(gate, NULL);
+            assert_in_range(atoll(script_header(response, "Retry-After")), cases[i].most_s,
+                            cases[i].most_s + cases[i].most_s / 4);
+            opsgate_response_free(response);
+        }
+        opsgate_close(gate);
+    }
+}
+
 /* Callers keep it in 32 bits, and one that is too large for that is none. */
 static void retry_after_is_no_longer_than_a_window_may_be(void **state)
 {
@@ -404,6 +439,7 @@ int main(void)
         cmocka_unit_test(an_id_that_is_none_gets_into_no_header),
         cmocka_unit_test(retry_after_lies_between_the_end_and_a_quarter_more),
         cmocka_unit_test(retry_after_is_at_least_20_s_whatever_the_end),
+        cmocka_unit_test(retry_after_is_no_longer_than_the_window_is_to_last_whatever_the_clock_says),
         cmocka_unit_test(retry_after_is_no_longer_than_a_window_may_be),
         cmocka_unit_test(a_browser_gets_a_page_with_everything_escaped),
         cmocka_unit_test(the_largest_window_has_a_page_too),

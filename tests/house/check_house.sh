@@ -19,7 +19,7 @@ $found"
 }
 
 sockets='sys/socket\.h|netinet/|arpa/|netdb\.h|poll\.h|sys/epoll\.h'
-foreign='curl/|sqlite3\.h|microhttpd\.h'
+foreign='curl/|sqlite3\.h|microhttpd\.h|gnutls/'
 
 forbid base "base includes a room below it" '(ports|core|app|adapters|surfaces|gate|main)/'
 forbid base "base knows a library that is an adapter's" "$foreign"

@@ -197,21 +197,48 @@ static json_t *read_answer(struct sim_world *world, size_t operation, const stru
     return data;
 }
 
+static const struct ops_peer operators_peer = {.kind = OPS_PEER_PROCESS, .uid = 1000, .pid = 1};
+static const struct ops_peer strangers_peer = {.kind = OPS_PEER_PROCESS, .uid = 1001, .pid = 2};
+
+/* While codes are locked a process looks at one a second for each peer. So an operator who asked it for nothing of the kind
+ * within a second is not sent away. */
+static void check_safe_direction(struct sim_process *process, const struct ops_operation *operation, int64_t began_ms,
+                                 enum ops_status status)
+{
+    if (!operation->is_safe)
+        return;
+    bool is_due = !process->was_asked_safe || began_ms - process->safe_asked_ms >= OPS_SECOND_MS;
+    if (is_due && status == OPS_SECRET_CODE_LOCKED)
+        sim_violate(process->world, SIM_SAFE_DIRECTION, "%s is refused while codes are locked", operation->name);
+    process->was_asked_safe = true;
+    process->safe_asked_ms = sim_monotonic_ms(process->world);
+}
+
 /* takes input */
-static json_t *ask(struct sim_process *process, const char *name, json_t *input, const char *session)
+static json_t *ask_as(struct sim_process *process, const struct ops_peer *peer, const char *name, json_t *input,
+                      const char *session)
 {
     size_t index;
     const struct ops_operation *operation = find_operation(name, &index);
-    const struct ops_call call = {.operation = operation, .input = input, .session_guid = ops_view_of(session)};
+    const struct ops_call call = {
+        .operation = operation, .input = input, .session_guid = ops_view_of(session), .peer = *peer};
     struct ops_answer answer;
+    int64_t began_ms = sim_monotonic_ms(process->world);
     ops_answer_init(&answer);
     process->at_work = &process->request;
     ops_app_answer(process->app, &call, &answer);
     process->at_work = NULL;
     json_t *data = read_answer(process->world, index, &answer);
+    if (peer == &operators_peer)
+        check_safe_direction(process, operation, began_ms, answer.status);
     ops_answer_release(&answer);
     json_decref(input);
     return data;
+}
+
+static json_t *ask(struct sim_process *process, const char *name, json_t *input, const char *session)
+{
+    return ask_as(process, &operators_peer, name, input, session);
 }
 
 static void add_secret(struct sim_world *world, json_t *input)
@@ -269,12 +296,20 @@ void sim_operator_sets_secret(struct sim_process *process)
         sim_violate(world, SIM_AUDIT, "the secret code was said to be set and was not");
 }
 
+/* Some for what leads in the safe direction, which is looked at also while codes are locked, some for what is not. */
 void sim_stranger_guesses(struct sim_process *process)
 {
-    uint32_t guesses = 1 + sim_below(&process->world->rng, 9);
-    sim_trace(process->world, "a stranger asks process %d for ops_maintenanceend", process->number);
-    for (uint32_t i = 0; i < guesses && !process->dead; i++)
-        json_decref(ask(process, "ops_maintenanceend", json_pack("{s:s}", "secret_code", wrong_code), NULL));
+    struct sim_world *world = process->world;
+    const char *function = chance(world, 500) ? "ops_maintenanceend" : "ops_maintenancestart";
+    uint32_t guesses = 1 + sim_below(&world->rng, 9);
+    sim_trace(world, "a stranger asks process %d for %s", process->number, function);
+    for (uint32_t i = 0; i < guesses && !process->dead; i++) {
+        char code[SIM_CODE_SIZE];
+        (void)snprintf(code, sizeof code, "guess %08x", sim_below(&world->rng, UINT32_MAX));
+        json_t *input = json_pack("{s:s}", "secret_code", chance(world, 100) ? wrong_code : code);
+        fill_window(world, input);
+        json_decref(ask_as(process, &strangers_peer, function, input, NULL));
+    }
 }
 
 void sim_gate_asks(struct sim_process *process, struct sim_gate *gate)

@@ -139,7 +139,9 @@ static int64_t clock_monotonic_ms(struct ops_clock *self)
     return sim_monotonic_ms(clock->process->world) + clock->running_ms;
 }
 
-static const struct ops_clock_ops clock_ops = {.now_ms = clock_now_ms, .monotonic_ms = clock_monotonic_ms};
+/* No host of the simulation sleeps. */
+static const struct ops_clock_ops clock_ops = {
+    .now_ms = clock_now_ms, .monotonic_ms = clock_monotonic_ms, .boot_ms = clock_monotonic_ms};
 
 /* ---- The record store ---- */
 

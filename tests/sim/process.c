@@ -26,6 +26,7 @@ enum ops_status sim_process_start(struct sim_process *process)
     static const struct ops_build build = {0, 1, "Tue-1763955000"};
     struct sim_world *world = process->world;
     process->dead = false;
+    process->was_asked_safe = false;
     process->at_work = NULL;
     sim_ports_init(process);
     enum ops_status status = ops_memory_random_new(sim_next(&world->rng), &process->random);

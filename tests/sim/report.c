@@ -7,7 +7,7 @@
 static const char *const sentences[SIM_INVARIANT_COUNT] = {
     [SIM_PROTECTED] = "A protected resource, key or partition is never passed to a delete call.",
     [SIM_DRY_RUN] = "A dry run never calls a delete.",
-    [SIM_TOO_EARLY] = "A vacuum that was cancelled never deleted anything; a vacuum deletes nothing before execute_at.",
+    [SIM_TOO_EARLY] = "A vacuum that was cancelled never deleted anything; a vacuum deletes nothing before it was started at execute_at.",
     [SIM_ONE_VACUUM] = "At most one vacuum that deletes is open; a worker whose mutex fence is stale deletes nothing more.",
     [SIM_ONE_WINDOW] = "At most one window is active, and ACTIVE_MAINTENANCE exists exactly while one is.",
     [SIM_AUDIT] = "Every change of state has exactly one audit record; the chain verifies; the log group has its order.",
@@ -17,6 +17,7 @@ static const char *const sentences[SIM_INVARIANT_COUNT] = {
     [SIM_GATE] = "The gate never blocks on stale knowledge.",
     [SIM_LIVENESS] =
         "Once nothing fails any more, everything that was begun comes to its end, and what is begun then succeeds.",
+    [SIM_SAFE_DIRECTION] = "The safe direction is open to a right code at all times.",
 };
 
 void sim_trace(struct sim_world *world, const char *format, ...)

@@ -68,6 +68,7 @@ enum sim_invariant {
     SIM_DRY_COUNTS,
     SIM_GATE,
     SIM_LIVENESS,
+    SIM_SAFE_DIRECTION = 19,
     SIM_INVARIANT_COUNT
 };
 
@@ -292,6 +293,8 @@ struct sim_process {
     struct sim_worker workers[SIM_WORKERS_MAX];
     size_t worker_count;
     struct sim_worker request;  /* the worker inside a request for a dry run */
+    bool was_asked_safe;        /* since it started, an operator asked for what leads in the safe direction, */
+    int64_t safe_asked_ms;      /* and the last such request ended then; monotonic */
     struct sim_worker *at_work; /* whose step is under way */
 };
 
@@ -350,7 +353,7 @@ struct sim_world {
     struct sim_window windows[SIM_WINDOWS_MAX];
     size_t window_count;
     char secret_phc[OPS_PHC_SIZE];
-    json_int_t secret_wrong;
+    json_int_t secret_locked_until_ms;
     json_int_t audit_seq;
     char audit_sha256[65];
     json_t *audit_texts; /* canonical text of each record, in order */

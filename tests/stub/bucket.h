@@ -31,6 +31,8 @@ enum stub_versioning { STUB_UNVERSIONED, STUB_ENABLED, STUB_SUSPENDED };
 struct stub_bucket {
     char *name;
     enum stub_versioning versioning;
+    bool markers_last; /* a listing has its delete markers behind its versions, and not in their places */
+    size_t lock_days;  /* default retention of Object Lock, which says so and locks nothing; 0: there is none */
     struct stub_keys keys;
     size_t version_count;      /* of each key, at first */
     struct stub_bits gone;     /* by key number * version_count + version */

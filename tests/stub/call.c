@@ -147,6 +147,12 @@ static const struct refusal unavailable[] = {
     {503, "ServiceUnavailableException", "The service cannot complete the request."},
     {503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."},
 };
+static const struct refusal not_implemented[] = {
+    {400, "UnknownOperationException", ""},
+    {501, "NotImplemented", "A header you provided implies functionality that is not implemented"},
+    {400, "UnknownOperationException", ""},
+    {400, "InvalidAction", "The action or operation requested is invalid."},
+};
 static const struct refusal expired[] = {
     {400, "ExpiredTokenException", "The security token included in the request is expired"},
     {400, "ExpiredToken", "The provided token has expired."},
@@ -172,12 +178,24 @@ static const struct refusal *const fault_refusals[STUB_FAULT_COUNT] = {
     [STUB_FAULT_UNAVAILABLE] = unavailable,
     [STUB_FAULT_EXPIRED_TOKEN] = expired,
     [STUB_FAULT_ERROR_IN_200] = in_200,
+    [STUB_FAULT_NOT_IMPLEMENTED] = not_implemented,
 };
 
 static void refuse_as(struct stub_call *call, const struct refusal *refusals, const char *code)
 {
     const struct refusal *refusal = &refusals[call->service];
     refuse(call, refusal->status, code && code[0] ? code : refusal->code, ops_view_of(refusal->message));
+}
+
+/* In the words of IAM, which name the action. */
+static void deny(struct stub_call *call)
+{
+    bool is_xml = call->service == STUB_S3 || call->service == STUB_STS;
+    const char *code = is_xml ? "AccessDenied" : "AccessDeniedException";
+    stub_refuse(call, is_xml ? 403 : 400, call->rule->code[0] ? call->rule->code : code,
+                "User: arn:aws:sts::" STUB_ACCOUNT ":assumed-role/g3nops/i-1 is not authorized to perform: %s:%s because no "
+                "identity-based policy allows it",
+                stub_service_name(call->service), call->operation->name ? call->operation->name : "*");
 }
 
 /* ---- Faults of the wire ---- */
@@ -209,6 +227,9 @@ static void spoil(struct stub_call *call)
     case STUB_FAULT_RESET_BEFORE:
     case STUB_FAULT_LOST_ANSWER:
         answer->ending = STUB_RESET_AT_ONCE;
+        break;
+    case STUB_FAULT_ACCESS_DENIED:
+        deny(call);
         break;
     default:
         if (fault_refusals[call->rule->fault])

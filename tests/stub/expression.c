@@ -126,6 +126,7 @@ static const struct {
 } tests[] = {
     {"attribute_not_exists", STUB_ABSENT, true},
     {"attribute_exists", STUB_EXISTS, true},
+    {"attribute_type", STUB_OF_TYPE, true},
     {"begins_with", STUB_BEGINS_WITH, true},
     {"=", STUB_EQUAL, false},
     {"<>", STUB_UNEQUAL, false},
@@ -149,7 +150,8 @@ static bool read_function(struct reader *reader, struct stub_term *term)
 {
     if (!expect(reader, "(") || !read_name(reader, next_token(reader), &term->attribute))
         return false;
-    if (term->test == STUB_BEGINS_WITH && (!expect(reader, ",") || !read_value(reader, &term->value)))
+    bool has_value = term->test == STUB_BEGINS_WITH || term->test == STUB_OF_TYPE;
+    if (has_value && (!expect(reader, ",") || !read_value(reader, &term->value)))
         return false;
     return expect(reader, ")");
 }
@@ -169,9 +171,11 @@ bool stub_expression_read(const char *text, struct stub_placeholders *placeholde
     struct stub_expression expression = {.count = 0};
     struct ops_view joint = text ? ops_view_of("AND") : ops_view("", 0);
     while (joint.length) {
-        if (!ops_view_is(joint, "AND") || expression.count == STUB_TERMS_MAX)
-            return fail(&reader, "The stub knows only AND", joint);
+        bool is_or = ops_view_is(joint, "OR");
+        if ((!is_or && !ops_view_is(joint, "AND")) || expression.count == STUB_TERMS_MAX)
+            return fail(&reader, "The stub knows only AND and OR", joint);
         struct stub_term *term = &expression.terms[expression.count++];
+        term->is_alternative = is_or;
         struct ops_view token = next_token(&reader);
         if (!(find_test(token, true, &term->test) ? read_function(&reader, term) : read_comparison(&reader, token, term)))
             return false;
@@ -223,25 +227,53 @@ static bool compares(enum stub_test test, const struct stub_value *found, const 
         return order >= 0;
     case STUB_ABSENT:
     case STUB_EXISTS:
+    case STUB_OF_TYPE:
         break;
     }
     return false;
 }
 
+/* An attribute that was found; asked for once where several terms are about it. */
+struct finding {
+    struct ops_view attribute;
+    bool exists;
+    struct stub_value value;
+    char room[STUB_ATTRIBUTE_SIZE];
+};
+
+static void find(struct finding *finding, const struct stub_table *table, size_t position, struct ops_view attribute)
+{
+    if (finding->attribute.data == attribute.data && finding->attribute.length == attribute.length)
+        return;
+    finding->attribute = attribute;
+    finding->exists =
+        position != SIZE_MAX && table->ops->attribute(table, position, attribute, finding->room, &finding->value);
+}
+
+static bool term_holds(const struct stub_term *term, const struct finding *finding)
+{
+    if (!finding->exists)
+        return term->test == STUB_ABSENT || term->test == STUB_UNEQUAL;
+    if (term->test == STUB_ABSENT || term->test == STUB_EXISTS)
+        return term->test == STUB_EXISTS;
+    if (term->test == STUB_OF_TYPE)
+        return stub_value_is_of(&finding->value, term->value.text);
+    return compares(term->test, &finding->value, &term->value);
+}
+
 bool stub_expression_holds(const struct stub_expression *expression, const struct stub_table *table, size_t position)
 {
-    char room[STUB_ATTRIBUTE_SIZE];
+    struct finding finding = {.attribute = {NULL, 0}};
+    bool holds = true;
     for (size_t i = 0; i < expression->count; i++) {
         const struct stub_term *term = &expression->terms[i];
-        struct stub_value found;
-        bool exists = position != SIZE_MAX && table->ops->attribute(table, position, term->attribute, room, &found);
-        bool holds = term->test == STUB_ABSENT ? !exists : exists;
-        if (exists && term->test != STUB_ABSENT && term->test != STUB_EXISTS)
-            holds = compares(term->test, &found, &term->value);
-        else if (!exists && term->test == STUB_UNEQUAL)
-            holds = true;
+        if (term->is_alternative && holds)
+            return true;
+        holds = holds || term->is_alternative;
         if (!holds)
-            return false;
+            continue;
+        find(&finding, table, position, term->attribute);
+        holds = term_holds(term, &finding);
     }
-    return true;
+    return holds;
 }

@@ -1,4 +1,5 @@
-/* DynamoDB's condition, filter, key condition and projection expressions, as far as they are terms joined by AND. */
+/* DynamoDB's condition, filter, key condition and projection expressions, as far as they are terms joined by AND and OR, of
+ * which AND binds more closely. */
 #ifndef STUB_EXPRESSION_H
 #define STUB_EXPRESSION_H
 
@@ -22,6 +23,7 @@ enum stub_test {
     STUB_ABSENT,
     STUB_EXISTS,
     STUB_BEGINS_WITH,
+    STUB_OF_TYPE,
     STUB_EQUAL,
     STUB_UNEQUAL,
     STUB_LESS,
@@ -34,6 +36,7 @@ struct stub_term {
     enum stub_test test;
     struct ops_view attribute;
     struct stub_value value;
+    bool is_alternative; /* to what stands before it */
 };
 
 struct stub_expression {

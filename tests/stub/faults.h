@@ -28,7 +28,9 @@ const char *stub_service_name(enum stub_service service);
     X(EXPIRED_TOKEN, "expired_token", STUB_OF_ALL, NULL, false)                                                             \
     X(CLOCK_SKEW, "clock_skew", STUB_OF_ALL, NULL, false)                                                                   \
     X(INTERNAL_ERROR, "internal_error", STUB_OF_ALL, NULL, false)                                                           \
-    X(UNAVAILABLE, "unavailable", STUB_OF_ALL, NULL, false)
+    X(UNAVAILABLE, "unavailable", STUB_OF_ALL, NULL, false)                                                                 \
+    X(ACCESS_DENIED, "access_denied", STUB_OF_ALL, NULL, false)                                                             \
+    X(NOT_IMPLEMENTED, "not_implemented", STUB_OF_ALL, NULL, false)
 
 enum stub_fault {
 #define X(symbol, name, services, operations, done) STUB_FAULT_##symbol,

@@ -132,7 +132,10 @@ static bool fill_bucket(struct stub_world *world, const char *name, const json_t
     size_t versions = count_of(description, "versions", 1), orgs = count_of(description, "orgs", 1);
     const json_t *keys = json_object_get(description, "keys");
     enum stub_versioning versioning;
-    if (!knows_all(description, " objects keys versions versioning orgs uploads delete_marker_every ", name, problem))
+    if (!knows_all(
+            description,
+            " objects keys versions versioning orgs uploads delete_marker_every delete_markers_last object_lock_days ", name,
+            problem))
         return false;
     if (!read_versioning(description, &versioning) || versions < 1 || versions > STUB_ORGS_MAX || orgs < 1 ||
         orgs > STUB_ORGS_MAX)
@@ -144,6 +147,8 @@ static bool fill_bucket(struct stub_world *world, const char *name, const json_t
         stub_keys_init(&bucket->keys, count_of(description, "objects", 0), orgs, "object-");
     stub_keys_init(&bucket->uploads, count_of(description, "uploads", 0), orgs, "upload-");
     stub_bucket_ready(bucket, count_of(description, "delete_marker_every", 0));
+    bucket->lock_days = count_of(description, "object_lock_days", 0);
+    bucket->markers_last = json_is_true(json_object_get(description, "delete_markers_last"));
     struct stub_bucket *old = stub_map_get(&world->buckets, ops_view_of(name));
     if (old)
         stub_bucket_release(old);

@@ -62,6 +62,21 @@ static void get_versioning(struct stub_call *call)
     ops_buf_append_text(&call->answer->body, "</VersioningConfiguration>");
 }
 
+static void get_object_lock(struct stub_call *call)
+{
+    const struct stub_bucket *bucket = stub_bucket_of_call(call);
+    if (bucket && bucket->lock_days == 0) {
+        stub_refuse(call, 404, "ObjectLockConfigurationNotFoundError",
+                    "Object Lock configuration does not exist for this bucket");
+    } else if (bucket) {
+        stub_s3_begin(call, "ObjectLockConfiguration");
+        ops_buf_append_format(&call->answer->body,
+                              "<ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>COMPLIANCE</Mode>"
+                              "<Days>%zu</Days></DefaultRetention></Rule></ObjectLockConfiguration>",
+                              bucket->lock_days);
+    }
+}
+
 /* Whether the upload id is that of the upload with this number. */
 static bool is_upload(const struct stub_call *call, size_t number)
 {
@@ -105,6 +120,7 @@ const struct stub_operation stub_s3_operations[] = {
     {"ListBuckets", list_buckets, true},
     {"HeadBucket", head_bucket, true},
     {"GetBucketVersioning", get_versioning, true},
+    {"GetObjectLockConfiguration", get_object_lock, true},
     {"GetBucketLocation", get_location, true},
     {"ListObjectVersions", stub_s3_list_versions, true},
     {"ListMultipartUploads", stub_s3_list_uploads, true},
@@ -121,10 +137,10 @@ static const struct {
     enum level level;
     const char *parameter; /* NULL: any */
 } routes[] = {
-    {"GET", LEVEL_SERVICE, NULL},       {"HEAD", LEVEL_BUCKET, NULL},      {"GET", LEVEL_BUCKET, "versioning"},
-    {"GET", LEVEL_BUCKET, "location"},  {"GET", LEVEL_BUCKET, "versions"}, {"GET", LEVEL_BUCKET, "uploads"},
-    {"GET", LEVEL_BUCKET, "list-type"}, {"POST", LEVEL_BUCKET, "delete"},  {"DELETE", LEVEL_OBJECT, "uploadId"},
-    {"DELETE", LEVEL_OBJECT, NULL},
+    {"GET", LEVEL_SERVICE, NULL},         {"HEAD", LEVEL_BUCKET, NULL},       {"GET", LEVEL_BUCKET, "versioning"},
+    {"GET", LEVEL_BUCKET, "object-lock"}, {"GET", LEVEL_BUCKET, "location"},  {"GET", LEVEL_BUCKET, "versions"},
+    {"GET", LEVEL_BUCKET, "uploads"},     {"GET", LEVEL_BUCKET, "list-type"}, {"POST", LEVEL_BUCKET, "delete"},
+    {"DELETE", LEVEL_OBJECT, "uploadId"}, {"DELETE", LEVEL_OBJECT, NULL},
 };
 
 enum { ROUTE_COUNT = sizeof routes / sizeof routes[0] };

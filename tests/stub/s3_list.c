@@ -300,27 +300,40 @@ static struct place first_place(const struct listing *listing)
     return place;
 }
 
+/* In which turn a record is given: delete markers in the second, where they come last. */
+static bool comes_now(const struct stub_bucket *bucket, const struct place *place, int turn)
+{
+    return !bucket->markers_last || (place->version == STUB_MARKER) == (turn == 1);
+}
+
+static void append_versions(struct listing *listing, const struct place *places, size_t count)
+{
+    const struct stub_bucket *bucket = listing->bucket;
+    char room[STUB_KEY_SIZE];
+    for (int turn = 0; turn < (bucket->markers_last ? 2 : 1); turn++)
+        for (size_t i = 0; i < count; i++)
+            if (comes_now(bucket, &places[i], turn))
+                append_version(listing, &places[i], stub_keys_text(&bucket->keys, places[i].number, room));
+}
+
 static void list_versions(struct listing *listing)
 {
     const struct stub_bucket *bucket = listing->bucket;
     struct ops_view prefix = ops_buf_view(&listing->prefix);
     char room[STUB_KEY_SIZE];
     bool more = false;
-    struct place last = {0, 0};
-    for (struct place at = first_place(listing); find_version(bucket, &at); at.version++) {
-        struct ops_view key = stub_keys_text(&bucket->keys, at.number, room);
-        if (!ops_view_starts_with(key, prefix))
+    struct place places[PAGE_MAX];
+    for (struct place at = first_place(listing); find_version(bucket, &at) && !more; at.version++) {
+        if (!ops_view_starts_with(stub_keys_text(&bucket->keys, at.number, room), prefix))
             break;
         more = listing->count == listing->limit;
-        if (more)
-            break;
-        append_version(listing, &at, key);
-        listing->count++;
-        last = at;
+        if (!more)
+            places[listing->count++] = at;
     }
+    append_versions(listing, places, listing->count);
     append_flag(listing, more);
     if (more && listing->count)
-        append_next_place(listing, &last);
+        append_next_place(listing, &places[listing->count - 1]);
 }
 
 void stub_s3_list_versions(struct stub_call *call)

@@ -1,5 +1,7 @@
 #include "stub/table.h"
 
+#include "base/number_text.h"
+
 #include <stdlib.h>
 
 void stub_table_init(struct stub_table *table, const struct stub_table_shape *shape)
@@ -31,7 +33,13 @@ struct stub_value stub_value_of(const json_t *attribute)
     const char *type = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)attribute)); /* it only reads */
     const json_t *value = type ? json_object_get(attribute, type) : NULL;
     bool is_plain = type && type[0] && !type[1] && strchr("SNB", type[0]) && json_is_string(value);
-    return is_plain ? (struct stub_value){type[0], stub_json_view(value)} : (struct stub_value){'?', {"", 0}};
+    return is_plain ? (struct stub_value){type[0], stub_json_view(value)}
+                    : (struct stub_value){'?', {"", 0}, ops_view_of(type)};
+}
+
+bool stub_value_is_of(const struct stub_value *value, struct ops_view type_name)
+{
+    return ops_view_equal(value->type == '?' ? value->type_name : ops_view(&value->type, 1), type_name);
 }
 
 /* Digits enough for what the tests count; DynamoDB has 38. */
@@ -44,12 +52,18 @@ static double number_of(const struct stub_value *value)
     return strtod(digits, NULL);
 }
 
+static bool is_same_number(const struct stub_value *a, const struct stub_value *b)
+{
+    char left[OPS_NUMBER_TEXT_SIZE] = "", right[OPS_NUMBER_TEXT_SIZE] = "";
+    return ops_number_text(a->text, left) == OPS_OK && ops_number_text(b->text, right) == OPS_OK && strcmp(left, right) == 0;
+}
+
 int stub_value_compare(const struct stub_value *a, const struct stub_value *b)
 {
     if (a->type != 'N' || b->type != 'N')
         return stub_compare(a->text, b->text);
     double left = number_of(a), right = number_of(b);
-    return (left > right) - (left < right);
+    return left == right && !is_same_number(a, b) ? -1 : (left > right) - (left < right);
 }
 
 bool stub_table_key_of(const struct stub_table *table, const json_t *item, struct stub_key *ret_key)

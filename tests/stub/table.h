@@ -15,6 +15,7 @@ enum { STUB_INDEXES_MAX = 4, STUB_ATTRIBUTE_SIZE = 128, STUB_ORG_NONE = UINT32_M
 struct stub_value {
     char type;
     struct ops_view text;
+    struct ops_view type_name; /* where type is '?': "L", "BOOL", ... */
 };
 
 /* Those of the table's key attributes, in their order. */
@@ -101,6 +102,8 @@ struct stub_table *stub_numbered_table_new(const struct stub_table_shape *shape,
 
 /* An item's attribute by its JSON: {"S": "..."}. */
 struct stub_value stub_value_of(const json_t *attribute);
+
+bool stub_value_is_of(const struct stub_value *value, struct ops_view type_name);
 
 /* Less, equal, greater as below, at, above 0. Numbers by their value. */
 int stub_value_compare(const struct stub_value *a, const struct stub_value *b);

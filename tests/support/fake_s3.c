@@ -187,6 +187,8 @@ static enum fake_s3_operation operation_of(const struct ops_http_request *reques
         return parameter(request, "uploadId", value) ? FAKE_S3_ABORT_UPLOAD : FAKE_S3_DELETE_ONE;
     if (parameter(request, "versioning", value))
         return FAKE_S3_GET_VERSIONING;
+    if (parameter(request, "object-lock", value))
+        return FAKE_S3_GET_LOCK;
     if (parameter(request, "versions", value))
         return FAKE_S3_LIST_VERSIONS;
     return parameter(request, "uploads", value) ? FAKE_S3_LIST_UPLOADS : FAKE_S3_LIST_OBJECTS;
@@ -261,52 +263,91 @@ static bool shows(const struct fake_s3 *s3, enum fake_s3_operation list, size_t 
     return is_current && !record->is_marker;
 }
 
-/* Where a listing goes on behind a marker that may be gone: ids of both kinds grow, versions are listed backwards. */
-static bool is_behind(const struct fake_s3_record *record, const char *key, const char *id)
+/* Where a listing goes on. */
+struct marker {
+    char key[PARAMETER_SIZE];
+    char id[PARAMETER_SIZE];
+    bool with_key; /* without an id the key itself is not left out */
+};
+
+#define ADDED "[cache:v2]"
+
+static void read_marker(const struct fake_s3 *s3, enum fake_s3_operation list, const struct ops_http_request *request,
+                        struct marker *marker)
 {
-    int order = strcmp(record->key, key);
-    if (order != 0 || !id[0])
-        return order > 0;
-    bool newer = strcmp(record->id, id) > 0;
-    return record->is_upload ? newer : !newer && strcmp(record->id, id) != 0;
+    (void)parameter(request, list == FAKE_S3_LIST_OBJECTS ? "start-after" : "key-marker", marker->key);
+    (void)parameter(request, list == FAKE_S3_LIST_UPLOADS ? "upload-id-marker" : "version-id-marker", marker->id);
+    char *added = strstr(marker->key, ADDED);
+    if (added)
+        *added = '\0';
+    bool has_gone = marker->id[0] && find(s3, marker->key, marker->id, list == FAKE_S3_LIST_UPLOADS) == s3->count;
+    marker->with_key = s3->begins_with_it || (s3->begins_again && has_gone);
+    if (s3->begins_again && has_gone)
+        marker->id[0] = '\0';
+}
+
+/* Behind a marker that may be gone: ids of both kinds grow, versions are listed backwards. */
+static bool is_behind(const struct fake_s3_record *record, const struct marker *marker)
+{
+    int order = strcmp(record->key, marker->key);
+    if (order != 0 || !marker->id[0])
+        return order > 0 || (order == 0 && marker->with_key);
+    bool newer = strcmp(record->id, marker->id) > 0;
+    return record->is_upload ? newer : !newer && strcmp(record->id, marker->id) != 0;
+}
+
+static void append_records(const struct fake_s3 *s3, enum fake_s3_operation list, const size_t *places, size_t count,
+                           struct ops_buf *body)
+{
+    for (int turn = 0; turn < (s3->markers_last ? 2 : 1); turn++)
+        for (size_t i = 0; i < count; i++)
+            if (!s3->markers_last || s3->records[places[i]].is_marker == (turn == 1))
+                append_record(body, list, &s3->records[places[i]]);
+}
+
+static void append_next(const struct fake_s3 *s3, const struct fake_s3_record *last, struct ops_buf *body)
+{
+    const char *what = last->is_upload ? "Upload" : "Version";
+    ops_buf_append_text(body, "<NextKeyMarker>");
+    append_url(body, last->key);
+    append_url(body, s3->adds_to_keys ? ADDED : "");
+    ops_buf_append_format(body, "</NextKeyMarker><Next%sIdMarker>%s</Next%sIdMarker>", what, last->id, what);
 }
 
 static void answer_listing(const struct fake_s3 *s3, enum fake_s3_operation list, const struct ops_http_request *request,
                            struct ops_buf *body)
 {
-    char prefix[PARAMETER_SIZE], key[PARAMETER_SIZE], id[PARAMETER_SIZE], most[PARAMETER_SIZE];
+    char prefix[PARAMETER_SIZE], most[PARAMETER_SIZE];
     const char *root = list == FAKE_S3_LIST_UPLOADS    ? "ListMultipartUploadsResult"
                        : list == FAKE_S3_LIST_VERSIONS ? "ListVersionsResult"
                                                        : "ListBucketResult";
+    struct marker marker;
+    size_t places[LISTING_MAX];
+    read_marker(s3, list, request, &marker);
     (void)parameter(request, "prefix", prefix);
-    (void)parameter(request, list == FAKE_S3_LIST_OBJECTS ? "start-after" : "key-marker", key);
-    (void)parameter(request, list == FAKE_S3_LIST_UPLOADS ? "upload-id-marker" : "version-id-marker", id);
     (void)parameter(request, list == FAKE_S3_LIST_UPLOADS ? "max-uploads" : "max-keys", most);
     size_t limit = strtoul(most, NULL, 10), count = 0;
-    const struct fake_s3_record *last = NULL;
     bool more = false;
-    limit = limit > LISTING_MAX ? LISTING_MAX : limit;
+    size_t limit_max = s3->listing_max ? s3->listing_max : LISTING_MAX;
+    limit = limit > limit_max ? limit_max : limit;
     ops_buf_append_format(body, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s" NAMESPACE "<Name>%s</Name>", root,
                           s3->bucket);
-    for (size_t i = seek(s3, key[0] && strcmp(key, prefix) > 0 ? key : prefix); i < s3->count && !more; i++) {
+    for (size_t i = seek(s3, marker.key[0] && strcmp(marker.key, prefix) > 0 ? marker.key : prefix); i < s3->count && !more;
+         i++) {
         const struct fake_s3_record *record = &s3->records[i];
         if (strncmp(record->key, prefix, strlen(prefix)) != 0)
             break;
-        if (!shows(s3, list, i) || (key[0] && !is_behind(record, key, id)))
+        if (!shows(s3, list, i) || (marker.key[0] && !is_behind(record, &marker)))
             continue;
         more = count == limit;
-        if (more)
-            break;
-        append_record(body, list, record);
-        last = record;
-        count++;
+        if (!more)
+            places[count++] = i;
     }
-    if (more && list != FAKE_S3_LIST_OBJECTS) {
-        ops_buf_append_text(body, "<NextKeyMarker>");
-        append_url(body, last->key);
-        ops_buf_append_format(body, "</NextKeyMarker><Next%sIdMarker>%s</Next%sIdMarker>",
-                              last->is_upload ? "Upload" : "Version", last->id, last->is_upload ? "Upload" : "Version");
-    }
+    append_records(s3, list, places, count, body);
+    if (more && list == FAKE_S3_LIST_OBJECTS)
+        ops_buf_append_text(body, "<NextContinuationToken>of no use to who goes by keys</NextContinuationToken>");
+    else if (more && count > 0)
+        append_next(s3, &s3->records[places[count - 1]], body);
     ops_buf_append_format(body, "<EncodingType>url</EncodingType><IsTruncated>%s</IsTruncated></%s>",
                           more ? "true" : "false", root);
 }
@@ -403,6 +444,13 @@ static enum ops_status carry_out(struct fake_s3 *s3, enum fake_s3_operation oper
     case FAKE_S3_GET_VERSIONING:
         ops_buf_append_format(&response->body, "<VersioningConfiguration" NAMESPACE "%s%s</VersioningConfiguration>",
                               statuses[s3->versioning], s3->mfa_delete ? "<MfaDelete>Enabled</MfaDelete>" : "");
+        break;
+    case FAKE_S3_GET_LOCK:
+        if (!s3->object_lock)
+            refuse(response, 404, "ObjectLockConfigurationNotFoundError");
+        else
+            ops_buf_append_format(&response->body, "<ObjectLockConfiguration" NAMESPACE "%s</ObjectLockConfiguration>",
+                                  s3->object_lock);
         break;
     case FAKE_S3_DELETE_MANY:
         return delete_many(s3, request, response);

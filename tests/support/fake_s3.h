@@ -1,7 +1,8 @@
 /* S3 in memory, behind the port of HTTP clients: one bucket, with versions and unfinished uploads, in the words of the
  * Amazon S3 API Reference. What the service does and emulators do not is done here: listings in the order of their keys with
  * the newest version first, a plus for a blank, at most 1000 records in a listing whatever is asked for, markers that are
- * not there any more. It also answers STS GetCallerIdentity.
+ * not there any more. It also answers STS GetCallerIdentity. What other servers of the protocol do differently is done when
+ * a test asks for it.
  *
  * A test may look at each request before it is carried out, and answer in S3's place.
  */
@@ -19,6 +20,7 @@ enum fake_s3_operation {
     FAKE_S3_STS,
     FAKE_S3_LIST_BUCKETS,
     FAKE_S3_GET_VERSIONING,
+    FAKE_S3_GET_LOCK,
     FAKE_S3_LIST_OBJECTS,
     FAKE_S3_LIST_VERSIONS,
     FAKE_S3_LIST_UPLOADS,
@@ -47,6 +49,12 @@ struct fake_s3 {
     const char *bucket;
     enum fake_s3_versioning versioning;
     bool mfa_delete;
+    const char *object_lock; /* what stands in ObjectLockConfiguration; NULL: there is none */
+    size_t listing_max;  /* records in one listing; 0: 1000 */
+    bool markers_last;   /* a listing of versions has its delete markers behind all its versions, as moto's has */
+    bool adds_to_keys;   /* NextKeyMarker is the key with something behind it that is no part of it, as MinIO's is */
+    bool begins_again;   /* behind a version that has gone, the rest of its key is listed from its newest on, as by MinIO */
+    bool begins_with_it; /* behind a key and no version, the key itself comes first, as by SeaweedFS */
     struct fake_s3_record *records; /* in the order of listings */
     size_t count;
     size_t capacity;

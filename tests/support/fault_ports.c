@@ -213,7 +213,9 @@ static enum ops_status fault_open(struct ops_catalogue *self, const struct ops_t
                                   const struct ops_scope *scope, struct ops_target **ret_target, struct ops_error *error)
 {
     struct fault_ports *ports = PORTS_OF(self, catalogue);
+    ports->opening = spec->name;
     struct port_fault fault = ask(ports, CALL_CATALOGUE_OPEN);
+    ports->opening = "";
     if (fault.status != OPS_OK)
         return fault.status;
     struct fault_target *target = ops_mem_zeroed(1, sizeof *target);

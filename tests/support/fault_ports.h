@@ -52,6 +52,7 @@ struct fault_ports {
     on_document_fn on_document; /* NULL: as they are */
     void *document_context;
     size_t calls[PORT_CALL_COUNT];
+    const char *opening; /* during CALL_CATALOGUE_OPEN: the target's name; else "" */
     size_t removed_count; /* keys that were handed to a real target */
 };
 

@@ -25,6 +25,12 @@ struct client client_tcp(uint16_t port)
     return connected(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&address, sizeof address);
 }
 
+struct client client_tcp6(uint16_t port)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    return connected(socket(AF_INET6, SOCK_STREAM, 0), (struct sockaddr *)&address, sizeof address);
+}
+
 struct client client_unix(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

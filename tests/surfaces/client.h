@@ -25,6 +25,7 @@ struct response {
 };
 
 struct client client_tcp(uint16_t port);
+struct client client_tcp6(uint16_t port);
 struct client client_unix(const char *path);
 void client_close(struct client *client);
 

@@ -12,6 +12,7 @@ static const struct ops_operation operations[] = {
     {.name = "ops_echo", .function = "ops_echo"},
     {.name = "ops_crash", .function = "ops_crash"},
     {.name = "ops_refuse", .function = "ops_refuse"},
+    {.name = "ops_wait", .function = "ops_wait"},
 };
 
 enum { OPERATION_COUNT = sizeof operations / sizeof operations[0] };
@@ -79,8 +80,12 @@ static void pad(struct ops_buf *body, const char *start, size_t length)
 
 static void echo(const struct ops_call *call, struct ops_buf *body)
 {
-    ops_buf_append_format(body, "{\"success\":true,\"call\":\"%s\",\"from_query\":%s,\"session\":\"%.*s\",\"input\":",
-                          call->operation->name, call->from_query ? "true" : "false", (int)call->session_guid.length,
+    char peer[OPS_PEER_WORDS_SIZE];
+    ops_peer_words(&call->peer, peer);
+    ops_buf_append_format(body,
+                          "{\"success\":true,\"call\":\"%s\",\"peer\":\"%s\",\"from_query\":%s,"
+                          "\"session\":\"%.*s\",\"input\":",
+                          call->operation->name, peer, call->from_query ? "true" : "false", (int)call->session_guid.length,
                           call->session_guid.data ? call->session_guid.data : "");
     if (!call->input)
         ops_buf_append_text(body, "null");
@@ -89,8 +94,45 @@ static void echo(const struct ops_call *call, struct ops_buf *body)
     ops_buf_append_text(body, ",\"stats\":{\"request_id\":\"01TESTREQUESTID\"}}");
 }
 
+enum { WAIT_MS = 20 };
+
+/* False: it is to be answered. */
+static bool wait_for_gate(struct ops_app *app, const struct ops_call *call, struct ops_answer *answer)
+{
+    if (!call->turn || atomic_load(&app->gate_open)) {
+        if (call->turn && call->turn->ticket)
+            atomic_fetch_sub(&app->waiting, 1);
+        if (call->turn)
+            call->turn->ticket = 0;
+        return false;
+    }
+    if (!call->turn->ticket)
+        atomic_fetch_add(&app->waiting, 1);
+    call->turn->ticket = 1;
+    answer->wait_ms = WAIT_MS;
+    return true;
+}
+
+void ops_turn_leave(struct ops_app *app, struct ops_turn *turn)
+{
+    if (!turn->ticket)
+        return;
+    turn->ticket = 0;
+    atomic_fetch_sub(&app->waiting, 1);
+    atomic_fetch_add(&app->left, 1);
+}
+
 void ops_app_answer(struct ops_app *app, const struct ops_call *call, struct ops_answer *answer)
 {
+    answer->wait_ms = 0;
+    if (strcmp(call->operation->name, "ops_wait") == 0) {
+        if (wait_for_gate(app, call, answer))
+            return;
+        if (!call->turn) {
+            ops_app_refuse(app, call->operation->name, OPS_SECRET_CODE_LOCKED, NULL, answer);
+            return;
+        }
+    }
     atomic_fetch_add(&app->calls, 1);
     int delay_ms = atomic_load(&app->delay_ms);
     if (delay_ms)

@@ -636,78 +636,6 @@ static void a_port_is_free_again_after_stop(void **state)
     }
 }
 
-/* ---- TLS ---- */
-
-static char *read_pem(const char *directory, const char *name)
-{
-    char path[128];
-    char *text = NULL;
-    struct ops_error error = OPS_ERROR_INIT;
-    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
-    if (ops_http_read_pem(path, &text, &error) != OPS_OK)
-        fail_msg("%s", error.text);
-    (void)unlink(path);
-    return text;
-}
-
-static bool run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static bool run(const char *format, ...)
-{
-    char command[512];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    return system(command) == 0;
-}
-
-static void tls_is_spoken_when_a_certificate_is_given(void **state)
-{
-    (void)state;
-    char directory[] = "/tmp/ops-tls-XXXXXX";
-    struct ops_error error = OPS_ERROR_INIT;
-    struct ops_http_server *tls = NULL;
-    assert_non_null(mkdtemp(directory));
-    if (!run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -keyout "
-             "%s/key -out %s/cert 2>/dev/null",
-             directory, directory))
-        skip();
-    char *cert = read_pem(directory, "cert");
-    char *key = read_pem(directory, "key");
-    struct ops_http_config config = {.host = "127.0.0.1", .tls_cert_pem = cert, .tls_key_pem = key};
-    tls = start(&config);
-    assert_true(
-        run("printf 'GET /ops/ping HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | timeout 10 openssl s_client "
-            "-quiet -ign_eof -connect 127.0.0.1:%u 2>/dev/null | grep -q 'success\":true'",
-            ops_http_server_port(tls)));
-    ops_http_server_stop(tls);
-    config.tls_key_pem = cert;
-    assert_int_equal(ops_http_server_start(&app, &config, &tls, &error), OPS_IO_ERROR);
-    assert_non_null(strstr(error.text, "The server can't start: "));
-    config.tls_key_pem = NULL;
-    assert_int_equal(ops_http_server_start(&app, &config, &tls, &error), OPS_USAGE);
-    ops_error_release(&error);
-    ops_mem_free(cert);
-    ops_mem_free(key);
-    assert_int_equal(rmdir(directory), 0);
-}
-
-static void a_file_that_is_no_pem_is_named(void **state)
-{
-    (void)state;
-    struct ops_error error = OPS_ERROR_INIT;
-    char *text = NULL;
-    assert_int_equal(ops_http_read_pem("/nonexistent/cert", &text, &error), OPS_IO_ERROR);
-    assert_string_equal(error.text, "The file '/nonexistent/cert' can't be read: No such file or directory.");
-    assert_int_equal(ops_http_read_pem("/dev/null", &text, &error), OPS_IO_ERROR);
-    assert_string_equal(error.text, "The file '/dev/null' is not a PEM text.");
-    assert_int_equal(ops_http_read_pem("/dev/zero", &text, &error), OPS_IO_ERROR);
-    assert_int_equal(ops_http_read_pem("/tmp", &text, &error), OPS_IO_ERROR);
-    assert_null(text);
-    ops_error_release(&error);
-}
-
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, start_server, stop_server)
 
 int main(void)
@@ -738,8 +666,6 @@ int main(void)
         cmocka_unit_test(a_request_under_way_is_answered_before_the_end),
         cmocka_unit_test(a_client_that_never_finishes_does_not_hold_up_the_end),
         cmocka_unit_test(a_port_is_free_again_after_stop),
-        cmocka_unit_test(tls_is_spoken_when_a_certificate_is_given),
-        cmocka_unit_test(a_file_that_is_no_pem_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,7 +219,7 @@ static const struct failure_case failure_cases[] = {
     {{AWS_NOT_REACHED}, OPS_STORE_UNAVAILABLE},
     {{AWS_REFUSAL("AccessDeniedException")}, OPS_TARGET_ERROR},
     {{AWS_REFUSAL("ThrottlingException")}, OPS_THROTTLED},
-    {{{200, "<html>", OPS_OK}}, OPS_STORE_UNAVAILABLE},
+    {{{200, "<html>", OPS_OK}}, OPS_TARGET_ERROR}, /* another try would be answered likewise */
     {{MISSING, AWS_REFUSAL("AccessDeniedException")}, OPS_TARGET_ERROR},
     {{MISSING, AWS_LOST}, OPS_UNKNOWN},
     {{MISSING, DONE, AWS_REFUSAL("AccessDeniedException")}, OPS_TARGET_ERROR},

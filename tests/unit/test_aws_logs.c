@@ -161,6 +161,65 @@ static void after_a_removal_the_streams_are_read_from_the_first_one_again(void *
     close_group();
 }
 
+struct misleading_case {
+    const char *first;
+    const char *second;
+    const char *says;
+};
+
+/* What a list of streams leaves out in silence must not pass for the end. */
+static void a_list_of_streams_that_does_not_lead_on_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct misleading_case cases[] = {
+        {"{\"logStreams\": [{\"logStreamName\": \"a\"}], \"nextToken\": \"T\"}",
+         "{\"logStreams\": [{\"logStreamName\": \"b\"}], \"nextToken\": \"T\"}", "goes on where it began, at T"},
+        {"{\"logStreams\": [{\"logStreamName\": \"b\"}], \"nextToken\": \"T\"}",
+         "{\"logStreams\": [{\"logStreamName\": \"a\"}]}", "goes back to a"},
+        {"{\"logStreams\": [{\"logStreamName\": \"a\"}], \"nextToken\": \"T\"}",
+         "{\"logStreams\": [{\"logStreamName\": \"c\"}, {\"logStreamName\": \"b\"}]}", "goes back to b"},
+        {"{\"logStreams\": [{\"logStreamName\": \"a\"}], \"nextToken\": \"T\"}",
+         "{\"logStreams\": [{\"logStreamName\": \"b\"}, {\"logStreamName\": \"c\"}, {\"logStreamName\": \"d\"}]}",
+         "longer than it was asked for, by d"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ops_error error = OPS_ERROR_INIT;
+        script_answers answers = {GROUP, BODY(cases[i].first), BODY(cases[i].second)};
+        assert_int_equal(open_group(answers, NULL), OPS_OK);
+        assert_int_equal(read_page(), OPS_OK);
+        char *cursor = strdup(ops_buf_text(&page.cursor));
+        assert_int_equal(ops_target_page(target, 0, cursor, 2, &page, &error), OPS_TARGET_ERROR);
+        if (!strstr(error.text, cases[i].says) || !strstr(error.text, "/pvm/api"))
+            fail_msg("%s", error.text);
+        assert_int_equal(page.count, 0);
+        ops_error_release(&error);
+        free(cursor);
+        close_group();
+    }
+}
+
+static enum ops_status take_group(void *context, const struct ops_resource *resource)
+{
+    (void)resource;
+    ++*(int *)context;
+    return OPS_OK;
+}
+
+static void a_list_of_groups_that_goes_on_where_it_began_is_refused_by_name(void **state)
+{
+    (void)state;
+    int count = 0;
+    struct ops_error error = OPS_ERROR_INIT;
+    script_answers answers = {BODY("{\"logGroups\": [{\"logGroupName\": \"/a\"}], \"nextToken\": \"T\"}")};
+    open_client(answers);
+    stack.client = rig.client;
+    assert_int_equal(ops_aws_log_groups_list(&stack, take_group, &count, &error), OPS_TARGET_ERROR);
+    assert_non_null(strstr(error.text, "where it began, at T"));
+    assert_int_equal(script.asked, 2);
+    ops_error_release(&error);
+    close_client();
+}
+
 static bool use_group_without_memory(size_t n)
 {
     enum ops_removal outcomes[2];
@@ -272,6 +331,8 @@ int main(void)
         cmocka_unit_test(a_page_that_can_not_be_read_is_an_error_and_not_the_end),
         cmocka_unit_test(a_protected_group_is_an_error_and_another_name_is_no_group),
         cmocka_unit_test(after_a_removal_the_streams_are_read_from_the_first_one_again),
+        cmocka_unit_test(a_list_of_streams_that_does_not_lead_on_is_refused_by_name),
+        cmocka_unit_test(a_list_of_groups_that_goes_on_where_it_began_is_refused_by_name),
         cmocka_unit_test(without_memory_nothing_is_told_wrongly_and_nothing_leaks),
         cmocka_unit_test(an_append_is_told_as_done_only_when_all_of_it_was_taken),
         cmocka_unit_test(without_memory_an_append_says_so),

@@ -210,6 +210,33 @@ static void a_ulid_that_is_not_canonical_is_not_one(void **state)
     assert_false(ops_ulid_valid(ops_view("01ARYZ6S41ZZZZZZZZZZZZZZZ\0", 26)));
 }
 
+/* RFC 4231, test cases 1, 2 and 6. */
+static void hmac_is_the_known_one(void **state)
+{
+    (void)state;
+    char first[20], long_key[131], hex[OPS_SHA256_HEX_SIZE];
+    memset(first, 0x0b, sizeof first);
+    memset(long_key, (char)0xaa, sizeof long_key);
+    const struct {
+        struct ops_view key;
+        const char *text;
+        const char *expected;
+    } cases[] = {
+        {ops_view(first, sizeof first), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {ops_view_of("Jefe"), "what do ya want for nothing?",
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {ops_view(long_key, sizeof long_key), "Test Using Larger Than Block-Size Key - Hash Key First",
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+        {ops_view(NULL, 0), NULL, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint8_t mac[OPS_SHA256_BYTES];
+        assert_int_equal(ops_hmac_sha256(cases[i].key, ops_view_of(cases[i].text), mac), OPS_OK);
+        ops_hex(mac, sizeof mac, hex);
+        assert_string_equal(hex, cases[i].expected);
+    }
+}
+
 static void sha256_and_hexadecimal_are_the_known_ones(void **state)
 {
     (void)state;
@@ -586,6 +613,7 @@ int main(void)
         cmocka_unit_test(a_ulid_has_26_characters_and_sorts_by_time),
         cmocka_unit_test(a_ulid_that_is_not_canonical_is_not_one),
         cmocka_unit_test(sha256_and_hexadecimal_are_the_known_ones),
+        cmocka_unit_test(hmac_is_the_known_one),
         cmocka_unit_test(base64url_gives_back_every_byte_sequence),
         cmocka_unit_test(base64url_of_any_other_form_is_refused),
         cmocka_unit_test(json_that_is_not_exactly_one_object_is_refused_with_a_sentence),

@@ -28,6 +28,7 @@ struct row {
     bool done;
     int matched, deleted, failed, protected, bytes;
     const char *error;
+    int unreadable, incomparable, undeletable;
 };
 
 static json_t *tasks_of(const struct row *rows, size_t count)
@@ -35,10 +36,11 @@ static json_t *tasks_of(const struct row *rows, size_t count)
     json_t *tasks = json_array();
     for (size_t i = 0; i < count; i++) {
         const struct row *row = &rows[i];
-        json_t *task = json_pack("{s:i, s:i, s:i, s:b, s:i, s:i, s:i, s:i, s:i, s:s}", "number", row->number, "pass",
+        json_t *task = json_pack("{s:i, s:i, s:i, s:b, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "number", row->number, "pass",
                                  row->pass, "target", row->target, "done", row->done, "matched", row->matched, "deleted",
                                  row->deleted, "failed", row->failed, "protected", row->protected, "bytes", row->bytes,
-                                 "error", row->error ? row->error : "");
+                                 "unreadable", row->unreadable, "incomparable", row->incomparable, "undeletable",
+                                 row->undeletable, "error", row->error ? row->error : "");
         assert_int_equal(json_array_append_new(tasks, task), 0);
     }
     return tasks;
@@ -89,7 +91,7 @@ static void a_target_is_pending_then_running_then_completed(void **state)
 {
     (void)state;
     json_t *vacuum = vacuum_new("false", 0, 0, 3, "[0, 1]");
-    const struct row rows[] = {{0, 0, 0, true, 5, 5, 0, 1, 0, NULL}, {1, 0, 0, true, 2, 2, 0, 0, 0, NULL}};
+    const struct row rows[] = {{0, 0, 0, true, 5, 5, 0, 1, 0, .error = NULL}, {1, 0, 0, true, 2, 2, 0, 0, 0, .error = NULL}};
     json_t *targets = tally(vacuum, rows, 0);
     expect_target(targets, 0, "pending", "0 matched, 0 deleted, 0 failed, 0 protected");
     json_decref(targets);
@@ -112,9 +114,9 @@ static void matched_is_deleted_and_failed_together_over_any_passes(void **state)
     (void)state;
     json_t *vacuum = vacuum_new("false", 2, 6, 1, "[1]");
     const struct row rows[] = {
-        {0, 0, 0, true, 10, 7, 3, 1, 0, NULL}, {1, 0, 0, true, 4, 4, 0, 2, 0, NULL}, {2, 0, 1, true, 6, 5, 1, 0, 500, NULL},
-        {3, 1, 0, true, 4, 4, 0, 1, 0, NULL},  {4, 1, 0, true, 0, 0, 0, 2, 0, NULL}, {5, 1, 1, true, 3, 2, 1, 0, 200, NULL},
-        {6, 2, 1, true, 1, 0, 1, 0, 0, NULL},
+        {0, 0, 0, true, 10, 7, 3, 1, 0, .error = NULL}, {1, 0, 0, true, 4, 4, 0, 2, 0, .error = NULL}, {2, 0, 1, true, 6, 5, 1, 0, 500, .error = NULL},
+        {3, 1, 0, true, 4, 4, 0, 1, 0, .error = NULL}, {4, 1, 0, true, 0, 0, 0, 2, 0, .error = NULL}, {5, 1, 1, true, 3, 2, 1, 0, 200, .error = NULL},
+        {6, 2, 1, true, 1, 0, 1, 0, 0, .error = NULL},
     };
     json_t *targets = tally(vacuum, rows, COUNT_OF(rows));
     /* The table: 14 in the first pass, 3 of them failed; 4 in the second, of which 3 were those: 15 records. */
@@ -130,7 +132,7 @@ static void a_target_with_an_error_is_failed_and_says_why(void **state)
 {
     (void)state;
     json_t *vacuum = vacuum_new("false", 0, 0, 3, "[0, 1]");
-    const struct row rows[] = {{0, 0, 0, true, 5, 5, 0, 0, 0, "no such column"}, {1, 0, 0, true, 2, 2, 0, 0, 0, NULL}};
+    const struct row rows[] = {{0, 0, 0, true, 5, 5, 0, 0, 0, .error = "no such column"}, {1, 0, 0, true, 2, 2, 0, 0, 0, .error = NULL}};
     json_t *targets = tally(vacuum, rows, COUNT_OF(rows));
     expect_target(targets, 0, "failed", "7 matched, 7 deleted, 0 failed, 0 protected");
     assert_string_equal(ops_json_text(json_array_get(targets, 0), "error", ""), "no such column");
@@ -167,8 +169,9 @@ static const struct result_case result_cases[] = {
     {"no progress: no further pass", "false", 1, 1, 1, "[1]",
      {{0, 0, 1, true, 5, 3, 2, .bytes = 0}, {1, 1, 1, true, 2, 0, 2, .bytes = 0}}, OPS_PASS_REMAINS, NULL,
      OPS_RECORDS_REMAIN},
-    {"records kept arriving through the last pass", "false", OPS_PASSES_MAX - 1, 1, 1, "[1]",
-     {{0, 3, 1, true, 2, 2, .failed = 0}, {1, 4, 1, true, 2, 2, .failed = 0}}, OPS_PASS_REMAINS, NULL, OPS_RECORDS_REMAIN},
+    {"records kept arriving through the last pass", "false", OPS_PASSES_MAX - 1, 4, 1, "[1]",
+     {{0, 0, 1, true, 2, 2, .failed = 0}, {1, 1, 1, true, 2, 2, .failed = 0}, {2, 2, 1, true, 2, 2, .failed = 0},
+      {3, 3, 1, true, 2, 2, .failed = 0}, {4, 4, 1, true, 2, 2, .failed = 0}}, OPS_PASS_REMAINS, NULL, OPS_RECORDS_REMAIN},
     {"an error ends the target", "false", 0, 0, 1, "[1]", {{0, 0, 1, true, 5, 5, .error = "broken"}}, OPS_PASS_REMAINS, NULL,
      OPS_TARGET_ERROR},
     {"an error in one, work in another", "false", 0, 0, 3, "[0, 1]",
@@ -178,6 +181,16 @@ static const struct result_case result_cases[] = {
      NULL, OPS_OK},
     {"a dry run over a broken target", "true", 0, 0, 1, "[1]", {{0, 0, 1, true, .error = "broken"}}, OPS_PASS_REMAINS, NULL,
      OPS_TARGET_ERROR},
+    {"a place that can't be looked into, and all else went: the look is repeated", "false", 0, 0, 1, "[1]",
+     {{0, 0, 1, true, 5, 5, .unreadable = 1}}, OPS_PASS_AGAIN, "[1]", OPS_OK},
+    {"a place that can't be looked into is not completed", "false", 1, 1, 1, "[1]",
+     {{0, 0, 1, true, 5, 5, .unreadable = 1}, {1, 1, 1, true, .unreadable = 1}}, OPS_PASS_REMAINS, NULL, OPS_RECORDS_REMAIN},
+    {"a record that can't be compared is not completed", "false", 0, 0, 1, "[1]", {{0, 0, 1, true, .incomparable = 3}},
+     OPS_PASS_REMAINS, NULL, OPS_RECORDS_REMAIN},
+    {"nor is it in a dry run", "true", 0, 0, 1, "[1]", {{0, 0, 1, true, 9, .incomparable = 3}}, OPS_PASS_REMAINS, NULL,
+     OPS_RECORDS_REMAIN},
+    {"what only could not be deleted is told by a dry run that is completed", "true", 0, 0, 1, "[1]",
+     {{0, 0, 1, true, 9, .undeletable = 4}}, OPS_PASS_CLEAN, NULL, OPS_OK},
     {"nothing to touch at all", "false", 0, 0, 0, "[]", {{0, 0, 1, false, .matched = 0}}, OPS_PASS_CLEAN, NULL, OPS_OK},
 };
 
@@ -215,6 +228,121 @@ static void what_follows_a_pass_depends_on_what_it_found(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(result_cases); i++)
         expect_result(&result_cases[i]);
+}
+
+/* Two targets, of which the second could not be opened when the plan was made. */
+static json_t *vacuum_with_deferred(int tries)
+{
+    char text[1024];
+    (void)snprintf(text, sizeof text,
+                   "{'vacuum_id': 'v', 'dry_run': false, 'status': 'running', 'revision': 3, 'targets': ["
+                   " {'kind': 'table', 'name': 'one', 'status': 'pending', 'segments': 1},"
+                   " {'kind': 'table', 'name': 'busy', 'status': 'pending', 'plan_error': 'it is locked', 'plan_tries': %d}],"
+                   " 'work': {'phase': 'tasks', 'pass': 0, 'first_task': 0, 'task_count': 1, 'in_pass': [0]}}",
+                   tries);
+    return manifest_text_json(text);
+}
+
+static void expect_in_pass(const struct ops_pass_result *result, const char *expected)
+{
+    char *text = result->in_pass ? json_dumps(result->in_pass, 0) : NULL;
+    assert_string_equal(text ? text : "none", expected);
+    free(text);
+}
+
+static void a_deferred_target_is_looked_at_again_when_the_pass_over_the_others_is_done(void **state)
+{
+    (void)state;
+    json_t *vacuum = vacuum_with_deferred(1), *targets = NULL;
+    static const struct row running = {0, 0, 0, false, 3, 3, .failed = 0}, done = {0, 0, 0, true, 3, 3, .failed = 0};
+    struct ops_pass_result result;
+    json_t *tasks = tasks_of(&running, 1);
+    assert_int_equal(ops_pass_result(vacuum, tasks, &result, NULL), OPS_OK);
+    assert_int_equal(result.outcome, OPS_PASS_GOES_ON);
+    json_decref(tasks);
+    tasks = tasks_of(&done, 1);
+    assert_int_equal(ops_pass_result(vacuum, tasks, &result, NULL), OPS_OK);
+    assert_int_equal(result.outcome, OPS_PASS_SURVEY);
+    expect_in_pass(&result, "[0]");
+    json_decref(result.in_pass);
+    assert_int_equal(ops_pass_tally(vacuum, tasks, &targets), OPS_OK);
+    assert_string_equal(ops_json_text(json_array_get(targets, 1), "status", ""), "pending");
+    assert_string_equal(ops_json_text(json_array_get(targets, 1), "error", ""), "it is locked");
+    json_decref(targets);
+    json_decref(tasks);
+    json_decref(vacuum);
+}
+
+static void a_target_that_was_tried_often_enough_has_failed_and_only_it(void **state)
+{
+    (void)state;
+    json_t *vacuum = vacuum_with_deferred(OPS_PLAN_TRIES_MAX), *targets = NULL;
+    static const struct row clean = {0, 0, 0, true, .matched = 0};
+    struct ops_pass_result result;
+    struct ops_error error = OPS_ERROR_INIT;
+    json_t *tasks = tasks_of(&clean, 1);
+    assert_int_equal(ops_pass_result(vacuum, tasks, &result, &error), OPS_OK);
+    assert_int_equal(result.outcome, OPS_PASS_REMAINS);
+    assert_int_equal(result.failure, OPS_TARGET_ERROR);
+    assert_string_equal(error.text, "1 of the targets could not be finished; busy: it is locked");
+    assert_int_equal(ops_pass_tally(vacuum, tasks, &targets), OPS_OK);
+    assert_string_equal(ops_json_text(json_array_get(targets, 0), "status", ""), "completed");
+    assert_string_equal(ops_json_text(json_array_get(targets, 1), "status", ""), "failed");
+    json_decref(targets);
+    json_decref(tasks);
+    json_decref(vacuum);
+    ops_error_release(&error);
+}
+
+static void a_target_that_can_be_planned_later_joins_the_next_pass(void **state)
+{
+    (void)state;
+    json_t *vacuum = vacuum_with_deferred(2), *next = NULL, *again = manifest_text_json("{'in_pass': [0]}");
+    json_t *targets = ops_json_copy(json_object_get(vacuum, "targets"));
+    assert_int_equal(ops_plan_cut(json_array_get(targets, 1), 3, "three"), OPS_OK);
+    assert_int_equal(ops_vacuum_replan(vacuum, targets, json_object_get(again, "in_pass"), &next), OPS_OK);
+    assert_int_equal(ops_json_integer(next, "revision", 0), 4);
+    assert_int_equal(ops_pass_first_task(next), 1);
+    assert_int_equal(ops_pass_task_count(next), 4);
+    json_decref(next);
+    /* Still busy, and nothing else to look at: the pass stays the one that it is. */
+    assert_int_equal(ops_vacuum_replan(vacuum, json_object_get(vacuum, "targets"), NULL, &next), OPS_OK);
+    assert_int_equal(ops_pass_first_task(next), 0);
+    assert_int_equal(ops_pass_task_count(next), 1);
+    json_decref(next);
+    json_decref(again);
+    json_decref(targets);
+    json_decref(vacuum);
+}
+
+static json_t *with_remarks(const struct row *row, const char *remarks)
+{
+    json_t *tasks = tasks_of(row, 1), *list = manifest_text_json(remarks);
+    assert_int_equal(json_object_set(json_array_get(tasks, 0), "remarks", json_object_get(list, "remarks")), 0);
+    json_decref(list);
+    return tasks;
+}
+
+static void a_target_shows_what_was_kept_and_its_first_reason(void **state)
+{
+    (void)state;
+    static const char remarks[] = "{'remarks': [{'what': 'refused', 'name': 'k1', 'reason': 'it is immutable'},"
+                                  " {'what': 'unreadable', 'name': 'lost+found/', 'reason': 'no right'}]}";
+    static const struct row cases[] = {{0, 0, 1, true, 5, 3, 2, .unreadable = 1}, {0, 0, 1, true, 5, 5, 0, .unreadable = 1}};
+    static const char *const expected[] = {"it is immutable", "no right"};
+    json_t *vacuum = vacuum_new("false", 0, 0, 1, "[1]");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        json_t *tasks = with_remarks(&cases[i], remarks), *targets = NULL;
+        assert_int_equal(ops_pass_tally(vacuum, tasks, &targets), OPS_OK);
+        const json_t *two = json_array_get(targets, 1);
+        assert_string_equal(ops_json_text(two, "error", ""), expected[i]);
+        assert_int_equal(ops_json_integer(two, "unreadable", 0), 1);
+        assert_null(json_object_get(two, "incomparable"));
+        assert_int_equal(json_array_size(json_object_get(two, "remarks")), 2 - i);
+        json_decref(targets);
+        json_decref(tasks);
+    }
+    json_decref(vacuum);
 }
 
 static void a_task_of_a_target_that_is_not_there_is_corrupt(void **state)
@@ -261,6 +389,10 @@ int main(void)
         cmocka_unit_test(matched_is_deleted_and_failed_together_over_any_passes),
         cmocka_unit_test(a_target_with_an_error_is_failed_and_says_why),
         cmocka_unit_test(what_follows_a_pass_depends_on_what_it_found),
+        cmocka_unit_test(a_deferred_target_is_looked_at_again_when_the_pass_over_the_others_is_done),
+        cmocka_unit_test(a_target_that_was_tried_often_enough_has_failed_and_only_it),
+        cmocka_unit_test(a_target_that_can_be_planned_later_joins_the_next_pass),
+        cmocka_unit_test(a_target_shows_what_was_kept_and_its_first_reason),
         cmocka_unit_test(a_task_of_a_target_that_is_not_there_is_corrupt),
         cmocka_unit_test(a_vacuum_without_work_or_targets_never_crashes),
     };

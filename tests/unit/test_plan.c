@@ -10,6 +10,13 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+static enum ops_status note_existing(const struct ops_manifest *manifest, json_t *targets, enum ops_target_kind kind,
+                                     const char *name)
+{
+    const struct ops_resource resource = {.kind = kind, .name = name, .identity = ""};
+    return ops_plan_note_existing(manifest, targets, &resource);
+}
+
 static const char stack_text[] =
     "{'stack': 's', 'protected': ['kept'], 'sessions': {'sessions_table': 'usm_sessions', 'users_table': 'uas_users'},"
     " 'services': ["
@@ -186,10 +193,10 @@ static void what_exists_beside_the_manifest_is_unclassified_and_noted_once(void 
     const struct ops_manifest *manifest = *state;
     json_t *targets = plan_of(manifest, OPS_VACUUM_ALL, NULL);
     for (int round = 0; round < 2; round++) {
-        assert_int_equal(ops_plan_note_existing(manifest, targets, OPS_TABLE, "attribute"), OPS_OK);
-        assert_int_equal(ops_plan_note_existing(manifest, targets, OPS_BUCKET, "attribute"), OPS_OK);
-        assert_int_equal(ops_plan_note_existing(manifest, targets, OPS_TABLE, "g3nmhsadmin_x"), OPS_OK);
-        assert_int_equal(ops_plan_note_existing(manifest, targets, OPS_TABLE, "a\xFFz"), OPS_OK);
+        assert_int_equal(note_existing(manifest, targets, OPS_TABLE, "attribute"), OPS_OK);
+        assert_int_equal(note_existing(manifest, targets, OPS_BUCKET, "attribute"), OPS_OK);
+        assert_int_equal(note_existing(manifest, targets, OPS_TABLE, "g3nmhsadmin_x"), OPS_OK);
+        assert_int_equal(note_existing(manifest, targets, OPS_TABLE, "a\xFFz"), OPS_OK);
     }
     assert_int_equal(json_array_size(targets), manifest->target_count + 3);
     const json_t *noted = json_array_get(targets, manifest->target_count);
@@ -210,7 +217,7 @@ static void no_more_unclassified_resources_are_noted_than_fit(void **state)
     for (int i = 0; i < OPS_PLAN_UNCLASSIFIED_MAX + 5; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "x%d", i);
-        assert_int_equal(ops_plan_note_existing(manifest, targets, OPS_TABLE, name), OPS_OK);
+        assert_int_equal(note_existing(manifest, targets, OPS_TABLE, name), OPS_OK);
     }
     assert_int_equal(json_array_size(targets), manifest->target_count + OPS_PLAN_UNCLASSIFIED_MAX);
     json_decref(targets);
@@ -280,7 +287,7 @@ struct hash {
 static struct hash hash_of(const json_t *targets, enum ops_vacuum_type type, const char *orgcode)
 {
     struct hash hash = {.hex = ""};
-    assert_int_equal(ops_plan_sha256(type, orgcode, targets, hash.hex), OPS_OK);
+    assert_int_equal(ops_plan_sha256(type, orgcode, NULL, targets, hash.hex), OPS_OK);
     assert_int_equal(strlen(hash.hex), 64);
     return hash;
 }
@@ -296,7 +303,7 @@ static void the_hash_does_not_depend_on_order_counts_or_what_is_skipped(void **s
     assert_string_equal(hash_of(reversed, OPS_VACUUM_ORG, "acme").hex, before.hex);
     assert_int_equal(ops_json_set_integer(target_named(targets, "attribute"), "matched", 12), OPS_OK);
     assert_int_equal(ops_json_set_integer(target_named(targets, "attribute"), "segments", 4), OPS_OK);
-    assert_int_equal(ops_plan_note_existing(manifest, targets, OPS_TABLE, "unknown"), OPS_OK);
+    assert_int_equal(note_existing(manifest, targets, OPS_TABLE, "unknown"), OPS_OK);
     assert_int_equal(json_array_remove(targets, json_array_size(targets) - 2), 0); /* a skipped one */
     assert_string_equal(hash_of(targets, OPS_VACUUM_ORG, "acme").hex, before.hex);
     json_decref(reversed);
@@ -372,7 +379,7 @@ static void the_hash_changes_with_the_type_and_the_tenant(void **state)
 static void the_hash_is_over_canonical_json(void **state)
 {
     (void)state;
-    static const char text[] = "{\"orgcode\":null,\"targets\":[{\"kind\":\"table\",\"name\":\"t\","
+    static const char text[] = "{\"orgcode\":null,\"place\":null,\"targets\":[{\"kind\":\"table\",\"name\":\"t\","
                                "\"scope\":{\"by\":\"all\"},\"service\":\"a\"}],\"type\":\"all\"}";
     char expected[OPS_SHA256_HEX_SIZE];
     json_t *plan = manifest_text_json(
@@ -389,11 +396,11 @@ static enum ops_status plan_all_the_way(const struct ops_manifest *manifest, jso
     char hex[OPS_SHA256_HEX_SIZE];
     enum ops_status status = ops_plan_make(manifest, OPS_VACUUM_ORG, "acme", &targets);
     if (status == OPS_OK)
-        status = ops_plan_note_existing(manifest, targets, OPS_TABLE, "unknown");
+        status = note_existing(manifest, targets, OPS_TABLE, "unknown");
     if (status == OPS_OK)
-        status = ops_plan_note_existing(manifest, targets, OPS_TABLE, "g3nmhsadmin");
+        status = note_existing(manifest, targets, OPS_TABLE, "g3nmhsadmin");
     if (status == OPS_OK)
-        status = ops_plan_sha256(OPS_VACUUM_ORG, "acme", targets, hex);
+        status = ops_plan_sha256(OPS_VACUUM_ORG, "acme", NULL, targets, hex);
     if (status == OPS_OK) {
         json_t *target = json_array_get(targets, 0);
         status = ops_plan_skip(target, "gone");

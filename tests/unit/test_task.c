@@ -156,6 +156,7 @@ static const struct lost_case lost_cases[] = {
     {"some were removed", {4, 400}, 2, 2, 200},
     {"all but the protected one were removed", {1, 100}, 5, 5, 500},
     {"even the protected one is gone, by someone else", {0, 0}, 5, 5, 600},
+    {"one is gone, and its empty directory is there", {6, 500}, 0, 0, 100},
     {"more are there than there were", {9, 900}, 0, 0, 0},
 };
 

@@ -52,7 +52,7 @@ static void a_request_is_pending_and_executes_five_minutes_later(void **state)
     (void)state;
     json_t *vacuum = request_at(false, now_ms);
     json_t *expected = manifest_text_json(
-        "{'vacuum_id': '" ID "', 'type': 'org', 'orgcode': 'acme', 'dry_run': false, 'status': 'pending',"
+        "{'vacuum_id': '" ID "', 'sequence': 0, 'type': 'org', 'orgcode': 'acme', 'dry_run': false, 'status': 'pending',"
         " 'requested_at': '2026-11-24T03:00:00Z', 'execute_at': '2026-11-24T03:05:00Z', 'actor': 'ann', 'targets': [],"
         " 'totals': {}, 'revision': 1, 'work': {'phase': 'plan', 'fence': 7, 'expected_plan_sha256': '" HASH_A "'}}");
     assert_true(json_equal(vacuum, expected));

@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <time.h>
 
-enum { MESSAGE_SIZE = 320, HIDDEN_ERROR_WITHIN_BYTES = 512 };
+enum { HIDDEN_ERROR_WITHIN_BYTES = 512 };
 
 const char *ops_aws_service_title(enum ops_aws_service service)
 {
@@ -31,6 +31,7 @@ static const struct code_row code_rows[] = {
     {"NoSuchBucket", OPS_TARGET_MISSING},
     {"NoSuchKey", OPS_TARGET_MISSING},
     {"NoSuchUpload", OPS_TARGET_MISSING},
+    {"NotImplemented", OPS_TARGET_ERROR},
     {"ProvisionedThroughputExceededException", OPS_THROTTLED},
     {"RequestLimitExceeded", OPS_THROTTLED},
     {"RequestThrottled", OPS_THROTTLED},
@@ -43,6 +44,12 @@ static const struct code_row code_rows[] = {
     {"TransactionInProgressException", OPS_UNKNOWN},
 };
 
+/* Of the 5xx those that say that the server can't do such a thing, and never will (RFC 9110, sections 15.6.2 and 15.6.6). */
+static bool lasts(int http_status)
+{
+    return http_status == 501 || http_status == 505;
+}
+
 enum ops_status ops_aws_code_status(const char *code, int http_status)
 {
     for (size_t i = 0; i < sizeof code_rows / sizeof code_rows[0]; i++)
@@ -54,7 +61,7 @@ enum ops_status ops_aws_code_status(const char *code, int http_status)
      * another kind: something else listens there, a proxy or a wrong endpoint. To take it for a thing that has gone would
      * end a vacuum as complete that has deleted nothing. */
     if (http_status >= 500 || http_status == 408 || http_status < 300)
-        return OPS_UNKNOWN;
+        return lasts(http_status) ? OPS_TARGET_ERROR : OPS_UNKNOWN;
     return OPS_TARGET_ERROR;
 }
 
@@ -79,24 +86,25 @@ static void set_code(struct ops_aws_call *call, const char *type)
     (void)snprintf(call->code, sizeof call->code, "%.*s", (int)strcspn(name, ":"), name);
 }
 
-static void read_json_error(struct ops_aws_call *call, char message[static MESSAGE_SIZE])
+static void read_json_error(struct ops_aws_call *call)
 {
     json_t *body = NULL;
     if (ops_json_parse_object(ops_buf_view(&call->response.body), &body, NULL) != OPS_OK)
         return;
     set_code(call, ops_json_text(body, "__type", ops_json_text(body, "code", "")));
-    (void)snprintf(message, MESSAGE_SIZE, "%s", ops_json_text(body, "message", ops_json_text(body, "Message", "")));
+    (void)snprintf(call->message, sizeof call->message, "%s",
+                   ops_json_text(body, "message", ops_json_text(body, "Message", "")));
     json_decref(body);
 }
 
-static void read_xml_error(struct ops_aws_call *call, char message[static MESSAGE_SIZE])
+static void read_xml_error(struct ops_aws_call *call)
 {
     struct ops_view body = ops_buf_view(&call->response.body);
     char text[OPS_ERROR_TEXT_SIZE];
     if (ops_xml_text(body, "Code", text, sizeof text) == OPS_OK)
         (void)snprintf(call->code, sizeof call->code, "%.*s", (int)sizeof call->code - 1, text);
     if (ops_xml_text(body, "Message", text, sizeof text) == OPS_OK)
-        (void)snprintf(message, MESSAGE_SIZE, "%.*s", MESSAGE_SIZE - 1, text);
+        (void)snprintf(call->message, sizeof call->message, "%.*s", (int)sizeof call->message - 1, text);
 }
 
 /* What an answer without a body that can be read is called. */
@@ -113,9 +121,11 @@ static const char *code_of_status(int http_status)
     }
 }
 
-/* "BatchWriteItem" of "DynamoDB_20120810.BatchWriteItem"; for S3 the method. */
+/* "BatchWriteItem" of "DynamoDB_20120810.BatchWriteItem"; for S3 what the caller says, else the method. */
 static const char *operation_of(const struct ops_aws_call *call)
 {
+    if (call->operation)
+        return call->operation;
     for (size_t i = 0; i < call->header_count; i++)
         if (strcasecmp(call->headers[i].name, "x-amz-target") == 0 && strchr(call->headers[i].value, '.'))
             return strchr(call->headers[i].value, '.') + 1;
@@ -124,13 +134,12 @@ static const char *operation_of(const struct ops_aws_call *call)
 
 void ops_aws_answer_explain(struct ops_aws_call *call)
 {
-    char message[MESSAGE_SIZE] = "";
     int http_status = call->response.status;
     size_t failures_before = ops_mem_failure_count();
     if (call->service == OPS_AWS_S3 || call->service == OPS_AWS_STS)
-        read_xml_error(call, message);
+        read_xml_error(call);
     else
-        read_json_error(call, message);
+        read_json_error(call);
     if (!call->code[0])
         set_code(call, ops_aws_answer_header(call, "x-amzn-errortype")); /* where Lambda says it, and nowhere else */
     if (!call->code[0])
@@ -139,13 +148,29 @@ void ops_aws_answer_explain(struct ops_aws_call *call)
     bool no_memory = ops_mem_failure_count() != failures_before;
     call->status = no_memory ? OPS_NO_MEMORY : ops_aws_code_status(call->code, http_status);
     /* After the first line comes, for a wrong signature, the whole request with its session token. */
-    message[strcspn(message, "\r\n")] = '\0';
+    call->message[strcspn(call->message, "\r\n")] = '\0';
     const char *region = ops_aws_answer_header(call, "x-amz-bucket-region");
     (void)ops_fail(&call->error, call->status, "%s refused %s%s%s with HTTP status %d%s%s%s%s%s%s%s",
                    ops_aws_service_title(call->service), operation_of(call), call->bucket ? " on bucket " : "",
                    call->bucket ? call->bucket : "", http_status, call->code[0] ? ", " : "", call->code,
-                   message[0] ? ": " : ".", message, http_status == 301 && region[0] ? " (the bucket is in region " : "",
-                   http_status == 301 ? region : "", http_status == 301 && region[0] ? ")" : "");
+                   call->message[0] ? ": " : ".", call->message,
+                   http_status == 301 && region[0] ? " (the bucket is in region " : "", http_status == 301 ? region : "",
+                   http_status == 301 && region[0] ? ")" : "");
+}
+
+const char *ops_aws_answer_reason(const struct ops_aws_call *call, char ret_reason[static OPS_AWS_REASON_SIZE])
+{
+    if (call->code[0])
+        (void)snprintf(ret_reason, OPS_AWS_REASON_SIZE, "%s: %s%s%s", operation_of(call), call->code,
+                       call->message[0] ? ": " : "", call->message);
+    else
+        (void)snprintf(ret_reason, OPS_AWS_REASON_SIZE, "%s", ops_error_text(&call->error, call->status));
+    return ret_reason;
+}
+
+bool ops_aws_answer_lacks(const struct ops_aws_call *call)
+{
+    return call->status == OPS_TARGET_ERROR && (call->response.status == 501 || strcmp(call->code, "NotImplemented") == 0);
 }
 
 static bool is_one_of(const char *code, const char *const *codes, size_t count)
@@ -186,4 +211,10 @@ int64_t ops_aws_answer_date_ms(const struct ops_aws_call *call)
     struct tm tm = {.tm_sec = 0};
     const char *end = strptime(ops_aws_answer_header(call, "date"), "%a, %d %b %Y %H:%M:%S GMT", &tm);
     return end && *end == '\0' ? (int64_t)timegm(&tm) * 1000 : -1;
+}
+
+bool ops_aws_answer_denies(const struct ops_aws_call *call)
+{
+    static const char *const codes[] = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled"};
+    return call->status == OPS_TARGET_ERROR && is_one_of(call->code, codes, sizeof codes / sizeof codes[0]);
 }

@@ -11,6 +11,17 @@ bool ops_aws_answer_hides_error(const struct ops_aws_call *call);
 /* Fills code, error and status of a call whose answer came with a status other than 2xx, or hides an error. */
 void ops_aws_answer_explain(struct ops_aws_call *call);
 
+/* Why a call was refused, in a clause: operation, code, and the service's own words. Of one that was not refused, what its
+ * error says. */
+enum { OPS_AWS_REASON_SIZE = 512 };
+const char *ops_aws_answer_reason(const struct ops_aws_call *call, char ret_reason[static OPS_AWS_REASON_SIZE]);
+
+/* Whether the server says that it can't do such a thing at all. */
+bool ops_aws_answer_lacks(const struct ops_aws_call *call);
+
+/* Whether the caller may not do it, for a reason other than its keys or its clock. */
+bool ops_aws_answer_denies(const struct ops_aws_call *call);
+
 /* What could be put right by the client: other keys, another time. */
 bool ops_aws_answer_rejects_keys(const struct ops_aws_call *call);
 bool ops_aws_answer_rejects_time(const struct ops_aws_call *call);

@@ -53,7 +53,7 @@ struct paging {
 static enum ops_status to_list(struct paging *paging, enum ops_s3_list list)
 {
     paging->walk.ended = false;
-    return ops_s3_place_set(&paging->walk.at, list, paging->walk.range.after, ops_view("", 0));
+    return ops_s3_place_behind(&paging->walk.at, list, paging->walk.range.after);
 }
 
 static enum ops_status read_cursor(struct paging *paging, const char *cursor, struct ops_error *error)
@@ -72,6 +72,14 @@ static enum ops_status read_cursor(struct paging *paging, const char *cursor, st
     if (status == OPS_OK && at->list == OPS_S3_OBJECTS)
         at->list = ops_s3_first_list(bucket);
     return status == OPS_OK || status == OPS_NO_MEMORY ? status : bad_text(bucket, "cursor", error);
+}
+
+static void remark_undeletable(const struct paging *paging, struct ops_view key)
+{
+    const struct ops_s3_bucket *bucket = paging->walk.bucket;
+    if (bucket->needs_mfa && paging->walk.at.list == OPS_S3_VERSIONS)
+        ops_remarks_add(bucket->target.remarks, OPS_REMARK_UNDELETABLE, key,
+                        "the bucket has MFA delete on: a version goes only with a code from the owner's device");
 }
 
 /* An id is kind, key, NUL, version or upload. */
@@ -93,6 +101,7 @@ static enum ops_status add_record(void *context, const struct ops_s3_entry *entr
     ops_buf_append_char(&page->storage, '\0');
     ops_buf_append_view(&page->storage, entry->id);
     ops_s3_receipt_add(&page->receipt, entry->key, entry->id);
+    remark_undeletable(paging, entry->key);
     return ops_buf_status(&page->storage);
 }
 
@@ -112,6 +121,19 @@ static size_t room_for(const struct paging *paging, size_t limit)
     return room == 0 ? 1 : room < OPS_S3_LIST_MAX ? room : OPS_S3_LIST_MAX;
 }
 
+/* One listing. What may not be listed is a remark, and the list ends there; where nobody hears of remarks, it is an error.
+ */
+static enum ops_status list_on(struct paging *paging, size_t room, struct ops_error *error)
+{
+    struct ops_s3_walk *walk = &paging->walk;
+    enum ops_status status = ops_s3_walk_on(walk, room, error);
+    if (status != OPS_TARGET_ERROR || !walk->question.is_denied || !walk->bucket->target.remarks)
+        return status;
+    ops_s3_remark_denied(walk->bucket, walk->at.list, ops_buf_view(&walk->at.key), walk->question.reason);
+    walk->ended = true;
+    return OPS_OK;
+}
+
 /* Listings until the page is full or a list ends. A page has records of one list, and is empty before the end only when
  * several listings in a row had nothing in scope. */
 static enum ops_status fill_page(struct paging *paging, size_t limit, struct ops_error *error)
@@ -122,10 +144,9 @@ static enum ops_status fill_page(struct paging *paging, size_t limit, struct ops
     for (int listings = 0; listings < OPS_S3_LISTINGS_PER_PAGE && (room = room_for(paging, limit)) > 0; listings++) {
         enum ops_status status = OPS_OK;
         if (page->count == 0)
-            status =
-                ops_s3_place_set(&paging->start, walk->at.list, ops_buf_view(&walk->at.key), ops_buf_view(&walk->at.id));
+            status = ops_s3_place_copy(&paging->start, &walk->at);
         if (status == OPS_OK)
-            status = ops_s3_walk_on(walk, room, error);
+            status = list_on(paging, room, error);
         page->last = walk->ended && walk->at.list == OPS_S3_UPLOADS;
         if (status == OPS_OK && walk->ended && !page->last)
             status = to_list(paging, OPS_S3_UPLOADS);
@@ -169,10 +190,9 @@ static enum ops_status bucket_page(struct ops_target *self, uint32_t segment, co
                                    struct ops_key_page *ret_page, struct ops_error *error)
 {
     struct ops_s3_bucket *bucket = bucket_of(self);
-    struct paging paging = {
-        .walk = {.bucket = bucket, .range = range_of(bucket, segment), .on_entry = add_record, .context = &paging},
-        .page = ret_page};
-    ops_s3_place_init(&paging.walk.at);
+    struct paging paging = {.page = ret_page};
+    ops_s3_walk_init(&paging.walk, bucket, add_record, &paging);
+    paging.walk.range = range_of(bucket, segment);
     ops_s3_place_init(&paging.start);
     enum ops_status status = read_cursor(&paging, cursor, error);
     if (status == OPS_OK)
@@ -181,7 +201,7 @@ static enum ops_status bucket_page(struct ops_target *self, uint32_t segment, co
         status = finish_page(&paging);
     if (status != OPS_OK)
         ops_key_page_clear(ret_page);
-    ops_s3_place_release(&paging.walk.at);
+    ops_s3_walk_release(&paging.walk);
     ops_s3_place_release(&paging.start);
     return status;
 }
@@ -203,23 +223,57 @@ static enum ops_status count_record(void *context, const struct ops_s3_entry *en
     return OPS_OK;
 }
 
-/* A page that ended within a key ends before that key does: the rest of its versions is not looked at once all records are
- * found. */
+static enum ops_status count_on(struct ops_s3_walk *walk, const struct ops_s3_receipt *receipt, struct ops_error *error)
+{
+    const struct counting *counting = walk->context;
+    enum ops_status status = OPS_OK;
+    while (status == OPS_OK && !walk->ended && counting->there.count < receipt->count)
+        status = ops_s3_walk_on(walk, OPS_S3_LIST_MAX, error);
+    return status;
+}
+
+/* All of one key's, from its first version or upload on: the place in it where the page began may be gone. */
+static enum ops_status count_in_key(struct ops_s3_walk *walk, const struct ops_s3_receipt *receipt, struct ops_error *error)
+{
+    walk->prefix = ops_buf_view(&receipt->from.key);
+    walk->exact = true;
+    return count_on(walk, receipt, error);
+}
+
+/* Up to the page's last key, and with all of that key: a page that ended within it ends where only the service knows. */
+static enum ops_status count_behind_key(struct ops_s3_walk *walk, const struct ops_s3_receipt *receipt,
+                                        struct ops_error *error)
+{
+    walk->range = (struct ops_s3_range){.last = ops_buf_view(&receipt->last), .is_bounded = true};
+    enum ops_status status = ops_s3_place_behind(&walk->at, walk->at.list, ops_buf_view(&receipt->from.key));
+    return status == OPS_OK ? count_on(walk, receipt, error) : status;
+}
+
+typedef enum ops_status (*count_fn)(struct ops_s3_walk *walk, const struct ops_s3_receipt *receipt, struct ops_error *error);
+
+static enum ops_status count_by(count_fn count, struct ops_s3_bucket *bucket, struct counting *counting,
+                                struct ops_error *error)
+{
+    const struct ops_s3_receipt *receipt = counting->receipt;
+    struct ops_s3_walk walk;
+    ops_s3_walk_init(&walk, bucket, count_record, counting);
+    if (receipt->from.list == OPS_S3_UPLOADS)
+        walk.at.list = OPS_S3_UPLOADS;
+    enum ops_status status = count(&walk, receipt, error);
+    ops_s3_walk_release(&walk);
+    return status;
+}
+
 static enum ops_status count_records(struct ops_s3_bucket *bucket, const struct ops_s3_receipt *receipt,
                                      struct ops_recount *ret_there, struct ops_error *error)
 {
-    const struct ops_s3_place *from = &receipt->from;
     struct counting counting = {.receipt = receipt};
-    struct ops_s3_walk walk = {.bucket = bucket,
-                               .range = {.last = ops_buf_view(&receipt->last), .is_bounded = true},
-                               .on_entry = count_record,
-                               .context = &counting};
-    ops_s3_place_init(&walk.at);
-    enum ops_s3_list list = from->list == OPS_S3_OBJECTS ? ops_s3_first_list(bucket) : from->list;
-    enum ops_status status = ops_s3_place_set(&walk.at, list, ops_buf_view(&from->key), ops_buf_view(&from->id));
-    while (status == OPS_OK && !walk.ended && counting.there.count < receipt->count)
-        status = ops_s3_walk_on(&walk, OPS_S3_LIST_MAX, error);
-    ops_s3_place_release(&walk.at);
+    bool is_in_one_key = ops_view_equal(ops_buf_view(&receipt->from.key), ops_buf_view(&receipt->last));
+    enum ops_status status = OPS_OK;
+    if (receipt->from.is_within)
+        status = count_by(count_in_key, bucket, &counting, error);
+    if (status == OPS_OK && !is_in_one_key)
+        status = count_by(count_behind_key, bucket, &counting, error);
     if (status == OPS_OK)
         *ret_there = counting.there;
     return status;
@@ -266,6 +320,7 @@ static const struct ops_target_ops bucket_ops = {
     .remove = ops_s3_remove,
     .recount = bucket_recount,
     .close = bucket_close,
+    .inspect = ops_s3_inspect,
 };
 
 static struct ops_s3_bucket *bucket_new(struct ops_aws_stack *stack, const char *name, const struct ops_scope *scope)
@@ -321,21 +376,43 @@ static enum ops_status on_versioning_end(void *context, const char *name, struct
     return OPS_OK;
 }
 
+static enum ops_status read_versioning(void *context, struct ops_view answer)
+{
+    struct versioning versioning = {.bucket = context};
+    const struct ops_xml_handler handler = {.context = &versioning, .begin = on_versioning_begin, .end = on_versioning_end};
+    versioning.bucket->is_versioned = versioning.bucket->needs_mfa = false;
+    return ops_xml_read(answer, &handler);
+}
+
+/* A server that can't say whether versioning is on may have versions all the same: it is asked for them. One that can't list
+ * them either has none. Anything else leaves open what is there, and then the bucket can't be vacuumed. */
+static enum ops_status try_versions(struct ops_s3_bucket *bucket, struct ops_error *error)
+{
+    struct ops_s3_walk walk;
+    bucket->lacks_versioning = bucket->is_versioned = true;
+    ops_s3_walk_init(&walk, bucket, NULL, NULL);
+    walk.patiently = true;
+    enum ops_status status = ops_s3_walk_on(&walk, OPS_S3_LIST_MAX, error);
+    if (status == OPS_TARGET_ERROR && walk.question.is_lacking) {
+        bucket->is_versioned = false;
+        status = OPS_OK;
+    }
+    ops_s3_walk_release(&walk);
+    return status;
+}
+
 static enum ops_status ask_versioning(struct ops_s3_bucket *bucket, struct ops_error *error)
 {
-    struct versioning versioning = {.bucket = bucket};
-    const struct ops_xml_handler handler = {.context = &versioning, .begin = on_versioning_begin, .end = on_versioning_end};
+    struct ops_s3_question question = {.operation = "GetBucketVersioning",
+                                       .right = "s3:GetBucketVersioning",
+                                       .read = read_versioning,
+                                       .context = bucket,
+                                       .patiently = true};
     ops_buf_append_text(&bucket->query, "versioning=");
     enum ops_status status = ops_buf_status(&bucket->query);
     if (status == OPS_OK)
-        status = ops_s3_get(bucket, true, error);
-    if (status != OPS_OK)
-        return status;
-    status = ops_xml_read(ops_buf_view(&bucket->answer), &handler);
-    if (status == OPS_OK || status == OPS_NO_MEMORY)
-        return status;
-    return ops_fail(error, OPS_STORE_UNAVAILABLE, "S3 gave an answer about the versioning of %s that can't be read.",
-                    bucket->name);
+        status = ops_s3_ask(bucket, &question, error);
+    return status == OPS_TARGET_ERROR && question.is_lacking ? try_versions(bucket, error) : status;
 }
 
 enum ops_status ops_aws_bucket_open(struct ops_aws_stack *stack, const struct ops_target_spec *spec,

@@ -20,7 +20,7 @@ static const struct list_shape shapes[OPS_S3_LIST_COUNT] = {
     [OPS_S3_UPLOADS] = {"ListMultipartUploadsResult", {"Upload", "Upload"}, true},
 };
 
-enum field { FIELD_KEY, FIELD_ID, FIELD_SIZE, FIELD_TRUNCATED, FIELD_ENCODING, FIELD_NONE };
+enum field { FIELD_KEY, FIELD_ID, FIELD_SIZE, FIELD_TRUNCATED, FIELD_ENCODING, FIELD_NEXT_KEY, FIELD_NEXT_ID, FIELD_NONE };
 
 struct field_name {
     const char *name;
@@ -35,6 +35,10 @@ static const struct field_name field_names[] = {
     {"UploadId", FIELD_ID, FIELD_DEPTH},
     {"IsTruncated", FIELD_TRUNCATED, ENTRY_DEPTH},
     {"EncodingType", FIELD_ENCODING, ENTRY_DEPTH},
+    {"NextContinuationToken", FIELD_NEXT_KEY, ENTRY_DEPTH},
+    {"NextKeyMarker", FIELD_NEXT_KEY, ENTRY_DEPTH},
+    {"NextVersionIdMarker", FIELD_NEXT_ID, ENTRY_DEPTH},
+    {"NextUploadIdMarker", FIELD_NEXT_ID, ENTRY_DEPTH},
 };
 
 struct reading {
@@ -65,7 +69,8 @@ void ops_s3_listing_release(struct ops_s3_listing *listing)
 static void listing_clear(struct ops_s3_listing *listing)
 {
     listing->count = 0;
-    listing->is_truncated = false;
+    listing->is_truncated = listing->was_in_order = false;
+    listing->next_key = listing->next_id = ops_view("", 0);
 }
 
 static struct ops_s3_entry *add_entry(struct ops_s3_listing *listing)
@@ -174,6 +179,10 @@ static enum ops_status read_field(struct reading *reading, enum field field, str
     case FIELD_ENCODING:
         reading->is_encoded = ops_view_is(text, "url");
         return OPS_OK;
+    case FIELD_NEXT_KEY:
+        return keep(reading, text, &reading->listing->next_key);
+    case FIELD_NEXT_ID:
+        return keep(reading, text, &reading->listing->next_id);
     case FIELD_NONE:
         break;
     }
@@ -205,7 +214,7 @@ static enum ops_status on_end(void *context, const char *name, struct ops_view t
     return status;
 }
 
-/* S3 encodes keys as forms do, with a plus for a blank; ids are given as they are. */
+/* S3 encodes keys as forms do, with a plus for a blank; ids and tokens are given as they are. */
 static bool decode(const struct ops_s3_listing *listing, struct ops_view *key)
 {
     char *text = listing->text + (key->data - listing->text);
@@ -233,7 +242,8 @@ static void sort(struct ops_s3_listing *listing)
     size_t i = 1;
     while (i < listing->count && ops_s3_compare(listing->entries[i - 1].key, listing->entries[i].key) <= 0)
         i++;
-    if (i < listing->count)
+    listing->was_in_order = i >= listing->count;
+    if (!listing->was_in_order)
         qsort(listing->entries, listing->count, sizeof listing->entries[0], compare_entries);
 }
 
@@ -245,6 +255,8 @@ static enum ops_status finish(struct reading *reading)
     bool good = true;
     for (size_t i = 0; i < listing->count && good && reading->is_encoded; i++)
         good = decode(listing, &listing->entries[i].key);
+    if (good && reading->is_encoded && reading->shape->has_ids && listing->next_key.length > 0)
+        good = decode(listing, &listing->next_key);
     if (good)
         sort(listing);
     return good ? OPS_OK : OPS_CORRUPT;

@@ -20,8 +20,9 @@ struct ops_s3_entry {
     int64_t size_bytes; /* 0 of a delete marker and of an upload */
 };
 
-/* One answer, sorted by key; the records of one key are as the answer has them, from the newest to the oldest. Keep it and
- * read the next one into it: its memory is used again. */
+/* One answer, sorted by key. The order of one key's records says nothing: S3 gives them from the newest to the oldest,
+ * others all delete markers behind all versions. Where the server goes on is what it says itself, in words that may be no
+ * key: MinIO puts "[minio_cache:v2,...]" behind one. Keep it and read the next one into it: its memory is used again. */
 struct ops_s3_listing {
     struct ops_s3_entry *entries;
     size_t count;
@@ -29,6 +30,9 @@ struct ops_s3_listing {
     char *text; /* what the views look at */
     size_t text_capacity;
     bool is_truncated;
+    bool was_in_order;        /* of its keys, before it was sorted */
+    struct ops_view next_key; /* NextKeyMarker, of objects NextContinuationToken; empty when there is none */
+    struct ops_view next_id;  /* NextVersionIdMarker or NextUploadIdMarker, likewise */
 };
 
 /* By bytes, which is the order of listings. */

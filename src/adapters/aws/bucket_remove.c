@@ -7,7 +7,6 @@
  * Requests go in waves. Everything is over within OPS_REMOVE_MAX_MS: a wave is sent once, and once more for those that were
  * refused for their keys or their time, each time with begin and end in sight.
  */
-#include "adapters/aws/answer.h"
 #include "adapters/aws/bucket.h"
 #include "adapters/aws/bucket_errors.h"
 #include "adapters/aws/percent.h"
@@ -26,6 +25,8 @@ enum {
     PATH_MAX_BYTES = 16 * 1024,
     ANSWER_MAX_BYTES = 4 * 1024 * 1024,
     DIGEST_SIZE = 48, /* base 64 of 32 bytes, and more */
+    NAME_MAX_BYTES = 16 * 1024,
+    REASON_SIZE = 512,
 };
 
 _Static_assert(WAVES_BEGIN_WITHIN_MS + 2 * (BEGIN_WITHIN_MS + TIMEOUT_MS) < OPS_REMOVE_MAX_MS, "a removal is over in time");
@@ -124,7 +125,8 @@ static enum ops_status add_digest(struct request *request, struct ops_aws_call *
     return OPS_NO_MEMORY;
 }
 
-static struct request *add_request(struct removal *removal, const char *method, struct ops_aws_call **ret_call)
+static struct request *add_request(struct removal *removal, const char *method, const char *operation,
+                                   struct ops_aws_call **ret_call)
 {
     struct request *request = &removal->requests[removal->request_count];
     struct ops_aws_call *call = &removal->calls[removal->request_count++];
@@ -133,6 +135,7 @@ static struct request *add_request(struct removal *removal, const char *method, 
     ops_buf_init(&request->path, PATH_MAX_BYTES);
     ops_buf_init(&request->query, PATH_MAX_BYTES);
     ops_s3_call_init(removal->bucket, call, method, ANSWER_MAX_BYTES);
+    call->operation = operation;
     call->timeout_ms = TIMEOUT_MS;
     *ret_call = call;
     return request;
@@ -141,7 +144,7 @@ static struct request *add_request(struct removal *removal, const char *method, 
 static enum ops_status add_many(struct removal *removal)
 {
     struct ops_aws_call *call;
-    struct request *request = add_request(removal, "POST", &call);
+    struct request *request = add_request(removal, "POST", "DeleteObjects", &call);
     struct ops_buf *body = &request->body;
     ops_s3_delete_begin(body);
     while (request->to < removal->many_count && request->to - request->from < OPS_S3_DELETE_MAX &&
@@ -160,8 +163,10 @@ static enum ops_status add_many(struct removal *removal)
 static enum ops_status add_one(struct removal *removal)
 {
     struct ops_aws_call *call;
-    struct request *request = add_request(removal, "DELETE", &call);
-    struct record record = record_at(removal, request->to++);
+    struct record record = record_at(removal, removal->next);
+    struct request *request =
+        add_request(removal, "DELETE", record.is_upload ? "AbortMultipartUpload" : "DeleteObject", &call);
+    request->to++;
     ops_buf_append_char(&request->path, '/');
     ops_aws_percent_append(&request->path, record.key, true);
     if (record.id.length > 0) {
@@ -227,6 +232,23 @@ static enum ops_removal outcome_of_code(const char *code)
     return ops_aws_code_status(code, 0) == OPS_THROTTLED ? OPS_RETRY : OPS_FAILED;
 }
 
+/* Names a record that stays, with its version where it has one, and why. */
+static void remark_refused(const struct removal *removal, size_t place, const char *reason)
+{
+    struct record record = record_at(removal, place);
+    struct ops_buf name;
+    ops_buf_init(&name, NAME_MAX_BYTES);
+    ops_buf_append_view(&name, record.key);
+    if (record.id.length > 0) {
+        ops_buf_append_text(&name, record.is_upload ? " (upload " : " (version ");
+        ops_buf_append_view(&name, record.id);
+        ops_buf_append_char(&name, ')');
+    }
+    ops_remarks_add(removal->bucket->target.remarks, OPS_REMARK_REFUSED,
+                    ops_buf_status(&name) == OPS_OK ? ops_buf_view(&name) : record.key, reason);
+    ops_buf_release(&name);
+}
+
 static void say_refused(struct removal *removal, struct ops_view code, struct ops_view message)
 {
     (void)ops_fail(removal->error, OPS_TARGET_ERROR, "S3 refuses to remove some of %s: %.*s: %.*s", removal->bucket->name,
@@ -248,6 +270,9 @@ static void on_error(void *context, const struct ops_s3_error *error)
     (void)snprintf(code, sizeof code, "%.*s", (int)error->code.length, error->code.data);
     enum ops_removal outcome = outcome_of_code(code);
     bool found = false;
+    char reason[REASON_SIZE];
+    (void)snprintf(reason, sizeof reason, "%s%s%.*s", code, error->message.length > 0 ? ": " : "",
+                   (int)error->message.length, error->message.data ? error->message.data : "");
     for (size_t i = errors->request->from; i < errors->request->to; i++) {
         struct record record = record_at(removal, i);
         if (!ops_view_equal(record.key, error->key) ||
@@ -255,6 +280,8 @@ static void on_error(void *context, const struct ops_s3_error *error)
             continue;
         *outcome_at(removal, i) = outcome;
         found = true;
+        if (outcome == OPS_FAILED)
+            remark_refused(removal, i, reason);
     }
     errors->strange = errors->strange || !found;
     removal->throttled = removal->throttled || ops_aws_code_status(code, 0) == OPS_THROTTLED;
@@ -275,6 +302,14 @@ static void judge_many(struct removal *removal, const struct request *request, c
         removal->status = OPS_NO_MEMORY;
 }
 
+static const char *right_of(const struct removal *removal, const struct request *request)
+{
+    struct record record = record_at(removal, request->from);
+    if (record.is_upload)
+        return "s3:AbortMultipartUpload";
+    return record.id.length > 0 ? "s3:DeleteObjectVersion" : "s3:DeleteObject";
+}
+
 /* A request that was refused as a whole. That the bucket can't be used any more is said of the bucket; that this request
  * can't be right (400), of its keys. */
 static void judge_refusal(struct removal *removal, const struct request *request, const struct ops_aws_call *call)
@@ -285,8 +320,12 @@ static void judge_refusal(struct removal *removal, const struct request *request
     set_outcomes(removal, request, outcome);
     if (outcome != OPS_FAILED)
         return;
+    char reason[OPS_AWS_REASON_SIZE];
+    (void)ops_aws_answer_reason(call, reason);
+    for (size_t i = request->from; i < request->to; i++)
+        remark_refused(removal, i, reason);
     bool of_bucket = request->from < removal->many_count && call->response.status != 400;
-    enum ops_status status = ops_s3_call_status(removal->bucket, call, removal->error);
+    enum ops_status status = ops_s3_call_status(removal->bucket, call, right_of(removal, request), removal->error);
     if (of_bucket && removal->status == OPS_OK)
         removal->status = status;
 }
@@ -309,7 +348,7 @@ static void judge(struct removal *removal, const struct request *request, const 
     case OPS_TARGET_MISSING:
     case OPS_TARGET_ERROR:
         if (ops_s3_call_misses_bucket(call))
-            removal->status = ops_s3_call_status(removal->bucket, call, removal->error);
+            removal->status = ops_s3_call_status(removal->bucket, call, right_of(removal, request), removal->error);
         else
             judge_refusal(removal, request, call);
         break;

@@ -272,13 +272,13 @@ static enum ops_status count_one(void *context, const struct ops_s3_entry *entry
 static enum ops_status is_small(struct ops_s3_bucket *bucket, bool *ret_small, struct ops_error *error)
 {
     size_t count = 0;
-    struct ops_s3_walk walk = {.bucket = bucket, .patiently = true, .on_entry = count_one, .context = &count};
-    ops_s3_place_init(&walk.at);
-    walk.at.list = ops_s3_first_list(bucket);
+    struct ops_s3_walk walk;
+    ops_s3_walk_init(&walk, bucket, count_one, &count);
+    walk.patiently = true;
     enum ops_status status = OPS_OK;
     for (int i = 0; i < SMALL_MAX / OPS_S3_LIST_MAX && !walk.ended && status == OPS_OK; i++)
         status = ops_s3_walk_on(&walk, OPS_S3_LIST_MAX, error);
-    ops_s3_place_release(&walk.at);
+    ops_s3_walk_release(&walk);
     *ret_small = walk.ended;
     return status;
 }

@@ -8,6 +8,7 @@ enum {
     TOKEN_MAX_BYTES = 4 * 1024,
     QUERY_MAX_BYTES = 3 * TOKEN_MAX_BYTES + 64,
     PAGES_MAX = 10 * 1000, /* of a thousand buckets each: ten times what an account may have */
+    TOKEN_SHOWN_MAX = 120,
     TOKEN_DEPTH = 2,
     NAME_DEPTH = 4,
 };
@@ -17,6 +18,7 @@ struct names {
     void *context;
     int depth;
     bool in_root;
+    bool reports;  /* the document is known to be whole */
     bool reported; /* the last status is on_resource's */
     struct ops_buf token;
     struct ops_buf name;
@@ -57,7 +59,7 @@ static enum ops_status on_end(void *context, const char *name, struct ops_view t
 {
     struct names *names = context;
     enum ops_status status = names->in_root ? OPS_OK : OPS_CORRUPT;
-    if (status == OPS_OK && is_name(names, name))
+    if (status == OPS_OK && is_name(names, name) && names->reports)
         status = report(names, text);
     if (status == OPS_OK && is_token(names, name)) {
         ops_buf_append_view(&names->token, text);
@@ -67,16 +69,14 @@ static enum ops_status on_end(void *context, const char *name, struct ops_view t
     return status;
 }
 
-static enum ops_status read_names(struct names *names, struct ops_view answer, struct ops_error *error)
+static enum ops_status read_names(struct names *names, struct ops_view answer, bool reports)
 {
     const struct ops_xml_handler handler = {.context = names, .begin = on_begin, .end = on_end};
     names->depth = 0;
+    names->reports = reports;
     names->reported = false;
     ops_buf_clear(&names->token);
-    enum ops_status status = ops_xml_read(answer, &handler);
-    if (names->reported || (status != OPS_CORRUPT && status != OPS_LIMIT))
-        return status;
-    return ops_fail(error, OPS_STORE_UNAVAILABLE, "S3 gave a list of buckets that can't be read.");
+    return ops_xml_read(answer, &handler);
 }
 
 static enum ops_status status_of(const struct ops_aws_call *call, struct ops_error *error)
@@ -84,9 +84,9 @@ static enum ops_status status_of(const struct ops_aws_call *call, struct ops_err
     enum ops_status status = call->status;
     if (status == OPS_OK || status == OPS_NO_MEMORY)
         return status;
-    if (status == OPS_UNKNOWN || status == OPS_LIMIT)
+    if (status == OPS_UNKNOWN)
         status = OPS_STORE_UNAVAILABLE;
-    else if (status == OPS_TARGET_MISSING)
+    else if (status == OPS_TARGET_MISSING || status == OPS_LIMIT)
         status = OPS_TARGET_ERROR;
     return ops_fail(error, status, "The account's buckets can't be listed: %s", ops_error_text(&call->error, call->status));
 }
@@ -102,17 +102,35 @@ static enum ops_status write_query(struct ops_buf *query, const struct ops_buf *
     return ops_buf_status(query);
 }
 
+/* Nothing is reported of an answer that turns out to be half of one. */
+static enum ops_status take_names(struct names *names, struct ops_view answer)
+{
+    enum ops_status status = read_names(names, answer, false);
+    return status == OPS_OK ? read_names(names, answer, true) : status;
+}
+
 static enum ops_status list_on(struct ops_aws_stack *stack, const struct ops_buf *query, struct names *names,
                                struct ops_error *error)
 {
     struct ops_aws_call call;
     ops_aws_call_init(&call, OPS_AWS_S3, ANSWER_MAX_BYTES);
     call.method = "GET";
+    call.operation = "ListBuckets";
     call.query = ops_buf_text(query);
-    ops_aws_call_send_patiently(stack->client, &call);
-    enum ops_status status = status_of(&call, error);
-    if (status == OPS_OK)
-        status = read_names(names, ops_buf_view(&call.response.body), error);
+    enum ops_status status = OPS_OK;
+    for (int attempt = 1;; attempt++) {
+        ops_aws_call_send_patiently(stack->client, &call);
+        status = status_of(&call, error);
+        if (status != OPS_OK)
+            break;
+        status = take_names(names, ops_buf_view(&call.response.body));
+        if (names->reported || (status != OPS_CORRUPT && status != OPS_LIMIT))
+            break;
+        status = ops_fail(error, OPS_TARGET_ERROR, "S3 gave a list of buckets that can't be read.");
+        if (attempt == OPS_AWS_TRIES_MAX)
+            break;
+        ops_aws_client_back_off(stack->client, attempt);
+    }
     ops_aws_call_release(&call);
     return status;
 }
@@ -121,19 +139,27 @@ enum ops_status ops_aws_buckets_list(struct ops_aws_stack *stack, ops_on_resourc
                                      struct ops_error *error)
 {
     struct names names = {.on_resource = on_resource, .context = context};
-    struct ops_buf query;
+    struct ops_buf query, began;
     ops_buf_init(&names.token, TOKEN_MAX_BYTES);
     ops_buf_init(&names.name, OPS_XML_TEXT_MAX_BYTES);
     ops_buf_init(&query, QUERY_MAX_BYTES);
+    ops_buf_init(&began, TOKEN_MAX_BYTES);
     enum ops_status status;
     size_t pages = 0;
     do {
-        status = write_query(&query, &names.token);
+        ops_buf_clear(&began);
+        ops_buf_append_view(&began, ops_buf_view(&names.token));
+        status = ops_buf_status(&began);
+        if (status == OPS_OK)
+            status = write_query(&query, &began);
         if (status == OPS_OK)
             status = list_on(stack, &query, &names, error);
-        if (status == OPS_OK && ++pages == PAGES_MAX && names.token.length > 0)
-            status = ops_fail(error, OPS_TARGET_ERROR, "S3 gives a list of buckets that does not end.");
+        bool more = status == OPS_OK && names.token.length > 0;
+        if (more && (++pages == PAGES_MAX || ops_view_equal(ops_buf_view(&names.token), ops_buf_view(&began))))
+            status = ops_fail(error, OPS_TARGET_ERROR, "S3 gives a list of buckets that does not end: it goes on at %.*s.",
+                              TOKEN_SHOWN_MAX, ops_buf_text(&names.token));
     } while (status == OPS_OK && names.token.length > 0);
+    ops_buf_release(&began);
     ops_buf_release(&names.token);
     ops_buf_release(&names.name);
     ops_buf_release(&query);

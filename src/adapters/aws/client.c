@@ -27,9 +27,12 @@ enum {
     SKEW_MIN_MS = 60 * 1000,
 };
 
+#define AHEAD_NOT_KNOWN INT64_MIN
+
 static const char user_agent[] = "g3nops";
 
 struct ops_aws_client {
+    struct ops_other_clock clock_of_services; /* first: its slot is given nothing else */
     const struct ops_aws_settings *settings;
     struct ops_aws_credentials *credentials;
     struct ops_http_client *http;
@@ -39,6 +42,7 @@ struct ops_aws_client {
     char region[OPS_SIGV4_NAME_MAX + 1];
     struct ops_aws_endpoint endpoints[OPS_AWS_SERVICE_COUNT];
     _Atomic int64_t skew_ms; /* what must be added to our clock to have the service's */
+    _Atomic int64_t ahead_ms; /* how far our clock is ahead of theirs, by the latest answer; AHEAD_NOT_KNOWN */
     pthread_mutex_t mutex;
     struct {
         struct ops_sigv4_key keys[OPS_AWS_SERVICE_COUNT];
@@ -46,6 +50,22 @@ struct ops_aws_client {
         char account[OPS_AWS_ACCOUNT_SIZE];
     } synced;
 };
+
+static bool clock_of_services_ahead_ms(struct ops_other_clock *self, int64_t *ret_ahead_ms)
+{
+    int64_t ahead_ms = atomic_load(&((struct ops_aws_client *)self)->ahead_ms);
+    if (ahead_ms == AHEAD_NOT_KNOWN)
+        return false;
+    *ret_ahead_ms = ahead_ms;
+    return true;
+}
+
+static const struct ops_other_clock_ops clock_of_services_ops = {.ahead_ms = clock_of_services_ahead_ms};
+
+struct ops_other_clock *ops_aws_client_clock(struct ops_aws_client *client)
+{
+    return &client->clock_of_services;
+}
 
 static void sleep_ms(int64_t wait_ms)
 {
@@ -62,6 +82,8 @@ enum ops_status ops_aws_client_new(const struct ops_aws_client_config *config, s
     if (!client)
         return OPS_NO_MEMORY;
     (void)pthread_mutex_init(&client->mutex, NULL); /* a default mutex needs no resources on Linux */
+    client->clock_of_services.ops = &clock_of_services_ops;
+    atomic_init(&client->ahead_ms, AHEAD_NOT_KNOWN);
     client->settings = config->settings;
     client->credentials = config->credentials;
     client->http = config->http;
@@ -311,7 +333,7 @@ static bool prepare(struct ops_aws_client *client, struct envelope *envelope, co
     ops_buf_clear(&call->response.body);
     ops_error_release(&call->error);
     ask_for_headers(&call->response);
-    call->code[0] = '\0';
+    call->code[0] = call->message[0] = '\0';
     call->response.status = 0;
     if (!signing->has_keys && !call->unsigned_call) {
         bool for_good = signing->status == OPS_INVALID_FIELD || signing->status == OPS_NOT_FOUND;
@@ -333,11 +355,26 @@ static void conclude(struct ops_aws_call *call, enum ops_status exchanged)
         ops_aws_answer_explain(call);
 }
 
+/* An answer was written between its question and now, and tells its second only: what lies in between is no difference. */
+static void compare_clocks(struct ops_aws_client *client, const struct ops_aws_call *call, int64_t asked_ms)
+{
+    int64_t date_ms = ops_aws_answer_date_ms(call), now_ms = ops_clock_now_ms(client->clock);
+    if (date_ms < 0)
+        return;
+    int64_t ahead_ms = 0;
+    if (date_ms + OPS_SECOND_MS < asked_ms)
+        ahead_ms = asked_ms - date_ms;
+    else if (date_ms > now_ms)
+        ahead_ms = now_ms - date_ms;
+    atomic_store(&client->ahead_ms, ahead_ms);
+}
+
 /* Sends the prepared calls among count, side by side. */
 static void exchange_round(struct ops_aws_client *client, struct envelope *envelopes, size_t count, size_t width,
                            int64_t begin_within_ms, struct ops_http_exchange *exchanges)
 {
     size_t ready = 0;
+    int64_t asked_ms = ops_clock_now_ms(client->clock);
     for (size_t i = 0; i < count; i++) {
         if (!envelopes[i].sent)
             continue;
@@ -347,9 +384,12 @@ static void exchange_round(struct ops_aws_client *client, struct envelope *envel
     }
     ops_http_exchange_all(client->http, exchanges, ready, width, begin_within_ms);
     ready = 0;
-    for (size_t i = 0; i < count; i++)
-        if (envelopes[i].sent)
-            conclude(envelopes[i].call, exchanges[ready++].status);
+    for (size_t i = 0; i < count; i++) {
+        if (!envelopes[i].sent)
+            continue;
+        compare_clocks(client, envelopes[i].call, asked_ms);
+        conclude(envelopes[i].call, exchanges[ready++].status);
+    }
 }
 
 /* Takes over the service's time when it is another than ours. False: our time is right, so it was not the reason. */
@@ -441,21 +481,34 @@ void ops_aws_call_send_patiently(struct ops_aws_client *client, struct ops_aws_c
     }
 }
 
+/* A server that has no STS, or lets nobody ask it, will be like that tomorrow. */
+static enum ops_status account_status(const struct ops_aws_call *call)
+{
+    if (call->status == OPS_NO_MEMORY)
+        return OPS_NO_MEMORY;
+    bool lasts = (call->status == OPS_TARGET_ERROR || call->status == OPS_TARGET_MISSING || call->status == OPS_LIMIT) &&
+                 !ops_aws_answer_rejects_keys(call) && !ops_aws_answer_rejects_time(call);
+    return lasts ? OPS_TARGET_ERROR : OPS_STORE_UNAVAILABLE;
+}
+
 static enum ops_status ask_for_account(struct ops_aws_client *client, char account[static OPS_AWS_ACCOUNT_SIZE],
                                        struct ops_error *error)
 {
     struct ops_aws_call call;
     ops_aws_call_init(&call, OPS_AWS_STS, ACCOUNT_ANSWER_MAX_BYTES);
     ops_aws_call_header(&call, "content-type", "application/x-www-form-urlencoded");
+    call.operation = "GetCallerIdentity";
     call.body = ops_view_of("Action=GetCallerIdentity&Version=2011-06-15");
     ops_aws_call_send_patiently(client, &call);
     enum ops_status status = call.status;
     if (status == OPS_OK) {
         status = ops_xml_text(ops_buf_view(&call.response.body), "Account", account, OPS_AWS_ACCOUNT_SIZE);
         if (status != OPS_OK && status != OPS_NO_MEMORY)
-            status = ops_fail(error, OPS_STORE_UNAVAILABLE, "STS gave an answer to GetCallerIdentity that can't be read.");
-    } else if (status != OPS_NO_MEMORY) {
-        status = ops_fail(error, OPS_STORE_UNAVAILABLE, "%s", ops_error_text(&call.error, call.status));
+            status = ops_fail(error, OPS_TARGET_ERROR, "STS gave an answer to GetCallerIdentity that can't be read.");
+    } else {
+        status = account_status(&call);
+        if (status != OPS_NO_MEMORY)
+            status = ops_fail(error, status, "The account is not known: %s", ops_error_text(&call.error, call.status));
     }
     ops_aws_call_release(&call);
     return status;

@@ -14,6 +14,7 @@
 enum {
     OPS_AWS_CALL_HEADERS_MAX = 6,
     OPS_AWS_CODE_SIZE = 96,
+    OPS_AWS_MESSAGE_SIZE = 320,
     OPS_AWS_ACCOUNT_SIZE = 32, /* twelve digits at AWS; others that speak S3's protocol name owners otherwise */
     OPS_AWS_TIMEOUT_MS = 10000,
     OPS_AWS_TRIES_MAX = 4, /* of a patient call */
@@ -38,11 +39,15 @@ void ops_aws_client_free(struct ops_aws_client *client); /* NULL is fine */
 
 const char *ops_aws_client_region(const struct ops_aws_client *client);
 
+/* The services' clock, by the Date of their answers. Borrowed from the client. */
+struct ops_other_clock *ops_aws_client_clock(struct ops_aws_client *client);
+
 /* One call. Init, fill in the request, send, look at status, release. All text borrowed until the call is over. */
 struct ops_aws_call {
     /* The request. */
     enum ops_aws_service service;
     const char *method; /* "POST" after init */
+    const char *operation; /* for people, where neither header nor method names it; NULL after init */
     const char *bucket; /* S3: put into the host name, or in front of the path where it can't be; NULL: none */
     const char *path;   /* percent-encoded, "/" after init */
     const char *query;  /* percent-encoded, without "?"; "" after init */
@@ -55,7 +60,8 @@ struct ops_aws_call {
     /* The answer. */
     enum ops_status status;
     struct ops_http_response response;
-    char code[OPS_AWS_CODE_SIZE]; /* the service's own word for what is wrong, without its namespace; "" otherwise */
+    char code[OPS_AWS_CODE_SIZE];       /* the service's own word for what is wrong, without its namespace; "" otherwise */
+    char message[OPS_AWS_MESSAGE_SIZE]; /* and its own sentence, or "" */
     struct ops_error error;       /* a sentence: which call, what the service says; no secret */
 };
 
@@ -72,9 +78,10 @@ void ops_aws_call_json(struct ops_aws_call *call, const char *target, struct ops
  *   OPS_OK                 2xx; the body came whole
  *   OPS_THROTTLED          the service asks for fewer requests; nothing happened
  *   OPS_STORE_UNAVAILABLE  not reached, or no keys to sign with; nothing happened
- *   OPS_UNKNOWN            sent, and no answer that says what became of it (5xx, a broken connection, a time-out)
+ *   OPS_UNKNOWN            sent, and no answer that says what became of it (5xx but 501 and 505, a broken connection, a
+ *                          time-out)
  *   OPS_TARGET_MISSING     the service says that what the call is about does not exist (code says which)
- *   OPS_TARGET_ERROR       refused for good: see code
+ *   OPS_TARGET_ERROR       refused for good: see code; 501 and 505 are such too, as the server will never be able to
  *   OPS_LIMIT              the answer is larger than the caller takes
  *   OPS_NO_MEMORY
  * OPS_TARGET_MISSING and OPS_TARGET_ERROR surely did not happen. */
@@ -92,7 +99,8 @@ void ops_aws_call_send_patiently(struct ops_aws_client *client, struct ops_aws_c
 /* Waits after try number attempt (1, 2, ...) of something failed, as base/retry.h says. */
 void ops_aws_client_back_off(struct ops_aws_client *client, int attempt);
 
-/* The account that the keys belong to (STS GetCallerIdentity), asked for once and kept. */
+/* The account that the keys belong to (STS GetCallerIdentity), asked for once and kept. OPS_STORE_UNAVAILABLE;
+ * OPS_TARGET_ERROR: it can't be told, now or later; OPS_NO_MEMORY. */
 enum ops_status ops_aws_client_account(struct ops_aws_client *client, char ret_account[static OPS_AWS_ACCOUNT_SIZE],
                                        struct ops_error *error) OPS_MUST_USE;
 

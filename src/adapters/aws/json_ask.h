@@ -8,8 +8,8 @@
 
 #include <jansson.h>
 
-/* takes request (NULL: no memory). *ret_answer is the caller's. Statuses as of a call; an answer that is no JSON object is
- * OPS_STORE_UNAVAILABLE. */
+/* takes request (NULL: no memory). *ret_answer is the caller's. Statuses as of a call; an answer that is no JSON object, as
+ * often as was asked, is OPS_TARGET_ERROR. */
 enum ops_status ops_aws_json_ask(struct ops_aws_client *client, enum ops_aws_service service, const char *target,
                                  json_t *request, json_t **ret_answer, struct ops_error *error) OPS_MUST_USE;
 

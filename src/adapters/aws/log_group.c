@@ -18,6 +18,8 @@ enum {
     WALK_MAX_REQUESTS = 20,
     REQUEST_MAX_BYTES = 8 * 1024,
     ANSWER_MAX_BYTES = 64 * 1024,
+    STREAM_NAME_MAX_BYTES = 4 * 1024, /* the service allows 512 characters */
+    SHOWN_MAX = 120,
     BEGIN_WITHIN_MS = 4 * 1000,
     TIMEOUT_MS = 6 * 1000,
 };
@@ -35,6 +37,7 @@ struct log_group {
     char *name;
     char *walked_to; /* the cursor that token goes on from */
     json_t *token;   /* NULL: from the first stream */
+    struct ops_buf walked; /* the last stream that was named on the way to there; "": none */
 };
 
 static struct log_group *log_group(struct ops_target *self)
@@ -74,6 +77,7 @@ static void forget_walk(struct log_group *group)
     ops_mem_free(group->walked_to);
     group->token = NULL;
     group->walked_to = NULL;
+    ops_buf_clear(&group->walked);
 }
 
 static enum ops_status add_stream(struct ops_key_page *page, const char *name, json_t *names)
@@ -100,20 +104,42 @@ static enum ops_status unreadable(const struct log_group *group, struct ops_erro
     return ops_fail(error, OPS_STORE_UNAVAILABLE, "CloudWatch Logs named a stream of %s that can't be read.", group->name);
 }
 
-/* Adds those streams of an answer that come behind after, at most limit. */
-static enum ops_status add_streams(const struct log_group *group, const json_t *answer, const char *after, size_t limit,
+static enum ops_status misleads(const struct log_group *group, const char *how, const char *where, struct ops_error *error)
+{
+    return ops_fail(error, OPS_TARGET_ERROR, "CloudWatch Logs gave a list of the streams of %s that %s %.*s.", group->name,
+                    how, SHOWN_MAX, where);
+}
+
+/* A cursor is a name, so a stream that is named out of order would be passed over. */
+static enum ops_status note_order(struct log_group *group, const char *name, struct ops_error *error)
+{
+    if (group->walked.length > 0 && strcmp(name, ops_buf_text(&group->walked)) <= 0)
+        return misleads(group, "is not in the order of their names: it goes back to", name, error);
+    ops_buf_clear(&group->walked);
+    ops_buf_append_text(&group->walked, name);
+    return ops_buf_status(&group->walked);
+}
+
+/* Adds those streams of an answer that come behind after. */
+static enum ops_status add_streams(struct log_group *group, const json_t *answer, const char *after, size_t limit,
                                    struct ops_key_page *page, json_t *names, struct ops_error *error)
 {
     const json_t *streams = json_object_get(answer, "logStreams");
     enum ops_status status = json_is_array(streams) ? OPS_OK : unreadable(group, error);
-    for (size_t i = 0; i < json_array_size(streams) && page->count < limit && status == OPS_OK; i++) {
+    for (size_t i = 0; i < json_array_size(streams) && status == OPS_OK; i++) {
         const char *name = ops_json_text(json_array_get(streams, i), "logStreamName", "");
-        if (!name[0])
-            status = unreadable(group, error);
-        else if (strcmp(name, after) > 0)
-            status = add_stream(page, name, names);
+        status = name[0] ? note_order(group, name, error) : unreadable(group, error);
+        if (status != OPS_OK || strcmp(name, after) <= 0)
+            continue;
+        status = page->count < limit ? add_stream(page, name, names)
+                                     : misleads(group, "is longer than it was asked for, by", name, error);
     }
     return status;
+}
+
+static bool is_same_token(const json_t *token, const json_t *began)
+{
+    return json_is_string(token) && began && json_equal(token, began);
 }
 
 /* Asks for the streams that the service gives next, and keeps its token. */
@@ -126,6 +152,8 @@ static enum ops_status walk(struct log_group *group, size_t limit, json_t **ret_
     if (status != OPS_OK)
         return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status; /* nothing was asked but to read */
     json_t *token = json_object_get(*ret_answer, "nextToken");
+    if (is_same_token(token, group->token))
+        return misleads(group, "goes on where it began, at", json_string_value(token), error);
     json_decref(group->token);
     group->token = json_is_string(token) ? json_incref(token) : NULL;
     return OPS_OK;
@@ -233,9 +261,9 @@ static enum ops_status log_group_remove(struct ops_target *self, const struct op
     struct stream_calls *calls = ops_mem_zeroed(1, sizeof *calls);
     enum ops_status status = calls ? OPS_OK : OPS_NO_MEMORY;
     for (size_t i = 0; i < count && status == OPS_OK; i++)
-        status = add_call(calls, DELETE_STREAM,
-                          json_pack("{s:s, s:s%}", "logGroupName", group->name, "logStreamName", keys[i].id.data,
-                                    keys[i].id.length));
+        status = add_call(
+            calls, DELETE_STREAM,
+            json_pack("{s:s, s:s%}", "logGroupName", group->name, "logStreamName", keys[i].id.data, keys[i].id.length));
     if (status == OPS_OK) {
         forget_walk(group);
         send_calls(group, calls);
@@ -332,6 +360,7 @@ static enum ops_status log_group_recount(struct ops_target *self, uint32_t segme
 static void log_group_close(struct ops_target *self)
 {
     forget_walk(log_group(self));
+    ops_buf_release(&log_group(self)->walked);
     ops_mem_free(log_group(self)->name);
     ops_mem_free(log_group(self));
 }
@@ -347,8 +376,9 @@ static const struct ops_target_ops log_group_ops = {
 static enum ops_status find_group(struct ops_aws_stack *stack, const char *name, struct ops_error *error)
 {
     json_t *answer = NULL;
-    enum ops_status status = ops_aws_json_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
-                                         json_pack("{s:s, s:i}", "logGroupNamePrefix", name, "limit", 1), &answer, error);
+    enum ops_status status =
+        ops_aws_json_ask(stack->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
+                         json_pack("{s:s, s:i}", "logGroupNamePrefix", name, "limit", 1), &answer, error);
     const json_t *found = json_array_get(json_object_get(answer, "logGroups"), 0);
     if (status == OPS_OK && strcmp(ops_json_text(found, "logGroupName", ""), name) != 0)
         status = ops_fail(error, OPS_TARGET_MISSING, "The log group %s does not exist in %s.", name,
@@ -376,10 +406,11 @@ enum ops_status ops_aws_log_group_open(struct ops_aws_stack *stack, const struct
         ops_mem_free(name);
         return OPS_NO_MEMORY;
     }
-    group->target = (struct ops_target){
-        .ops = &log_group_ops, .segment_count = 1, .page_max = LOG_PAGE_MAX, .batch_max = LOG_PAGE_MAX};
+    group->target =
+        (struct ops_target){.ops = &log_group_ops, .segment_count = 1, .page_max = LOG_PAGE_MAX, .batch_max = LOG_PAGE_MAX};
     group->stack = stack;
     group->name = name;
+    ops_buf_init(&group->walked, STREAM_NAME_MAX_BYTES);
     *ret_target = &group->target;
     return OPS_OK;
 }
@@ -410,9 +441,13 @@ enum ops_status ops_aws_log_groups_list(struct ops_aws_stack *stack, ops_on_reso
             status = OPS_STORE_UNAVAILABLE;
         if (status == OPS_OK)
             status = report_groups(answer, on_resource, context);
+        json_t *next = json_object_get(answer, "nextToken");
+        if (status == OPS_OK && is_same_token(next, token))
+            status = ops_fail(error, OPS_TARGET_ERROR,
+                              "CloudWatch Logs goes on with its list of log groups where it began, at %.*s.", SHOWN_MAX,
+                              json_string_value(next));
         json_decref(token);
-        token = json_object_get(answer, "nextToken");
-        token = status == OPS_OK && json_is_string(token) ? json_incref(token) : NULL;
+        token = status == OPS_OK && json_is_string(next) ? json_incref(next) : NULL;
         json_decref(answer);
     } while (token);
     return status;

@@ -125,6 +125,7 @@ static enum ops_status table_new(struct ops_aws_stack *stack, const struct ops_t
     init_buffers(table);
     table->stack = stack;
     table->by = scope->by;
+    table->ignores_incomparable = scope->ignore_incomparable;
     table->target = (struct ops_target){
         .ops = &table_ops,
         .split = table->split,
@@ -148,7 +149,9 @@ static enum ops_status describe(struct ops_aws_stack *stack, const struct ops_ta
     if (status == OPS_TARGET_MISSING)
         return ops_fail(error, OPS_TARGET_MISSING, "The table %s does not exist in %s.", spec->name,
                         ops_aws_client_region(stack->client));
-    return status == OPS_UNKNOWN || status == OPS_LIMIT ? OPS_STORE_UNAVAILABLE : status;
+    if (status == OPS_LIMIT)
+        return OPS_TARGET_ERROR;
+    return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status;
 }
 
 /* Everything about the table that does not change while it is open. */
@@ -197,8 +200,10 @@ static enum ops_status list_page(const json_t *answer, ops_on_resource_fn on_res
     size_t i;
     const json_t *name;
     enum ops_status status = OPS_OK;
-    if (!json_is_array(names) || (more && *last && strcmp(more, *last) == 0))
-        return ops_fail(error, OPS_STORE_UNAVAILABLE, "DynamoDB gave an answer to ListTables that can't be read.");
+    if (!json_is_array(names))
+        return ops_fail(error, OPS_TARGET_ERROR, "DynamoDB gave an answer to ListTables that can't be read.");
+    if (more && *last && strcmp(more, *last) == 0)
+        return ops_fail(error, OPS_TARGET_ERROR, "DynamoDB goes on with its list of tables where it began, at %s.", more);
     json_array_foreach(names, i, name)
         if (status == OPS_OK && json_is_string(name))
             status = ops_resource_found(on_resource, context, OPS_TABLE, json_string_value(name));
@@ -219,8 +224,10 @@ enum ops_status ops_aws_tables_list(struct ops_aws_stack *stack, ops_on_resource
         status = ops_aws_json_ask(stack->client, OPS_AWS_DYNAMODB, LIST_TABLES,
                                   ops_json_pack("{s:i, s:s*}", "Limit", LIST_PAGE_MAX, "ExclusiveStartTableName", last),
                                   &answer, error);
-        if (status == OPS_UNKNOWN || status == OPS_LIMIT || status == OPS_TARGET_MISSING)
+        if (status == OPS_UNKNOWN)
             status = OPS_STORE_UNAVAILABLE;
+        else if (status == OPS_LIMIT || status == OPS_TARGET_MISSING)
+            status = OPS_TARGET_ERROR;
         if (status == OPS_OK)
             status = list_page(answer, on_resource, context, &last, error);
         json_decref(answer);

@@ -5,6 +5,7 @@
 #include "adapters/aws/stack.h"
 #include "adapters/aws/table_keys.h"
 #include "adapters/aws/table_receipt.h"
+#include "adapters/aws/table_tenant.h"
 
 enum {
     OPS_AWS_TABLE_PAGE_MAX = 2000,  /* items: one receipt, which is in memory a few times over */
@@ -37,8 +38,10 @@ struct ops_aws_table {
     char *attribute; /* NULL: the scope has none */
     char *value;     /* NULL likewise */
     struct ops_aws_table_schema schema;
-    const char *extra;      /* the scope's attribute when it is not one of the key's, else NULL */
-    size_t attribute_place; /* where a looked up item has its value */
+    struct ops_aws_tenant tenant;
+    const char *extra; /* the scope's attribute when it is not one of the key's, else NULL */
+    bool ignores_incomparable;
+    bool has_none; /* no record can be in scope */
     uint32_t lane_count;
     char split[OPS_AWS_TABLE_SPLIT_SIZE];
 

@@ -134,16 +134,25 @@ static enum ops_status find_place(const struct ops_aws_shape *shape, struct ops_
     return status == OPS_OK && !found ? OPS_CORRUPT : status;
 }
 
+/* An attribute of any type: what it is called, and the text of one that has a text. */
+static enum ops_status read_extra(const struct tree *tree, int token, struct ops_view *ret_value, struct ops_view *ret_type)
+{
+    if (!is_type(tree, token, JSMN_OBJECT) || tree->tokens[token].size != 1 || member_value(tree, token, token + 1) < 0)
+        return OPS_CORRUPT;
+    struct ops_view type = token_text(tree, token + 1);
+    *ret_type = type;
+    return type.length == 1 && strchr("SN", type.data[0]) ? read_value(tree, token, type.data[0], ret_value) : OPS_OK;
+}
+
 static enum ops_status read_member(const struct tree *tree, int value, size_t place, const struct ops_aws_shape *shape,
                                    struct ops_view *row)
 {
-    bool is_extra = place == shape->count;
+    if (place == shape->count)
+        return row[place + 1].data ? OPS_CORRUPT : read_extra(tree, value, &row[place], &row[place + 1]);
     if (row[place].data)
         return OPS_CORRUPT;
-    enum ops_status status = read_value(tree, value, is_extra ? 'S' : shape->columns->list[place].type, &row[place]);
-    if (status == OPS_NOT_FOUND)
-        return is_extra ? OPS_OK : OPS_CORRUPT;
-    return status;
+    enum ops_status status = read_value(tree, value, shape->columns->list[place].type, &row[place]);
+    return status == OPS_NOT_FOUND ? OPS_CORRUPT : status;
 }
 
 static enum ops_status read_row(const struct tree *tree, int object, const struct ops_aws_shape *shape, struct ops_view *row)

@@ -208,11 +208,9 @@ static enum ops_status add_verified(void *context, const struct ops_aws_rows *it
     enum ops_status status = OPS_OK;
     for (size_t i = 0; i < items->count && status == OPS_OK; i++) {
         const struct ops_view *values = ops_aws_row(items, i);
-        struct ops_view value = values[table->attribute_place];
-        bool in_scope = false;
-        if (value.data)
-            status = ops_aws_value_equals(value, table->value, &in_scope);
-        if (status == OPS_OK && in_scope)
+        enum ops_aws_owner owner = OPS_AWS_NOT_TENANTS;
+        status = ops_aws_tenant_owns(&table->tenant, values, &owner);
+        if (status == OPS_OK && owner == OPS_AWS_TENANTS)
             status = ops_aws_table_page_add(table, values, verification->page);
     }
     return status;

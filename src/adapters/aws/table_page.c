@@ -17,6 +17,7 @@ enum {
     EVALUATE_MAX = 64 * 1000, /* items of 16 bytes fill a page of 1 MB then */
     READ_BEGIN_WITHIN_MS = 10000,
     CURSOR_OVERHEAD_BYTES = 32, /* brackets and commas */
+    KEY_SHOWN_MAX = 200,
 };
 
 enum ops_status ops_aws_table_unreadable(const struct ops_aws_table *table, struct ops_error *error)
@@ -105,6 +106,14 @@ static struct ops_aws_shape position_shape(const struct ops_aws_table *table)
     return (struct ops_aws_shape){.columns = columns, .count = columns->count};
 }
 
+/* Of what an answer has the scope's attribute is seen too, where a filter has let through more than the tenant's. */
+static struct ops_aws_shape item_shape(const struct ops_aws_table *table)
+{
+    struct ops_aws_shape shape = position_shape(table);
+    shape.extra = table->by == OPS_SCOPE_ATTRIBUTE ? table->extra : NULL;
+    return shape;
+}
+
 static enum ops_status read_cursor(struct ops_aws_table *table, const char *cursor, struct ops_error *error)
 {
     const struct ops_aws_shape shape = position_shape(table);
@@ -187,7 +196,7 @@ static enum ops_status write_requests(struct ops_aws_table *table, uint32_t segm
 /* OPS_LIMIT is not final here: fewer items may be asked for. */
 static enum ops_status read_answer(struct ops_aws_table *table, struct ops_aws_lane *lane)
 {
-    const struct ops_aws_shape shape = position_shape(table);
+    const struct ops_aws_shape shape = item_shape(table);
     if (lane->call->status != OPS_OK)
         return ops_aws_table_read_failed(lane->call, NULL);
     struct ops_view answer = ops_buf_view(&lane->call->response.body);
@@ -314,6 +323,34 @@ static const struct ops_view *place_after(const struct ops_aws_lane *lane, size_
     return ops_aws_row(&lane->items, taken - 1);
 }
 
+static enum ops_status leads_nowhere(const struct ops_aws_table *table, const struct ops_aws_lane *lane,
+                                     struct ops_error *error)
+{
+    return ops_fail(error, OPS_TARGET_ERROR, "DynamoDB goes on in the table %s where it began, at the key %.*s.",
+                    table->name, lane->position.length < KEY_SHOWN_MAX ? (int)lane->position.length : KEY_SHOWN_MAX,
+                    lane->position.data);
+}
+
+static enum ops_status set_position(const struct ops_aws_table *table, struct ops_aws_lane *lane,
+                                    const struct ops_view *place, struct ops_error *error)
+{
+    const struct ops_aws_columns *columns = &table->schema.columns;
+    struct ops_buf position;
+    ops_buf_init(&position, lane->position.limit_bytes);
+    if (place)
+        ops_aws_key_append(columns, columns->count, place, &position);
+    enum ops_status status = ops_buf_status(&position);
+    if (status == OPS_OK && place && ops_view_equal(ops_buf_view(&position), ops_buf_view(&lane->position)))
+        status = leads_nowhere(table, lane, error);
+    if (status != OPS_OK) {
+        ops_buf_release(&position);
+        return status;
+    }
+    ops_buf_release(&lane->position);
+    lane->position = position;
+    return OPS_OK;
+}
+
 /* Moves a lane behind what is taken of it. A key that has no room in a cursor can't be a place to go on from, so the lane
  * gives back what it must to end at one that can. */
 static enum ops_status move_lane(struct ops_aws_table *table, struct ops_aws_lane *lane, struct ops_error *error)
@@ -331,10 +368,35 @@ static enum ops_status move_lane(struct ops_aws_table *table, struct ops_aws_lan
         place = ops_aws_row(&lane->items, lane->taken - 1);
     }
     lane->finished = !place;
-    ops_buf_clear(&lane->position);
-    if (place)
-        ops_aws_key_append(&table->schema.columns, table->schema.columns.count, place, &lane->position);
-    return ops_buf_status(&lane->position);
+    return set_position(table, lane, place, error);
+}
+
+static enum ops_status remark_incomparable(const struct ops_aws_table *table, const struct ops_view *row)
+{
+    const struct ops_aws_columns *columns = &table->schema.columns;
+    char reason[OPS_AWS_TENANT_REASON_SIZE];
+    struct ops_buf key;
+    ops_buf_init(&key, OPS_AWS_TABLE_TEXT_MAX_BYTES);
+    ops_aws_key_append(columns, columns->key_count, row, &key);
+    ops_aws_tenant_reason(&table->tenant, row, reason);
+    enum ops_status status = ops_buf_status(&key);
+    if (status == OPS_OK)
+        ops_remarks_add(table->target.remarks, OPS_REMARK_INCOMPARABLE, ops_buf_view(&key), reason);
+    ops_buf_release(&key);
+    return status;
+}
+
+/* Whatever the service has let through, only what is the tenant's goes into the page. */
+static enum ops_status add_item(const struct ops_aws_table *table, const struct ops_view *row, struct ops_key_page *page)
+{
+    enum ops_aws_owner owner = OPS_AWS_TENANTS;
+    enum ops_status status = OPS_OK;
+    if (table->by == OPS_SCOPE_ATTRIBUTE)
+        status = ops_aws_tenant_owns(&table->tenant, row, &owner);
+    if (status == OPS_OK && owner == OPS_AWS_TENANTS)
+        return ops_aws_table_page_add(table, row, page);
+    bool is_remark = status == OPS_OK && owner == OPS_AWS_INCOMPARABLE && !table->ignores_incomparable;
+    return is_remark ? remark_incomparable(table, row) : status;
 }
 
 static enum ops_status add_items(const struct ops_aws_table *table, struct ops_key_page *page, struct ops_error *error)
@@ -347,7 +409,7 @@ static enum ops_status add_items(const struct ops_aws_table *table, struct ops_k
             const struct ops_aws_lane *lane = &table->lanes[i];
             if (round >= lane->taken)
                 continue;
-            status = ops_aws_table_page_add(table, ops_aws_row(&lane->items, round), page);
+            status = add_item(table, ops_aws_row(&lane->items, round), page);
             more = true;
         }
     }
@@ -395,6 +457,10 @@ enum ops_status ops_aws_table_page(struct ops_target *self, uint32_t segment, co
 {
     struct ops_aws_table *table = (struct ops_aws_table *)self;
     limit = limit < self->page_max ? limit : self->page_max;
+    if (table->has_none) {
+        ret_page->last = true;
+        return OPS_OK;
+    }
     enum ops_status status = read_cursor(table, cursor, error);
     if (status == OPS_OK)
         status = ask(table, segment, limit, error);

@@ -10,17 +10,18 @@
 /* How a scope is read. */
 struct reading {
     const char *operation;
-    const char *condition_member;
+    const char *condition_member; /* of a condition on the partition key; NULL: there is none */
     const char *condition;
-    bool names_attribute; /* the condition is on #a */
+    bool names_attribute; /* there is a condition on #a */
+    bool shows_attribute; /* and the answer has it */
 };
 
 static const struct reading readings[OPS_SCOPE_BY_COUNT] = {
-    [OPS_SCOPE_ALL] = {"DynamoDB_20120810.Scan", NULL, NULL, false},
-    [OPS_SCOPE_ATTRIBUTE] = {"DynamoDB_20120810.Scan", "FilterExpression", "#a=:v", true},
-    [OPS_SCOPE_INDEX] = {"DynamoDB_20120810.Query", "KeyConditionExpression", "#a=:v", true},
-    [OPS_SCOPE_KEY_PREFIX] = {"DynamoDB_20120810.Scan", "FilterExpression", "begins_with(#k0,:v)", false},
-    [OPS_SCOPE_KEY] = {"DynamoDB_20120810.Query", "KeyConditionExpression", "#k0=:v", false},
+    [OPS_SCOPE_ALL] = {"DynamoDB_20120810.Scan", NULL, NULL, false, false},
+    [OPS_SCOPE_ATTRIBUTE] = {"DynamoDB_20120810.Scan", NULL, NULL, true, true},
+    [OPS_SCOPE_INDEX] = {"DynamoDB_20120810.Query", NULL, NULL, true, false},
+    [OPS_SCOPE_KEY_PREFIX] = {"DynamoDB_20120810.Scan", "FilterExpression", "begins_with(#k0,:v)", false, false},
+    [OPS_SCOPE_KEY] = {"DynamoDB_20120810.Query", "KeyConditionExpression", "#k0=:v", false, false},
 };
 
 static bool scans(const struct ops_aws_table *table)
@@ -60,6 +61,22 @@ static enum ops_status append_names(struct ops_buf *head, const struct ops_aws_c
     return status;
 }
 
+static enum ops_status append_condition(const struct ops_aws_table *table, struct ops_buf *head)
+{
+    const struct reading *reading = &readings[table->by];
+    if (table->by == OPS_SCOPE_ATTRIBUTE)
+        return ops_aws_tenant_filter(&table->tenant, !table->ignores_incomparable, head);
+    if (table->by == OPS_SCOPE_INDEX)
+        return ops_aws_tenant_key_condition(&table->tenant, head);
+    if (!reading->condition)
+        return OPS_OK;
+    ops_buf_append_format(head, ",\"%s\":\"%s\",\"ExpressionAttributeValues\":{\":v\":{\"S\":", reading->condition_member,
+                          reading->condition);
+    enum ops_status status = ops_aws_append_quoted(head, table->value);
+    ops_buf_append_text(head, "}}");
+    return status;
+}
+
 static enum ops_status write_page_head(struct ops_aws_table *table, const char *index)
 {
     const struct reading *reading = &readings[table->by];
@@ -71,14 +88,9 @@ static enum ops_status write_page_head(struct ops_aws_table *table, const char *
     /* A global index knows no other reading than the eventually consistent. */
     ops_buf_append_text(head, table->schema.index_is_global ? "" : ",\"ConsistentRead\":true");
     if (status == OPS_OK)
-        status = append_names(head, columns, columns->count, reading->names_attribute ? table->attribute : NULL, false);
-    if (status != OPS_OK || !reading->condition)
-        return status;
-    ops_buf_append_format(head, ",\"%s\":\"%s\",\"ExpressionAttributeValues\":{\":v\":{\"S\":", reading->condition_member,
-                          reading->condition);
-    status = ops_aws_append_quoted(head, table->value);
-    ops_buf_append_text(head, "}}");
-    return status;
+        status = append_names(head, columns, columns->count, reading->names_attribute ? table->attribute : NULL,
+                              reading->shows_attribute && table->extra);
+    return status == OPS_OK ? append_condition(table, head) : status;
 }
 
 /* {"RequestItems":{"things":{"ConsistentRead":true,...,"Keys":[ */
@@ -93,19 +105,16 @@ static enum ops_status write_look_up_head(const struct ops_aws_table *table, con
     return status;
 }
 
-static void place_attribute(struct ops_aws_table *table)
+static void place_tenant(struct ops_aws_table *table)
 {
-    const struct ops_aws_columns *columns = &table->schema.columns;
-    size_t place = 0;
-    while (table->attribute && place < columns->key_count && strcmp(columns->list[place].name, table->attribute) != 0)
-        place++;
-    table->attribute_place = place;
-    table->extra = place == columns->key_count ? table->attribute : NULL;
+    ops_aws_tenant_init(&table->tenant, table->attribute, table->value, &table->schema);
+    table->extra = table->tenant.type ? NULL : table->attribute;
+    table->has_none = table->attribute && ops_aws_tenant_has_none(&table->tenant, !table->ignores_incomparable);
 }
 
 enum ops_status ops_aws_table_write_heads(struct ops_aws_table *table, const char *index)
 {
-    place_attribute(table);
+    place_tenant(table);
     table->page_operation = readings[table->by].operation;
     enum ops_status status = write_page_head(table, index);
     if (status == OPS_OK)

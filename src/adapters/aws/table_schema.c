@@ -5,8 +5,7 @@
 
 static enum ops_status unreadable(const struct ops_target_spec *spec, struct ops_error *error)
 {
-    return ops_fail(error, OPS_STORE_UNAVAILABLE, "DynamoDB described the table %s in a way that can't be read.",
-                    spec->name);
+    return ops_fail(error, OPS_TARGET_ERROR, "DynamoDB described the table %s in a way that can't be read.", spec->name);
 }
 
 enum ops_status ops_aws_append_quoted(struct ops_buf *buf, const char *text)
@@ -151,10 +150,13 @@ static enum ops_status read_index(const json_t *table, const struct ops_target_s
         return ops_fail(error, OPS_TARGET_ERROR, "The table %s has no index %s.", spec->name, scope->index);
     if (!index_is_complete(index))
         return ops_fail(error, OPS_TARGET_ERROR, "The index %s of the table %s is not complete.", scope->index, spec->name);
-    if (!is_partition_key(index, scope->attribute) || type_of(table, scope->attribute) != 'S')
-        return ops_fail(error, OPS_TARGET_ERROR, "The partition key of the index %s of the table %s is not the string %s.",
-                        scope->index, spec->name, scope->attribute);
+    char type = type_of(table, scope->attribute);
+    if (!is_partition_key(index, scope->attribute) || (type != 'S' && type != 'N'))
+        return ops_fail(error, OPS_TARGET_ERROR,
+                        "The partition key of the index %s of the table %s is not %s, a string or a number.", scope->index,
+                        spec->name, scope->attribute);
     schema->index_is_global = global;
+    schema->index_type = type;
     enum ops_status status = add_columns(table, json_object_get(index, "KeySchema"), "HASH", spec, &schema->columns, error);
     if (status == OPS_OK)
         status = add_columns(table, json_object_get(index, "KeySchema"), "RANGE", spec, &schema->columns, error);

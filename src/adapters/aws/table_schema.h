@@ -28,12 +28,13 @@ struct ops_aws_columns {
 struct ops_aws_table_schema {
     struct ops_aws_columns columns;
     bool index_is_global; /* the scope's index: eventually consistent */
+    char index_type;      /* of its partition key: 'S' or 'N'; '\0': the scope has no index */
     json_int_t item_count;
     json_int_t size_bytes;
 };
 
 /* Reads DescribeTable's answer and refuses a table that this scope can't be vacuumed in. Starts from a zeroed schema; on
- * failure it may be half filled. OPS_TARGET_ERROR; OPS_STORE_UNAVAILABLE: an answer that can't be read; OPS_NO_MEMORY. */
+ * failure it may be half filled. OPS_TARGET_ERROR, also for an answer that can't be read; OPS_NO_MEMORY. */
 enum ops_status ops_aws_table_schema_read(const json_t *answer, const struct ops_target_spec *spec,
                                           const struct ops_scope *scope, struct ops_aws_table_schema *schema,
                                           struct ops_error *error) OPS_MUST_USE;

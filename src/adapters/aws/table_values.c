@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/number_text.h"
 
 #include <openssl/evp.h>
 
@@ -106,6 +107,15 @@ enum ops_status ops_aws_value_equals(struct ops_view value, const char *text, bo
     return status;
 }
 
+/* A number that JSON writes with an escape is one that nobody sends. */
+enum ops_status ops_aws_number_equals(struct ops_view value, const char *text, bool *ret_equal)
+{
+    char number[OPS_NUMBER_TEXT_SIZE];
+    enum ops_status status = ops_number_text(value, number);
+    *ret_equal = status == OPS_OK && strcmp(number, text) == 0;
+    return status == OPS_INVALID_FIELD ? OPS_CORRUPT : OPS_OK;
+}
+
 /* ---- Rows ---- */
 
 void ops_aws_rows_release(struct ops_aws_rows *rows)
@@ -116,7 +126,7 @@ void ops_aws_rows_release(struct ops_aws_rows *rows)
 
 void ops_aws_rows_begin(struct ops_aws_rows *rows, const struct ops_aws_shape *shape)
 {
-    rows->stride = shape->count + (shape->extra ? 1 : 0);
+    rows->stride = shape->count + (shape->extra ? 2 : 0);
     rows->count = 0;
     rows->more = false;
 }

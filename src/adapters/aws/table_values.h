@@ -17,6 +17,9 @@ bool ops_aws_value_is_plain(char type, struct ops_view value);
 /* Appends what a value means: text without escapes, or a binary's bytes. OPS_CORRUPT, OPS_NO_MEMORY, OPS_LIMIT. */
 enum ops_status ops_aws_value_decode(char type, struct ops_view value, struct ops_buf *buf) OPS_MUST_USE;
 
+/* Whether a number's value is this canonical text (base/number_text.h). OPS_CORRUPT, OPS_NO_MEMORY. */
+enum ops_status ops_aws_number_equals(struct ops_view value, const char *text, bool *ret_equal) OPS_MUST_USE;
+
 /* Whether a string's value is this text. OPS_CORRUPT, OPS_NO_MEMORY. */
 enum ops_status ops_aws_value_equals(struct ops_view value, const char *text, bool *ret_equal) OPS_MUST_USE;
 
@@ -27,8 +30,9 @@ struct ops_aws_shape {
     const char *extra; /* an attribute that may be there too, with a value of any type; NULL: none */
 };
 
-/* Of each item its values in the columns' order. With an extra in the shape one more follows: the extra's when it is a
- * string, else data is NULL. Starts zeroed; its memory is used again. */
+/* Of each item its values in the columns' order. With an extra in the shape two more follow: its value when that is a string
+ * or a number, else data is NULL; and the name of its type ("S", "N", "SS", ...), with data NULL when the item has no such
+ * attribute. Starts zeroed; its memory is used again. */
 struct ops_aws_rows {
     struct ops_view *values;
     size_t stride; /* values of one item */

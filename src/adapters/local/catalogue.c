@@ -1,6 +1,7 @@
 #include "adapters/local/catalogue.h"
 
 #include "adapters/local/identity.h"
+#include "adapters/local/listing.h"
 #include "adapters/local/objects.h"
 #include "adapters/local/table.h"
 #include "adapters/local/table_beside.h"
@@ -23,14 +24,6 @@ struct local_catalogue {
     char data_dir[]; /* NUL-terminated */
 };
 
-struct listing {
-    const char *what; /* the directory, for error texts */
-    enum ops_target_kind kind;
-    ops_on_resource_fn on_resource;
-    void *context;
-    struct ops_error *error;
-};
-
 static mode_t entry_type(DIR *directory, const struct dirent *entry)
 {
     struct stat info;
@@ -44,15 +37,7 @@ static bool is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-static enum ops_status list_fail(const struct listing *listing, int number)
-{
-    if (number == ENOMEM)
-        return OPS_NO_MEMORY;
-    return ops_fail(listing->error, OPS_TARGET_ERROR, "The directory %s can't be listed: %s.", listing->what,
-                    strerror(number));
-}
-
-static enum ops_status list_table(const struct listing *listing, DIR *directory, const char *file)
+static enum ops_status list_table(struct local_listing *listing, DIR *directory, const char *file)
 {
     struct stat info;
     char identity[OPS_IDENTITY_SIZE] = "";
@@ -70,7 +55,7 @@ static enum ops_status list_table(const struct listing *listing, DIR *directory,
 }
 
 /* Tables are files, buckets are directories; anything else there is not ours, a link least of all. */
-static enum ops_status list_entry(const struct listing *listing, DIR *directory, const struct dirent *entry)
+static enum ops_status list_entry(struct local_listing *listing, DIR *directory, const struct dirent *entry)
 {
     mode_t type = entry_type(directory, entry);
     if (is_dots(entry->d_name))
@@ -81,81 +66,26 @@ static enum ops_status list_entry(const struct listing *listing, DIR *directory,
 }
 
 /* Takes fd. */
-static enum ops_status list_flat(const struct listing *listing, int fd)
+static enum ops_status list_flat(struct local_listing *listing, int fd)
 {
     DIR *directory = fdopendir(fd);
     if (!directory) {
-        enum ops_status failed = list_fail(listing, errno);
+        int number = errno;
         close(fd);
-        return failed;
+        return local_listing_miss_errno(listing, ops_view(NULL, 0), number);
     }
     enum ops_status status = OPS_OK;
     const struct dirent *entry;
     while (errno = 0, status == OPS_OK && (entry = readdir(directory)) != NULL)
         status = list_entry(listing, directory, entry);
     if (status == OPS_OK && errno != 0)
-        status = list_fail(listing, errno);
+        status = local_listing_miss_errno(listing, ops_view(NULL, 0), errno);
     (void)closedir(directory); /* it was only read */
     return status;
 }
 
-static enum ops_status list_groups(const struct listing *listing, int fd, struct ops_buf *path, size_t depth);
-
-static enum ops_status list_group_below(const struct listing *listing, int parent_fd, const char *name, struct ops_buf *path,
-                                        size_t depth)
-{
-    size_t length = path->length;
-    if (depth == LOCAL_TREE_DEPTH_MAX)
-        return ops_fail(listing->error, OPS_TARGET_ERROR, "The log groups below %s are nested too deep.",
-                        ops_buf_text(path));
-    ops_buf_append_char(path, '/');
-    ops_buf_append_text(path, name);
-    if (ops_buf_status(path) != OPS_OK)
-        return ops_buf_status(path);
-    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    enum ops_status status;
-    if (fd >= 0)
-        status = list_groups(listing, fd, path, depth + 1);
-    else if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
-        status = OPS_OK; /* it went away meanwhile */
-    else
-        status = ops_fail(listing->error, OPS_TARGET_ERROR, "The log group %s can't be opened: %s.", ops_buf_text(path),
-                          strerror(errno));
-    path->length = length;
-    path->data[length] = '\0';
-    return status;
-}
-
-/* Takes fd. A directory is a log group when a file is in it, or nothing that could be one. */
-static enum ops_status list_groups(const struct listing *listing, int fd, struct ops_buf *path, size_t depth)
-{
-    DIR *directory = fdopendir(fd);
-    if (!directory) {
-        enum ops_status failed = list_fail(listing, errno);
-        close(fd);
-        return failed;
-    }
-    enum ops_status status = OPS_OK;
-    bool has_file = false, has_directory = false;
-    const struct dirent *entry;
-    while (errno = 0, status == OPS_OK && (entry = readdir(directory)) != NULL) {
-        mode_t type = entry_type(directory, entry);
-        if (is_dots(entry->d_name))
-            continue;
-        has_file |= S_ISREG(type);
-        has_directory |= S_ISDIR(type);
-        if (S_ISDIR(type))
-            status = list_group_below(listing, dirfd(directory), entry->d_name, path, depth);
-    }
-    if (status == OPS_OK && errno != 0)
-        status = list_fail(listing, errno);
-    if (status == OPS_OK && depth > 0 && (has_file || !has_directory))
-        status = ops_resource_found(listing->on_resource, listing->context, OPS_LOG_GROUP, ops_buf_text(path));
-    (void)closedir(directory); /* it was only read */
-    return status;
-}
-
-static enum ops_status list_kind(const struct local_catalogue *catalogue, struct listing *listing, enum ops_target_kind kind)
+static enum ops_status list_kind(const struct local_catalogue *catalogue, struct local_listing *listing,
+                                 enum ops_target_kind kind)
 {
     static const char *const places[OPS_TARGET_KIND_COUNT] = {
         [OPS_TABLE] = "stack/tables",
@@ -172,20 +102,15 @@ static enum ops_status list_kind(const struct local_catalogue *catalogue, struct
     ops_error_release(&missing);
     if (status != OPS_OK)
         return status == OPS_TARGET_MISSING ? OPS_OK : status;
-    if (kind != OPS_LOG_GROUP)
-        return list_flat(listing, fd);
-    struct ops_buf path;
-    ops_buf_init(&path, PATH_MAX);
-    status = list_groups(listing, fd, &path, 0);
-    ops_buf_release(&path);
-    return status;
+    status = kind == OPS_LOG_GROUP ? local_log_groups_list(listing, fd) : list_flat(listing, fd);
+    return local_listing_end(listing, status);
 }
 
 static enum ops_status local_catalogue_list(struct ops_catalogue *self, enum ops_target_kind kind,
                                             ops_on_resource_fn on_resource, void *context, struct ops_error *error)
 {
     const struct local_catalogue *catalogue = (const struct local_catalogue *)self;
-    struct listing listing = {.on_resource = on_resource, .context = context, .error = error};
+    struct local_listing listing = {.on_resource = on_resource, .context = context, .error = error};
     return list_kind(catalogue, &listing, kind);
 }
 

@@ -1,23 +1,32 @@
 #include "adapters/local/tree.h"
 
+#include "adapters/local/place.h"
+#include "adapters/local/rights.h"
 #include "base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-    WINDOW_NAMES_MAX = 16384, /* names of one directory that are kept at a time */
-    DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-};
+enum { WINDOW_NAMES_MAX = 16384 }; /* names of one directory that are kept at a time */
+
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number) TEXT_OF_(number)
+#define TOO_DEEP "it is nested deeper than " TEXT_OF(LOCAL_TREE_DEPTH_MAX) " directories"
+#define TOO_LONG "its path is longer than " TEXT_OF(PATH_MAX) " bytes"
 
 /* One directory on the way. Names of directories carry a final '/', which also puts them where their keys belong in the
  * order. */
 struct local_tree_level {
     int fd;
+    struct local_rights rights;
+    const char *refusal; /* why the directory itself could not be removed; NULL: it could */
+    bool resumed;        /* the bound lies at or below it: its own key is behind us */
+    bool begun;
+    enum { CONTENT_UNKNOWN, CONTENT_NONE, CONTENT_SOME } content;
     size_t path_length; /* of the walk's path at this level */
     char *names[WINDOW_NAMES_MAX];
     size_t count;
@@ -27,15 +36,68 @@ struct local_tree_level {
     bool after_enter; /* after is a key's rest: a directory that it lies in is not behind us yet */
 };
 
-static enum ops_status walk_fail(const struct local_walk *walk, const char *what, const char *path, int number,
-                                 struct ops_error *error)
+static bool may_pass(int number)
 {
+    return number == EMFILE || number == ENFILE || number == EIO;
+}
+
+/* What happened at the place that the walk's path leads to, as a failure of the whole. */
+static enum ops_status walk_fail(const struct local_walk *walk, const char *what, int number, struct ops_error *error)
+{
+    char name[OPS_REMARK_NAME_SIZE];
+    const char *place = walk->path.length ? local_printable(ops_buf_view(&walk->path), name) : "the directory itself";
     if (number == ENOMEM)
         return OPS_NO_MEMORY;
-    enum ops_status status =
-        number == EMFILE || number == ENFILE || number == EIO ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR;
-    return ops_fail(error, status, "In %s, %s%s %s: %s.", walk->name, path, *path ? "" : "the directory itself", what,
-                    strerror(number));
+    return ops_fail(error, may_pass(number) ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR, "In %s, %s %s: %s.",
+                    walk->options.name, place, what, strerror(number));
+}
+
+/* The place that the walk's path leads to can't be looked into: the walk goes on behind it. */
+static void pass_over(struct local_walk *walk, const char *reason)
+{
+    walk->passed_over_count++;
+    ops_remarks_add(walk->remarks, OPS_REMARK_UNREADABLE, ops_buf_view(&walk->path), reason);
+}
+
+/* From the top, with a descriptor of its own, since closedir takes it. Not by the name ".", which would need the right to
+ * search. NULL and errno. */
+static DIR *list(int directory_fd)
+{
+    int fd = fcntl(directory_fd, F_DUPFD_CLOEXEC, 0);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    int reason = errno;
+    if (directory)
+        rewinddir(directory);
+    else if (fd >= 0)
+        close(fd);
+    errno = reason;
+    return directory;
+}
+
+static bool root_can_be_listed(const struct local_walk *walk)
+{
+    DIR *directory = list(walk->options.root_fd);
+    bool can = directory && readdir(directory); /* there is always an entry */
+    if (directory)
+        (void)closedir(directory); /* it was only read */
+    return can;
+}
+
+/* What is wrong with one place is passed over; what is wrong with the process, the root or the disk is not the place's. */
+static enum ops_status pass_over_or_fail(struct local_walk *walk, const char *what, int number, struct ops_error *error)
+{
+    bool of_process = number == ENOMEM || number == EMFILE || number == ENFILE;
+    if (of_process || walk->path.length == 0 || (number == EIO && !root_can_be_listed(walk)))
+        return walk_fail(walk, what, number, error);
+    char reason[OPS_REMARK_REASON_SIZE];
+    (void)snprintf(reason, sizeof reason, "it %s: %s", what, strerror(number)); /* neither is long */
+    pass_over(walk, number == EXDEV ? LOCAL_MOUNTED_HERE : reason);
+    return OPS_OK;
+}
+
+static bool is_gone(int number)
+{
+    return number == ENOENT || number == ENOTDIR || number == ELOOP;
 }
 
 static enum ops_status open_fail(const char *relative, int number, struct ops_error *error)
@@ -44,46 +106,10 @@ static enum ops_status open_fail(const char *relative, int number, struct ops_er
         return ops_fail(error, OPS_TARGET_MISSING, "The directory %s does not exist.", relative);
     if (number == ENOTDIR || number == ELOOP)
         return ops_fail(error, OPS_TARGET_ERROR, "%s is not a directory, or a link, which is not followed.", relative);
-    return ops_fail(error, number == EMFILE || number == ENFILE ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR,
+    if (number == ENOMEM)
+        return OPS_NO_MEMORY;
+    return ops_fail(error, may_pass(number) ? OPS_STORE_UNAVAILABLE : OPS_TARGET_ERROR,
                     "The directory %s can't be opened: %s.", relative, strerror(number));
-}
-
-/* A component that may be opened: not empty, not "." and not "..". */
-static bool component_valid(const char *name, size_t length)
-{
-    return length > 0 && length <= NAME_MAX && !(length == 1 && name[0] == '.') &&
-           !(length == 2 && name[0] == '.' && name[1] == '.') && !memchr(name, '\0', length);
-}
-
-/* Opens the directory path below fd, component by component. -1 and errno on failure; fd itself stays open. A path has one
- * spelling only: one with a slash too many would name a directory that a guard knows by another name. */
-static int open_below(int fd, const char *path, size_t length)
-{
-    if (length > 0 && path[length - 1] == '/') {
-        errno = EINVAL;
-        return -1;
-    }
-    int at = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    while (at >= 0 && length > 0) {
-        const char *slash = memchr(path, '/', length);
-        size_t component = slash ? (size_t)(slash - path) : length;
-        char name[NAME_MAX + 1];
-        int next = -1;
-        if (component_valid(path, component)) {
-            memcpy(name, path, component);
-            name[component] = '\0';
-            next = openat(at, name, DIRECTORY_FLAGS);
-        } else {
-            errno = EINVAL;
-        }
-        int reason = errno;
-        close(at);
-        errno = reason;
-        at = next;
-        path += component + (slash ? 1 : 0);
-        length -= component + (slash ? 1 : 0);
-    }
-    return at;
 }
 
 enum ops_status local_tree_open(const char *data_dir, const char *relative, int *ret_fd, struct ops_error *error)
@@ -91,7 +117,7 @@ enum ops_status local_tree_open(const char *data_dir, const char *relative, int 
     int data_fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (data_fd < 0)
         return open_fail(data_dir, errno, error);
-    int fd = open_below(data_fd, relative, strlen(relative));
+    int fd = local_open_below(data_fd, relative, strlen(relative));
     int reason = errno;
     close(data_fd);
     if (fd < 0)
@@ -119,18 +145,31 @@ static void level_free(struct local_tree_level *level)
     ops_mem_free(level);
 }
 
-/* Takes fd, also on failure. */
-static enum ops_status walk_push(struct local_walk *walk, int fd, struct ops_view after)
+struct level_options {
+    int fd;
+    struct statx place;  /* what it is */
+    const char *refusal; /* as in the level */
+    bool resumed;
+    struct ops_view after; /* the rest of the bound, or nothing */
+};
+
+/* Takes the descriptor, also on failure. */
+static enum ops_status walk_push(struct local_walk *walk, const struct level_options *options)
 {
     struct local_tree_level *level = ops_mem_alloc(sizeof *level);
-    char *copy = ops_mem_strndup(after.data ? after.data : "", after.length);
+    char *copy = ops_mem_strndup(options->after.data ? options->after.data : "", options->after.length);
     if (!level || !copy) {
         ops_mem_free(level);
         ops_mem_free(copy);
-        close(fd);
+        close(options->fd);
         return OPS_NO_MEMORY;
     }
-    level->fd = fd;
+    level->fd = options->fd;
+    local_rights_read(options->fd, &options->place, &level->rights);
+    level->refusal = options->refusal;
+    level->resumed = options->resumed;
+    level->begun = false;
+    level->content = CONTENT_UNKNOWN;
     level->path_length = walk->path.length;
     level->count = level->next = 0;
     level->complete = false;
@@ -154,17 +193,18 @@ static bool name_is_ahead(const struct local_tree_level *level, const char *name
     return level->after_enter && name[length - 1] == '/' && strncmp(level->after, name, length) == 0;
 }
 
-/* Whether keys at or below this name can begin with the prefix. */
+/* Whether keys at or below this name can be in scope. */
 static bool name_may_match(const struct local_walk *walk, const struct local_tree_level *level, const char *name)
 {
-    struct ops_view rest = walk->prefix;
+    struct ops_view rest = walk->options.prefix;
     if (rest.length <= level->path_length)
-        return true;
+        return !walk->options.exact;
     rest = ops_view(rest.data + level->path_length, rest.length - level->path_length);
     size_t length = strlen(name);
     if (name[length - 1] == '/' && rest.length > length)
         rest.length = length;
-    return ops_view_starts_with(ops_view(name, length), rest);
+    return walk->options.exact ? ops_view_equal(ops_view(name, length), rest)
+                               : ops_view_starts_with(ops_view(name, length), rest);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -226,11 +266,12 @@ static enum ops_status level_offer_entry(const struct local_walk *walk, struct l
 {
     char name[NAME_MAX + 2];
     size_t length = strlen(entry->d_name);
-    if (!component_valid(entry->d_name, length))
+    if (!local_component_valid(entry->d_name, length))
         return OPS_OK;
+    level->content = CONTENT_SOME;
     memcpy(name, entry->d_name, length + 1);
     if (entry_is_directory(level->fd, entry)) {
-        if (walk->flat)
+        if (walk->options.flat)
             return OPS_OK;
         memcpy(name + length, "/", 2);
     }
@@ -241,23 +282,19 @@ static enum ops_status level_fill(struct local_walk *walk, struct local_tree_lev
 {
     level_clear_names(level);
     level->complete = true;
-    /* A descriptor of its own, since closedir takes it, and reading starts at the top again. */
-    int fd = openat(level->fd, ".", DIRECTORY_FLAGS);
-    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!directory) {
-        int reason = errno;
-        if (fd >= 0)
-            close(fd);
-        if (reason == ENOENT)
-            return OPS_OK; /* it was removed after it was opened */
-        return walk_fail(walk, "can't be listed", ops_buf_text(&walk->path), reason, error);
-    }
+    DIR *directory = list(level->fd);
+    if (!directory)
+        return pass_over_or_fail(walk, "can't be listed", errno, error);
     enum ops_status status = OPS_OK;
     const struct dirent *entry;
     while (errno = 0, status == OPS_OK && (entry = readdir(directory)) != NULL)
         status = level_offer_entry(walk, level, entry);
-    if (status == OPS_OK && errno != 0)
-        status = walk_fail(walk, "can't be listed", ops_buf_text(&walk->path), errno, error);
+    if (status == OPS_OK && errno != 0 && errno != ENOENT) { /* ENOENT: it was removed after it was opened */
+        level->complete = true; /* what was read of it is given, and the rest said to be missing, once */
+        status = pass_over_or_fail(walk, "can't be listed to its end", errno, error);
+    } else if (status == OPS_OK && errno == 0 && level->content == CONTENT_UNKNOWN) {
+        level->content = CONTENT_NONE;
+    }
     (void)closedir(directory); /* it was only read */
     qsort(level->names, level->count, sizeof level->names[0], compare_names);
     return status;
@@ -291,210 +328,189 @@ static enum ops_status level_next(struct local_walk *walk, struct local_tree_lev
 
 /* ---- The walk ---- */
 
-enum ops_status local_walk_begin(struct local_walk *walk, int root_fd, const char *name, struct ops_view prefix, bool flat,
-                                 struct ops_view after, struct ops_error *error)
+static void walk_stop(struct local_walk *walk)
 {
-    struct stat info;
-    *walk = (struct local_walk){.root_fd = root_fd, .name = name, .prefix = prefix, .flat = flat};
-    ops_buf_init(&walk->path, PATH_MAX);
-    if (fstat(root_fd, &info) != 0)
-        return walk_fail(walk, "can't be read", "", errno, error);
-    walk->device = info.st_dev;
-    int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return walk_fail(walk, "can't be read", "", errno, error);
-    return walk_push(walk, fd, after);
+    while (walk->depth > 0)
+        walk_pop(walk);
+}
+
+enum ops_status local_walk_begin(struct local_walk *walk, const struct local_walk_options *options, struct ops_error *error)
+{
+    *walk = (struct local_walk){.options = *options};
+    ops_buf_init(&walk->path, LOCAL_KEY_MAX_BYTES + NAME_MAX + 1); /* also of what has too long a path */
+    struct level_options root = {.fd = -1, .after = options->after};
+    if (local_look(options->root_fd, "", &root.place))
+        root.fd = fcntl(options->root_fd, F_DUPFD_CLOEXEC, 0);
+    if (root.fd < 0)
+        return walk_fail(walk, "can't be read", errno, error);
+    return walk_push(walk, &root);
 }
 
 void local_walk_end(struct local_walk *walk)
 {
-    while (walk->depth > 0)
-        walk_pop(walk);
+    walk_stop(walk);
     ops_buf_release(&walk->path);
 }
 
-static void path_truncate(struct ops_buf *path, size_t length)
+/* 0, or errno: EXDEV where something else is mounted. */
+static int look_here(const struct local_walk *walk, int fd, const char *name, struct statx *ret_place)
 {
-    if (path->data) {
-        path->length = length;
-        path->data[length] = '\0';
+    if (!local_look(fd, name, ret_place))
+        return errno;
+    return ret_place->stx_mnt_id == walk->options.mount_id ? 0 : EXDEV;
+}
+
+/* Opens a directory to go on in; -1 where it is gone, or was passed over. It is looked at before it is opened, since opening
+ * what is mounted there may take for ever, and after it, since only then it is sure to be the same. */
+static enum ops_status open_level(struct local_walk *walk, int parent_fd, const char *name, int *ret_fd,
+                                  struct statx *ret_place, struct ops_error *error)
+{
+    int number = look_here(walk, parent_fd, name, ret_place);
+    int fd = number == 0 ? openat(parent_fd, name, LOCAL_DIRECTORY_FLAGS) : -1;
+    if (number == 0)
+        number = fd >= 0 ? look_here(walk, fd, "", ret_place) : errno;
+    if (number != 0 && fd >= 0) {
+        close(fd);
+        fd = -1;
     }
+    *ret_fd = fd;
+    return number == 0 || is_gone(number) ? OPS_OK : pass_over_or_fail(walk, "can't be opened", number, error);
 }
 
-static enum ops_status other_device(const struct local_walk *walk, struct ops_error *error)
-{
-    return ops_fail(error, OPS_TARGET_ERROR, "In %s, %s is on another file system, which is not entered.", walk->name,
-                    ops_buf_text(&walk->path));
-}
-
-/* name ends in '/', and is at the end of the path already. A directory that went away meanwhile is passed over. */
-static enum ops_status walk_enter(struct local_walk *walk, struct local_tree_level *level, const char *name,
+/* name ends in '/', and is at the end of the path already. */
+static enum ops_status walk_enter(struct local_walk *walk, const struct local_tree_level *level, const char *name,
                                   struct ops_error *error)
 {
-    struct stat info;
     char plain[NAME_MAX + 1];
+    struct level_options below;
     size_t length = strlen(name) - 1;
     memcpy(plain, name, length);
     plain[length] = '\0';
-    if (walk->depth == LOCAL_TREE_DEPTH_MAX)
-        return ops_fail(error, OPS_LIMIT, "In %s, %s is nested deeper than %d directories.", walk->name,
-                        ops_buf_text(&walk->path), LOCAL_TREE_DEPTH_MAX);
-    int fd = openat(level->fd, plain, DIRECTORY_FLAGS);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+    if (walk->depth == LOCAL_TREE_DEPTH_MAX) {
+        pass_over(walk, TOO_DEEP);
         return OPS_OK;
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        enum ops_status status = walk_fail(walk, "can't be opened", ops_buf_text(&walk->path), errno, error);
-        if (fd >= 0)
-            close(fd);
+    }
+    enum ops_status status = open_level(walk, level->fd, plain, &below.fd, &below.place, error);
+    if (below.fd < 0)
         return status;
-    }
-    if (info.st_dev != walk->device) {
-        close(fd);
-        return other_device(walk, error);
-    }
     /* Where the walk resumes inside this directory, the rest of the bound goes with it. */
     struct ops_view after = ops_view_of(level->after);
-    bool inside = level->after_enter && ops_view_starts_with(after, ops_view(name, length + 1));
-    return walk_push(walk, fd, inside ? ops_view(after.data + length + 1, after.length - length - 1) : ops_view(NULL, 0));
+    below.resumed = level->after_enter && ops_view_starts_with(after, ops_view(name, length + 1));
+    below.after = below.resumed ? ops_view(after.data + length + 1, after.length - length - 1) : ops_view(NULL, 0);
+    below.refusal = local_rights_refusal(&level->rights, &below.place);
+    return walk_push(walk, &below);
+}
+
+static bool is_beyond(const struct local_walk *walk)
+{
+    struct ops_view until = walk->options.until, path = ops_buf_view(&walk->path);
+    int order = until.length ? memcmp(path.data, until.data, path.length < until.length ? path.length : until.length) : 0;
+    return until.length && (order > 0 || (order == 0 && path.length > until.length));
+}
+
+static bool in_scope(const struct local_walk *walk, struct ops_view key)
+{
+    return walk->options.exact ? ops_view_equal(key, walk->options.prefix) : ops_view_starts_with(key, walk->options.prefix);
+}
+
+/* A name that is no directory. One that is in a directory without the right to search it is there all the same, and can't be
+ * removed. */
+static enum ops_status visit_file(struct local_walk *walk, const struct local_tree_level *level, const char *name,
+                                  struct local_found *found, struct ops_error *error)
+{
+    struct statx *place = &found->place;
+    if (!in_scope(walk, ops_buf_view(&walk->path)))
+        return OPS_OK;
+    int number = look_here(walk, level->fd, name, place);
+    if (number == EACCES)
+        *place = (struct statx){.stx_size = 0};
+    else if (number != 0)
+        return is_gone(number) ? OPS_OK : pass_over_or_fail(walk, "can't be looked at", number, error);
+    if (S_ISDIR(place->stx_mode))
+        return OPS_OK;
+    found->key = ops_buf_view(&walk->path);
+    found->size_bytes = (int64_t)place->stx_size;
+    found->refusal = local_rights_refusal(&level->rights, place);
+    return OPS_OK;
 }
 
 /* Looks at one name: a directory is entered, anything else is the next key. */
-static enum ops_status walk_visit(struct local_walk *walk, struct local_tree_level *level, const char *name,
-                                  struct ops_view *ret_key, int64_t *ret_size_bytes, struct ops_error *error)
+static enum ops_status walk_visit(struct local_walk *walk, const struct local_tree_level *level, const char *name,
+                                  struct local_found *found, struct ops_error *error)
 {
-    struct stat info;
     ops_buf_append_text(&walk->path, name);
-    if (ops_buf_status(&walk->path) == OPS_LIMIT)
-        return ops_fail(error, OPS_LIMIT, "In %s, a path below %s is too long.", walk->name, ops_buf_text(&walk->path));
     if (ops_buf_status(&walk->path) != OPS_OK)
         return ops_buf_status(&walk->path);
+    if (is_beyond(walk)) {
+        walk_stop(walk);
+        return OPS_OK;
+    }
+    if (walk->path.length > LOCAL_KEY_MAX_BYTES) {
+        pass_over(walk, TOO_LONG);
+        return OPS_OK;
+    }
     if (name[strlen(name) - 1] == '/')
         return walk_enter(walk, level, name, error);
-    if (fstatat(level->fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? OPS_OK : walk_fail(walk, "can't be read", ops_buf_text(&walk->path), errno, error);
-    if (S_ISDIR(info.st_mode) || !ops_view_starts_with(ops_buf_view(&walk->path), walk->prefix))
-        return OPS_OK;
-    if (info.st_dev != walk->device)
-        return other_device(walk, error);
-    *ret_key = ops_buf_view(&walk->path);
-    *ret_size_bytes = (int64_t)info.st_size;
-    return OPS_OK;
+    return visit_file(walk, level, name, found, error);
 }
 
-enum ops_status local_walk_next(struct local_walk *walk, struct ops_view *ret_key, int64_t *ret_size_bytes,
-                                struct ops_error *error)
+/* Whether a directory is a key of its own, which it is before what is in it.
+ *
+ * An empty one is. One that would be left behind empty is too: what is in it can be removed, and it can't, so that the last
+ * look would find it. Where a walk begins inside of one, its key is behind us; but a removal that died after the last file
+ * and before the directory leaves an empty one there, whose key may lie before the page that was being removed. It is given
+ * at the beginning of the walk, in the recount of that page and when it is read again: it stands for one of the page's
+ * keys, so that what both count is together what was there. */
+static bool gives_itself(const struct local_walk *walk, const struct local_tree_level *level)
 {
-    *ret_key = ops_view(NULL, 0);
-    while (walk->depth > 0 && ret_key->length == 0) {
+    struct ops_view key = ops_buf_view(&walk->path);
+    if (key.length == 0 || !in_scope(walk, key))
+        return false;
+    if (level->content == CONTENT_NONE)
+        return !level->resumed || (level->after[0] && !level->refusal);
+    bool is_left = level->refusal && !level->rights.refusal;
+    return level->content == CONTENT_SOME && is_left && !level->resumed && !walk->options.exact;
+}
+
+static void give_itself(const struct local_walk *walk, const struct local_tree_level *level, struct local_found *found)
+{
+    found->key = ops_buf_view(&walk->path);
+    found->size_bytes = 0;
+    found->place.stx_mode = S_IFDIR;
+    found->refusal = level->refusal;
+}
+
+static enum ops_status level_begin(struct local_walk *walk, struct local_tree_level *level, struct local_found *found,
+                                   struct ops_error *error)
+{
+    level->begun = true;
+    enum ops_status status = level_fill(walk, level, error);
+    if (status == OPS_OK && gives_itself(walk, level))
+        give_itself(walk, level, found);
+    return status;
+}
+
+static enum ops_status level_go_on(struct local_walk *walk, struct local_tree_level *level, struct local_found *found,
+                                   struct ops_error *error)
+{
+    char *name = NULL;
+    enum ops_status status = level_next(walk, level, &name, error);
+    if (status == OPS_OK && !name)
+        walk_pop(walk);
+    else if (status == OPS_OK)
+        status = walk_visit(walk, level, name, found, error);
+    ops_mem_free(name);
+    return status;
+}
+
+enum ops_status local_walk_next(struct local_walk *walk, struct local_found *ret_found, struct ops_error *error)
+{
+    enum ops_status status = OPS_OK;
+    ret_found->key = ops_view(NULL, 0);
+    while (status == OPS_OK && walk->depth > 0 && ret_found->key.length == 0) {
         struct local_tree_level *level = walk->levels[walk->depth - 1];
-        char *name = NULL;
-        path_truncate(&walk->path, level->path_length);
-        enum ops_status status = level_next(walk, level, &name, error);
-        if (status == OPS_OK && !name)
-            walk_pop(walk);
-        else if (status == OPS_OK)
-            status = walk_visit(walk, level, name, ret_key, ret_size_bytes, error);
-        ops_mem_free(name);
-        if (status != OPS_OK)
-            return status;
+        local_path_truncate(&walk->path, level->path_length);
+        status = level->begun ? level_go_on(walk, level, ret_found, error) : level_begin(walk, level, ret_found, error);
     }
-    return OPS_OK;
-}
-
-/* ---- Removal ---- */
-
-void local_remover_begin(struct local_remover *remover, int root_fd, dev_t device)
-{
-    *remover = (struct local_remover){.root_fd = root_fd, .device = device, .parent_fd = -1};
-    ops_buf_init(&remover->parent, PATH_MAX);
-}
-
-/* Removes the parent while it is empty, then its own parent, never the root. What is not empty stops it, as anything does.
- */
-static void prune(struct local_remover *remover)
-{
-    struct ops_buf *path = &remover->parent;
-    for (bool gone = remover->parent_fd >= 0; gone && path->length > 0;) {
-        const char *text = ops_buf_text(path), *slash = strrchr(text, '/');
-        size_t above = slash ? (size_t)(slash - text) : 0;
-        int fd = open_below(remover->root_fd, text, above);
-        gone = fd >= 0 && unlinkat(fd, slash ? slash + 1 : text, AT_REMOVEDIR) == 0;
-        if (fd >= 0)
-            close(fd);
-        path_truncate(path, above);
-    }
-}
-
-static void leave_parent(struct local_remover *remover)
-{
-    if (remover->started)
-        prune(remover);
-    if (remover->parent_fd >= 0)
-        close(remover->parent_fd);
-    remover->parent_fd = -1;
-    remover->started = false;
-    ops_buf_clear(&remover->parent);
-}
-
-static void enter_parent(struct local_remover *remover, struct ops_view path)
-{
-    struct stat info;
-    if (remover->started && ops_view_equal(ops_buf_view(&remover->parent), path))
-        return;
-    leave_parent(remover);
-    ops_buf_append_view(&remover->parent, path);
-    remover->parent_errno = ENOMEM;
-    if (ops_buf_status(&remover->parent) != OPS_OK)
-        return;
-    remover->started = true;
-    remover->parent_fd = open_below(remover->root_fd, path.data, path.length);
-    remover->parent_errno = errno;
-    if (remover->parent_fd >= 0 && (fstat(remover->parent_fd, &info) != 0 || info.st_dev != remover->device)) {
-        close(remover->parent_fd);
-        remover->parent_fd = -1;
-        remover->parent_errno = EXDEV;
-    }
-}
-
-/* A path that leads nowhere any more, or through a link, or to a directory, says that there is no such object. */
-static enum ops_removal removal_of(int number)
-{
-    switch (number) {
-    case ENOENT:
-    case ENOTDIR:
-    case ELOOP:
-    case EISDIR:
-        return OPS_REMOVED;
-    case EBUSY:
-    case EINTR:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-        return OPS_RETRY;
-    default:
-        return OPS_FAILED;
-    }
-}
-
-enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_view key)
-{
-    size_t base = key.length;
-    while (base > 0 && key.data[base - 1] != '/')
-        base--;
-    char name[NAME_MAX + 1];
-    size_t length = key.length - base;
-    if (!component_valid(key.data + base, length) || base == 1)
-        return OPS_FAILED;
-    memcpy(name, key.data + base, length);
-    name[length] = '\0';
-    enter_parent(remover, ops_view(key.data, base > 0 ? base - 1 : 0));
-    if (remover->parent_fd < 0)
-        return removal_of(remover->parent_errno);
-    return unlinkat(remover->parent_fd, name, 0) == 0 ? OPS_REMOVED : removal_of(errno);
-}
-
-void local_remover_end(struct local_remover *remover)
-{
-    leave_parent(remover);
-    ops_buf_release(&remover->parent);
+    return status;
 }

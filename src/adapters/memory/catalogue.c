@@ -94,7 +94,8 @@ void memory_record_remove_at(struct memory_resource *resource, size_t index)
             (resource->count - index) * sizeof(resource->records[0]));
 }
 
-static const char *attribute_of(const struct ops_memory_record *record, const char *name)
+/* The text that a tenant's name is compared with, in buffer where it is a number's; NULL: it is none. */
+static const char *attribute_of(const struct ops_memory_record *record, const char *name, char buffer[static 24])
 {
     if (strcmp(name, "orgcode") == 0 && record->orgcode)
         return record->orgcode;
@@ -102,16 +103,28 @@ static const char *attribute_of(const struct ops_memory_record *record, const ch
         return record->partition;
     if (strcmp(name, "sk") == 0)
         return record->sort;
-    return ops_json_text(record->attributes, name, NULL);
+    const json_t *value = json_object_get(record->attributes, name);
+    if (!json_is_integer(value))
+        return json_string_value(value);
+    (void)snprintf(buffer, 24, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return buffer;
+}
+
+bool memory_record_incomparable(const struct memory_record *record, const struct ops_scope *scope)
+{
+    bool by_attribute = scope->by == OPS_SCOPE_ATTRIBUTE || scope->by == OPS_SCOPE_INDEX;
+    const json_t *value = by_attribute ? json_object_get(record->public.attributes, scope->attribute) : NULL;
+    return json_is_array(value) || json_is_object(value);
 }
 
 bool memory_record_in_scope(const struct memory_record *record, const struct ops_scope *scope)
 {
     const char *partition = record->public.partition, *found;
+    char number[24];
     switch (scope->by) {
     case OPS_SCOPE_ATTRIBUTE:
     case OPS_SCOPE_INDEX:
-        found = attribute_of(&record->public, scope->attribute);
+        found = attribute_of(&record->public, scope->attribute, number);
         return found && strcmp(found, scope->value) == 0;
     case OPS_SCOPE_KEY_PREFIX:
         return strncmp(partition, scope->value, strlen(scope->value)) == 0;
@@ -131,6 +144,8 @@ static void resource_free(struct memory_resource *resource)
     for (size_t i = 0; i < resource->count; i++)
         record_free(resource->records[i]);
     ops_mem_free(resource->records);
+    ops_mem_free(resource->identity);
+    ops_mem_free(resource->hidden);
     ops_mem_free(resource->name);
     ops_mem_free(resource);
 }
@@ -198,6 +213,45 @@ void ops_memory_resource_drop(struct ops_catalogue *catalogue, enum ops_target_k
     stack->synced.count -= resource ? 1 : 0;
     resource_free(resource);
     unlock(stack);
+}
+
+enum ops_status ops_memory_resource_identify(struct ops_catalogue *catalogue, enum ops_target_kind kind, const char *name,
+                                             const struct ops_identity *identity)
+{
+    struct memory_stack *stack = stack_of(catalogue);
+    struct ops_identity *copy = ops_mem_alloc(sizeof *copy);
+    if (!copy)
+        return OPS_NO_MEMORY;
+    *copy = *identity;
+    lock(stack);
+    struct memory_resource *resource = memory_resource_find_locked(stack, kind, name);
+    if (resource) {
+        ops_mem_free(resource->identity);
+        resource->identity = copy;
+    }
+    unlock(stack);
+    if (!resource)
+        ops_mem_free(copy);
+    return resource ? OPS_OK : OPS_TARGET_MISSING;
+}
+
+enum ops_status ops_memory_resource_hide(struct ops_catalogue *catalogue, enum ops_target_kind kind, const char *name,
+                                         const char *place)
+{
+    struct memory_stack *stack = stack_of(catalogue);
+    char *copy = place ? ops_mem_strdup(place) : NULL;
+    if (place && !copy)
+        return OPS_NO_MEMORY;
+    lock(stack);
+    struct memory_resource *resource = memory_resource_find_locked(stack, kind, name);
+    if (resource) {
+        ops_mem_free(resource->hidden);
+        resource->hidden = copy;
+    }
+    unlock(stack);
+    if (!resource)
+        ops_mem_free(copy);
+    return resource ? OPS_OK : OPS_TARGET_MISSING;
 }
 
 static enum ops_status record_insert(struct memory_resource *resource, size_t index, struct memory_record *record)
@@ -323,9 +377,11 @@ static enum ops_status memory_catalogue_identify(struct ops_catalogue *self, con
     struct memory_stack *stack = stack_of(self);
     lock(stack);
     const struct memory_resource *resource = memory_resource_find_locked(stack, spec->kind, spec->name);
+    if (resource && resource->identity)
+        *ret_identity = *resource->identity;
     (void)snprintf(ret_identity->location, sizeof ret_identity->location, "%s %s", ops_target_kind_name(spec->kind),
                    spec->name);
-    if (resource)
+    if (resource && !ret_identity->text[0])
         (void)snprintf(ret_identity->text, sizeof ret_identity->text, "%s %s", ops_target_kind_name(spec->kind), spec->name);
     ret_identity->empty = resource && resource->count == 0;
     unlock(stack);

@@ -17,7 +17,8 @@ struct ops_memory_record {
     const char *partition;    /* partition key, object key or stream name */
     const char *sort;         /* NULL is "" */
     const char *orgcode;      /* attribute "orgcode"; NULL for none */
-    const json_t *attributes; /* further text attributes, or NULL */
+    const json_t *attributes; /* further attributes, or NULL; an integer is the tenant of its decimal text, and an array or
+                               * object can't be compared */
     int64_t size_bytes;
 };
 
@@ -39,6 +40,15 @@ enum ops_status ops_memory_resource_add(struct ops_catalogue *catalogue, enum op
                                         const struct ops_memory_limits *limits) OPS_MUST_USE;
 /* Takes a resource away with all its records; targets that are open on it answer OPS_TARGET_MISSING. */
 void ops_memory_resource_drop(struct ops_catalogue *catalogue, enum ops_target_kind kind, const char *name);
+
+/* Gives a resource another identity than its kind and name: two with one text are one thing. An empty resource says so.
+ * OPS_TARGET_MISSING. */
+enum ops_status ops_memory_resource_identify(struct ops_catalogue *catalogue, enum ops_target_kind kind, const char *name,
+                                             const struct ops_identity *identity) OPS_MUST_USE;
+/* Says that this place in the resource can't be looked into: every pass over its first segment remarks on it. NULL: it can
+ * again. OPS_TARGET_MISSING. */
+enum ops_status ops_memory_resource_hide(struct ops_catalogue *catalogue, enum ops_target_kind kind, const char *name,
+                                         const char *place) OPS_MUST_USE;
 
 /* Adds a copy of record, or replaces the one with its keys. OPS_TARGET_MISSING: no such resource. */
 enum ops_status ops_memory_record_put(struct ops_catalogue *catalogue, enum ops_target_kind kind, const char *name,

@@ -16,6 +16,8 @@ struct memory_resource {
     enum ops_target_kind kind;
     char *name;
     struct ops_memory_limits limits;
+    struct ops_identity *identity;  /* NULL: its kind and name */
+    char *hidden;                   /* a place that can't be looked into, or NULL */
     struct memory_record **records; /* in order */
     size_t count;
     size_t capacity;
@@ -39,6 +41,7 @@ size_t memory_record_index(const struct memory_resource *resource, const char *p
 bool memory_record_is_at(const struct memory_resource *resource, size_t index, const char *partition, const char *sort);
 void memory_record_remove_at(struct memory_resource *resource, size_t index);
 bool memory_record_in_scope(const struct memory_record *record, const struct ops_scope *scope);
+bool memory_record_incomparable(const struct memory_record *record, const struct ops_scope *scope);
 
 enum ops_status memory_target_open(struct memory_stack *stack, const struct ops_target_spec *spec,
                                    const struct ops_scope *scope, struct ops_target **ret_target,

@@ -93,8 +93,13 @@ static enum ops_status read_page(struct memory_target *target, const struct memo
                                  size_t index, size_t limit, struct ops_key_page *page)
 {
     enum ops_status status = OPS_OK;
+    if (index == 0 && segment == 0 && resource->hidden)
+        ops_remarks_add(target->target.remarks, OPS_REMARK_UNREADABLE, ops_view_of(resource->hidden), "it is hidden");
     for (; index < resource->count && page->count < limit && status == OPS_OK; index++) {
         const struct memory_record *record = resource->records[index];
+        if (record->hash % target->target.segment_count == segment && memory_record_incomparable(record, &target->scope))
+            ops_remarks_add(target->target.remarks, OPS_REMARK_INCOMPARABLE, ops_view_of(record->public.partition),
+                            "its attribute is a list or a map");
         if (!takes(target, segment, record))
             continue;
         if (!fits(page, record))

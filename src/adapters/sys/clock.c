@@ -21,9 +21,16 @@ static int64_t system_monotonic_ms(struct ops_clock *self)
     return read_ms(CLOCK_MONOTONIC);
 }
 
+static int64_t system_boot_ms(struct ops_clock *self)
+{
+    (void)self;
+    return read_ms(CLOCK_BOOTTIME);
+}
+
 static const struct ops_clock_ops system_ops = {
     .now_ms = system_now_ms,
     .monotonic_ms = system_monotonic_ms,
+    .boot_ms = system_boot_ms,
 };
 
 struct ops_clock *ops_system_clock(void)

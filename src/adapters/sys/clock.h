@@ -1,4 +1,4 @@
-/* The system's clocks: CLOCK_REALTIME and CLOCK_MONOTONIC. */
+/* The system's clocks: CLOCK_REALTIME, CLOCK_MONOTONIC and CLOCK_BOOTTIME. */
 #ifndef OPS_ADAPTERS_SYS_CLOCK_H
 #define OPS_ADAPTERS_SYS_CLOCK_H
 

@@ -95,3 +95,13 @@ void ops_card_duration(struct ops_buf *buf, const struct ops_style *style, const
     ops_card_name(buf, style, name);
     ops_buf_append_format(buf, "%s\n", ops_human_duration(ops_json_integer(record, member, 0), text));
 }
+
+void ops_card_clock_step(struct ops_buf *buf, const struct ops_style *style, json_int_t seconds, const char *at)
+{
+    char duration[OPS_HUMAN_SIZE];
+    ops_card_name(buf, style, "clock");
+    ops_paint_append(buf, style, OPS_PAINT_BAD, seconds < 0 ? "set back" : "set forward");
+    ops_buf_append_format(buf, " by %s, ", ops_human_duration(seconds < 0 ? -seconds : seconds, duration));
+    ops_human_append_instant(buf, at, style->now_ms);
+    ops_buf_append_char(buf, '\n');
+}

@@ -22,6 +22,9 @@ void ops_card_number(struct ops_buf *buf, const struct ops_style *style, const c
 void ops_card_duration(struct ops_buf *buf, const struct ops_style *style, const char *name, const json_t *record,
                        const char *member);
 
+/* That a clock was set by so many seconds (below zero: back), and what it said right after. */
+void ops_card_clock_step(struct ops_buf *buf, const struct ops_style *style, json_int_t seconds, const char *at);
+
 enum ops_paint ops_card_paint(const char *status);
 
 #endif

@@ -152,8 +152,16 @@ static const struct ops_cli_flag vacuum_cancel_flags[] = {
 };
 
 static const struct ops_cli_flag vacuum_status_flags[] = {
-    TEXT("--vacuum-id", "ID", "vacuum_id", "the vacuum (default: the latest)"),
+    TEXT("--vacuum-id", "ID", "vacuum_id", "the vacuum (default: the open one, else the latest)"),
     WATCH,
+    END,
+};
+
+static const struct ops_cli_flag vacuum_list_flags[] = {
+    CHOICE("--status", "STATUS", OPS_VACUUM_STATUS_CHOICES, "status",
+           "all (the default), open (pending and running), pending, running, completed, failed or cancelled"),
+    INTEGER("--limit", "N", "limit", "at most N vacuums, 1 to 256 (default: 8)"),
+    NEXT_TOKEN,
     END,
 };
 
@@ -196,7 +204,8 @@ static const struct ops_cli_command commands[] = {
      .summary = "run the service",
      .description = "Runs the HTTP surface, the invoke surface, the sweep and the vacuum workers in one process. Prints "
                     "one line, \"ready http=... invoke=...\", on standard error when both surfaces accept. SIGTERM and "
-                    "SIGINT end it cleanly; a vacuum that is under way goes on at the next start.",
+                    "SIGINT end it cleanly; a vacuum that is under way goes on at the next start. SIGHUP makes it "
+                    "read the manifest and the certificate anew.",
      .example = "g3nops serve --data /var/lib/g3nops --http-listen 127.0.0.1:8080"},
     {.name = "gate", .group = OPS_COMMANDS_SERVICE, .via = OPS_VIA_HANDLER, .shared = COMMON, .flags = gate_flags,
      .summary = "tell proxies and services whether a window is active",
@@ -236,8 +245,9 @@ static const struct ops_cli_command commands[] = {
                     "active one. At least one of --description, --duration and --text is needed.",
      .example = "g3nops maintenance-update --text \"Half of the tables are moved\""},
     {.name = "maintenance-end", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE, .target = "ops_maintenanceend",
-     .shared = OPERATOR, .flags = end_flags, .render = ops_render_window, .summary = "end the active window",
-     .description = "Ends the active window. Within 20 seconds every service answers again.",
+     .shared = OPERATOR, .flags = end_flags, .render = ops_render_window_end, .summary = "end the active window",
+     .description = "Ends the active window. Within 20 seconds every service answers again, unless another window is due: "
+                    "that one starts at once, and the answer says so.",
      .example = "g3nops maintenance-end --end-message \"All moved\""},
     {.name = "maintenance-cancel", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE,
      .target = "ops_maintenancecancel", .shared = OPERATOR, .flags = start_flags, .render = ops_render_window,
@@ -277,6 +287,11 @@ static const struct ops_cli_command commands[] = {
      .summary = "show or follow a vacuum",
      .description = "Shows a vacuum: its state, and for every target what was matched, deleted, protected and left.",
      .example = "g3nops vacuum-status --watch"},
+    {.name = "vacuum-list", .group = OPS_COMMANDS_VACUUM, .via = OPS_VIA_INVOKE, .target = "ops_vacuumlist",
+     .shared = COMMON, .flags = vacuum_list_flags, .render = ops_render_vacuum_list,
+     .summary = "list vacuums and dry runs",
+     .description = "Lists vacuums: those that are open first, then the others, the latest first.",
+     .example = "g3nops vacuum-list --status open"},
 
     {.name = "audit-list", .group = OPS_COMMANDS_AUDIT, .via = OPS_VIA_INVOKE, .target = "ops_auditlist", .shared = COMMON,
      .flags = audit_list_flags, .render = ops_render_audit_list, .summary = "read the audit trail",

@@ -89,6 +89,7 @@ struct ops_cli_command {
 
 enum { OPS_COMMAND_FLAGS_MAX = 32 };
 
+#define OPS_VACUUM_STATUS_CHOICES "all|open|pending|running|completed|failed|cancelled"
 #define OPS_STATUS_CHOICES "current|scheduled|active|ended|cancelled|all"
 
 const struct ops_cli_command *ops_cli_commands(size_t *ret_count);

@@ -5,6 +5,8 @@
 #include "surfaces/cli/human.h"
 #include "surfaces/cli/text.h"
 
+#include <stdio.h>
+
 static void append_updates(struct ops_buf *buf, const json_t *updates)
 {
     size_t i;
@@ -38,6 +40,46 @@ enum ops_status ops_render_window(const json_t *data, const struct ops_style *st
     return ops_buf_status(buf);
 }
 
+/* "01JD...  2026-11-24 06:50:02Z (2s ago)  Move to new disks" */
+static void append_window_line(struct ops_buf *buf, const struct ops_style *style, const json_t *window)
+{
+    ops_buf_append_text(buf, "  ");
+    ops_text_append_safe(buf, ops_view_of(ops_json_text(window, "maintenance_id", "")));
+    ops_buf_append_text(buf, "  ");
+    ops_human_append_instant(buf, ops_json_text(window, "scheduled_start_utc", ""), style->now_ms);
+    ops_buf_append_text(buf, "  ");
+    ops_text_append_safe(buf, ops_view_of(ops_json_text(window, "description", "")));
+    ops_buf_append_char(buf, '\n');
+}
+
+static void append_due(struct ops_buf *buf, const struct ops_style *style, const json_t *next)
+{
+    ops_buf_append_char(buf, '\n');
+    ops_paint_append(buf, style, OPS_PAINT_BUSY, "warning: another window is due, and starts now, with the next sweep:");
+    ops_buf_append_char(buf, '\n');
+    append_window_line(buf, style, next);
+    ops_buf_append_text(buf, "\nEnd it as well: g3nops maintenance-end --maintenance-id ");
+    ops_text_append_safe(buf, ops_view_of(ops_json_text(next, "maintenance_id", "")));
+    ops_buf_append_char(buf, '\n');
+}
+
+enum ops_status ops_render_window_end(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    const json_t *next = json_object_get(data, "next");
+    enum ops_status status = ops_render_window(data, style, buf);
+    if (ops_json_flag(next, "due", false)) {
+        append_due(buf, style, next);
+    } else if (json_is_object(next)) {
+        ops_buf_append_text(buf, "\nNext:\n");
+        append_window_line(buf, style, next);
+    } else if (json_is_null(next)) {
+        ops_buf_append_text(buf, "\nNo other window is scheduled.\n");
+    } else {
+        ops_buf_append_text(buf, "\nWhich window is next could not be read: see 'g3nops maintenance-list'.\n");
+    }
+    return status == OPS_OK ? ops_buf_status(buf) : status;
+}
+
 enum ops_status ops_render_ping(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     const json_t *window = json_object_get(data, "maintenance");
@@ -46,6 +88,20 @@ enum ops_status ops_render_ping(const json_t *data, const struct ops_style *styl
         return ops_render_window(window, style, buf);
     ops_buf_append_text(buf, "No maintenance window is active.\n");
     return ops_buf_status(buf);
+}
+
+/* Only where something is wrong with it. */
+static void append_clock(struct ops_buf *buf, const struct ops_style *style, const json_t *clock)
+{
+    char duration[OPS_HUMAN_SIZE];
+    json_int_t step = ops_json_integer(clock, "step_seconds", 0), ahead = ops_json_integer(clock, "ahead_seconds", 0);
+    if (step)
+        ops_card_clock_step(buf, style, step, ops_json_text(clock, "at", ""));
+    if (!ahead)
+        return;
+    ops_card_name(buf, style, "clock");
+    ops_paint_append(buf, style, OPS_PAINT_BAD, ahead < 0 ? "behind AWS's" : "ahead of AWS's");
+    ops_buf_append_format(buf, " by %s\n", ops_human_duration(ahead < 0 ? -ahead : ahead, duration));
 }
 
 enum ops_status ops_render_stat(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
@@ -60,6 +116,7 @@ enum ops_status ops_render_stat(const json_t *data, const struct ops_style *styl
     if (json_is_number(latency))
         ops_buf_append_format(buf, " in %.3g ms", json_number_value(latency));
     ops_buf_append_char(buf, '\n');
+    append_clock(buf, style, json_object_get(data, "clock"));
     return ops_buf_status(buf);
 }
 
@@ -147,6 +204,38 @@ enum ops_status ops_render_window_list(const json_t *data, const struct ops_styl
         ops_table_add(&table, ops_json_text(window, "description", ""));
     }
     return finish_list(&table, data, style, "No maintenance windows.", buf);
+}
+
+enum ops_status ops_render_vacuum_list(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    static const struct ops_table_column columns[] = {
+        {.title = "ID"},
+        {.title = "STATUS"},
+        {.title = "REQUESTED"},
+        {.title = "SCOPE"},
+        {.title = "DELETED", .right = true},
+        {.title = "FAILED", .right = true},
+        {.title = "REASON", .flexible = true},
+    };
+    struct ops_table table;
+    ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    size_t i;
+    json_t *vacuum;
+    json_array_foreach(json_object_get(data, "items"), i, vacuum) {
+        const char *status = ops_json_text(vacuum, "status", "");
+        const json_t *totals = json_object_get(vacuum, "totals");
+        char scope[OPS_HUMAN_SIZE + 64];
+        (void)snprintf(scope, sizeof scope, "%.64s%s", ops_json_text(vacuum, "orgcode", "all"),
+                       ops_json_flag(vacuum, "dry_run", false) ? ", dry run" : "");
+        ops_table_add(&table, ops_json_text(vacuum, "vacuum_id", ""));
+        ops_table_add_painted(&table, status, ops_card_paint(status));
+        add_instant(&table, ops_json_text(vacuum, "requested_at", ""));
+        ops_table_add(&table, scope);
+        ops_table_add_number(&table, ops_json_integer(totals, "deleted", 0));
+        ops_table_add_number(&table, ops_json_integer(totals, "failed", 0));
+        ops_table_add(&table, ops_json_text(vacuum, "reason", ""));
+    }
+    return finish_list(&table, data, style, "No vacuums.", buf);
 }
 
 enum ops_status ops_render_audit_list(const json_t *data, const struct ops_style *style, struct ops_buf *buf)

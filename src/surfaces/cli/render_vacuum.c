@@ -7,6 +7,8 @@
 #include "surfaces/cli/human.h"
 #include "surfaces/cli/text.h"
 
+#include <stdio.h>
+
 static bool has_status(const json_t *target, const char *status)
 {
     return strcmp(ops_json_text(target, "status", ""), status) == 0;
@@ -15,6 +17,12 @@ static bool has_status(const json_t *target, const char *status)
 static bool is_touched(const json_t *target)
 {
     return !has_status(target, "skipped") && !has_status(target, "unclassified");
+}
+
+static void append_safe_member(struct ops_buf *buf, const char *before, const json_t *data, const char *member)
+{
+    ops_buf_append_text(buf, before);
+    ops_text_append_safe(buf, ops_view_of(ops_json_text(data, member, "")));
 }
 
 static void append_scope(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
@@ -53,6 +61,42 @@ static void append_error(const json_t *data, const struct ops_style *style, stru
     ops_buf_release(&words);
 }
 
+/* Where it deletes, or would. */
+static void append_place(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    static const char *const members[] = {"path", "account", "region", "endpoint"};
+    const json_t *place = json_object_get(data, "place");
+    if (!json_is_object(place))
+        return;
+    ops_card_name(buf, style, "place");
+    append_safe_member(buf, "", place, "engine");
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        if (ops_json_text(place, members[i], NULL))
+            append_safe_member(buf, " ", place, members[i]);
+    append_safe_member(buf, ", store ", place, "store_id");
+    ops_buf_append_char(buf, '\n');
+}
+
+static void append_standing(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    const json_t *standing = json_object_get(data, "standing_still");
+    char duration[OPS_HUMAN_SIZE];
+    if (!json_is_object(standing))
+        return;
+    ops_card_name(buf, style, "stands still");
+    ops_paint_append(buf, style, OPS_PAINT_BAD, ops_human_duration(ops_json_integer(standing, "seconds", 0), duration));
+    append_safe_member(buf, ": ", standing, "reason");
+    ops_buf_append_char(buf, '\n');
+}
+
+static void append_clock_steps(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    size_t i;
+    json_t *step;
+    json_array_foreach(json_object_get(data, "clock_steps"), i, step)
+        ops_card_clock_step(buf, style, ops_json_integer(step, "seconds", 0), ops_json_text(step, "at", ""));
+}
+
 static void append_card(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     ops_card_title(buf, style, "Vacuum", ops_json_text(data, "vacuum_id", ""), ops_json_text(data, "status", ""));
@@ -62,11 +106,14 @@ static void append_card(const json_t *data, const struct ops_style *style, struc
     ops_card_text(buf, style, "reason", data, "reason");
     if (has_status(data, "pending"))
         ops_card_instant(buf, style, "starts", data, "execute_at");
+    append_clock_steps(data, style, buf);
     ops_card_instant(buf, style, "started", data, "started_at");
     ops_card_instant(buf, style, "finished", data, "finished_at");
     append_took(data, style, buf);
+    append_place(data, style, buf);
     ops_card_text(buf, style, "plan_sha256", data, "plan_sha256");
     append_error(data, style, buf);
+    append_standing(data, style, buf);
 }
 
 static const char *const counters[] = {"matched", "deleted", "failed", "protected"};
@@ -147,6 +194,124 @@ static enum ops_status append_left_alone(const json_t *targets, const char *want
     return status;
 }
 
+/* ---- what needs a look ---- */
+
+struct rare_counter {
+    const char *name;
+    const char *one;
+    const char *many;
+};
+
+static const struct rare_counter rare_counters[] = {
+    {"unreadable", "place could not be looked into", "places could not be looked into"},
+    {"incomparable", "record could not be compared with the tenant's name",
+     "records could not be compared with the tenant's name"},
+    {"undeletable", "record could not be deleted as things are", "records could not be deleted as things are"},
+};
+
+static bool needs_a_look(const json_t *target)
+{
+    bool needs =
+        json_object_get(target, "warnings") || json_object_get(target, "remarks") || json_object_get(target, "error");
+    for (size_t i = 0; i < sizeof rare_counters / sizeof rare_counters[0]; i++)
+        needs = needs || ops_json_integer(target, rare_counters[i].name, 0) > 0;
+    return needs && !has_status(target, "unclassified");
+}
+
+enum { NOTE_INDENT = 4, NOTE_WIDTH = 100 };
+
+static void append_note(struct ops_buf *buf, const struct ops_style *style, const char *text)
+{
+    struct ops_buf safe;
+    ops_buf_init(&safe, buf->limit_bytes);
+    ops_text_append_safe(&safe, ops_view_of(text));
+    ops_text_append_spaces(buf, NOTE_INDENT);
+    ops_text_append_wrapped(buf, ops_buf_text(&safe), NOTE_INDENT, NOTE_INDENT + 2,
+                            style->columns ? style->columns : NOTE_WIDTH);
+    ops_buf_append_char(buf, '\n');
+    ops_buf_release(&safe);
+}
+
+static void append_counts(struct ops_buf *buf, const struct ops_style *style, const json_t *target)
+{
+    char text[OPS_HUMAN_SIZE + 96], number[OPS_HUMAN_SIZE];
+    for (size_t i = 0; i < sizeof rare_counters / sizeof rare_counters[0]; i++) {
+        int64_t count = ops_json_integer(target, rare_counters[i].name, 0);
+        if (count == 0)
+            continue;
+        (void)snprintf(text, sizeof text, "%s %s", ops_human_number(count, number),
+                       count == 1 ? rare_counters[i].one : rare_counters[i].many);
+        append_note(buf, style, text);
+    }
+}
+
+static void append_remarks(struct ops_buf *buf, const struct ops_style *style, const json_t *target)
+{
+    struct ops_buf line;
+    ops_buf_init(&line, buf->limit_bytes);
+    size_t i;
+    json_t *remark, *warning;
+    json_array_foreach(json_object_get(target, "remarks"), i, remark) {
+        ops_buf_clear(&line);
+        ops_buf_append_text(&line, ops_json_text(remark, "what", ""));
+        ops_buf_append_text(&line, ": ");
+        ops_buf_append_text(&line, ops_json_text(remark, "name", ""));
+        ops_buf_append_text(&line, ": ");
+        ops_buf_append_text(&line, ops_json_text(remark, "reason", ""));
+        append_note(buf, style, ops_buf_text(&line));
+    }
+    json_array_foreach(json_object_get(target, "warnings"), i, warning) {
+        ops_buf_clear(&line);
+        ops_buf_append_text(&line, "warning: ");
+        ops_buf_append_text(&line, json_is_string(warning) ? json_string_value(warning) : "");
+        append_note(buf, style, ops_buf_text(&line));
+    }
+    ops_buf_release(&line);
+}
+
+/* Each target that is not as it should be: why, and what by name. */
+static void append_troubles(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    bool headed = false;
+    size_t i;
+    json_t *target;
+    json_array_foreach(json_object_get(data, "targets"), i, target) {
+        if (!needs_a_look(target))
+            continue;
+        ops_buf_append_text(buf, headed ? "" : "\n");
+        if (!headed)
+            ops_paint_append(buf, style, OPS_PAINT_BUSY, "Needs a look:");
+        ops_buf_append_text(buf, headed ? "" : "\n");
+        headed = true;
+        ops_buf_append_text(buf, "  ");
+        ops_text_append_safe(buf, ops_view_of(ops_json_text(target, "kind", "")));
+        ops_buf_append_char(buf, ' ');
+        ops_text_append_safe(buf, ops_view_of(ops_json_text(target, "name", "")));
+        ops_buf_append_char(buf, '\n');
+        if (ops_json_text(target, "error", NULL) && !json_object_get(target, "remarks"))
+            append_note(buf, style, ops_json_text(target, "error", ""));
+        append_counts(buf, style, target);
+        append_remarks(buf, style, target);
+    }
+    json_int_t left_out = ops_json_integer(data, "left_out", 0);
+    if (left_out)
+        ops_buf_append_format(buf, "  Of %" JSON_INTEGER_FORMAT " lists of names there was no room in the record.\n",
+                              left_out);
+}
+
+static void append_unlisted(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    size_t i;
+    json_t *unlisted;
+    json_array_foreach(json_object_get(data, "unlisted"), i, unlisted) {
+        ops_buf_append_char(buf, '\n');
+        ops_paint_append(buf, style, OPS_PAINT_BUSY, "warning: what else exists can't be told");
+        append_safe_member(buf, " (", unlisted, "kind");
+        append_safe_member(buf, "): ", unlisted, "reason");
+        ops_buf_append_char(buf, '\n');
+    }
+}
+
 static void append_totals(const json_t *data, struct ops_buf *buf)
 {
     const json_t *totals = json_object_get(data, "totals");
@@ -157,12 +322,6 @@ static void append_totals(const json_t *data, struct ops_buf *buf)
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         ops_buf_append_format(buf, "%s %s, ", ops_human_number(ops_json_integer(totals, counters[i], 0), text), counters[i]);
     ops_buf_append_format(buf, "%s\n", ops_human_bytes(ops_json_integer(totals, "bytes", 0), text));
-}
-
-static void append_safe_member(struct ops_buf *buf, const char *before, const json_t *data, const char *member)
-{
-    ops_buf_append_text(buf, before);
-    ops_text_append_safe(buf, ops_view_of(ops_json_text(data, member, "")));
 }
 
 /* The command that deletes just what a dry run has found. */
@@ -202,6 +361,8 @@ enum ops_status ops_render_vacuum(const json_t *data, const struct ops_style *st
         status = append_left_alone(targets, "unclassified",
                                    "warning: these exist but are not in the manifest, and are not touched:", OPS_PAINT_BUSY,
                                    style, buf);
+    append_troubles(data, style, buf);
+    append_unlisted(data, style, buf);
     append_totals(data, buf);
     append_next(data, buf);
     return status == OPS_OK ? ops_buf_status(buf) : status;

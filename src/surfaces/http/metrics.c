@@ -22,7 +22,7 @@ static const struct gauge gauges[] = {
      offsetof(struct ops_measures, maintenance_overdue)},
     {"g3nops_maintenance_scheduled", "Maintenance windows that are scheduled and not yet started.",
      offsetof(struct ops_measures, maintenance_scheduled)},
-    {"g3nops_vacuum_pending", "1 while a vacuum waits for its five minutes to pass.",
+    {"g3nops_vacuum_pending", "1 while a vacuum waits for its five minutes to pass; g3nops vacuum-status shows which.",
      offsetof(struct ops_measures, vacuum_pending)},
     {"g3nops_vacuum_running", "1 while a vacuum removes records.", offsetof(struct ops_measures, vacuum_running)},
     {"g3nops_vacuum_dry_runs", "Dry runs under way.", offsetof(struct ops_measures, vacuum_dry_runs)},
@@ -32,6 +32,9 @@ static const struct gauge gauges[] = {
      offsetof(struct ops_measures, vacuum_records_deleted)},
     {"g3nops_vacuum_records_failed", "Records that the running vacuum could not delete; 0 while none runs.",
      offsetof(struct ops_measures, vacuum_records_failed)},
+    {"g3nops_vacuum_standing_still_seconds",
+     "For how long an open vacuum has stood still; g3nops vacuum-status says why. 0 while it gets on.",
+     offsetof(struct ops_measures, vacuum_standing_seconds)},
 };
 
 static void append_gauge(struct ops_buf *buf, const struct gauge *gauge, const struct ops_measures *measures)
@@ -76,6 +79,27 @@ static void append_traffic(struct ops_buf *buf, struct ops_traffic *traffic)
         append_durations(buf, ops_surface_name(surface), &sums[surface]);
 }
 
+/* ---- the clock ---- */
+
+static void append_number(struct ops_buf *buf, const char *name, const char *kind, const char *help, int64_t value)
+{
+    ops_prometheus_begin(buf, name, kind, help);
+    ops_buf_append_format(buf, "%s %" PRId64 "\n", name, value);
+}
+
+static void append_clock(struct ops_buf *buf, const struct ops_measures *measures)
+{
+    append_number(buf, "g3nops_clock_steps_total", "counter",
+                  "How often this machine's wall clock was set by more than ten seconds since serve was started.",
+                  measures->clock_steps);
+    append_number(buf, "g3nops_clock_step_seconds_total", "counter",
+                  "The seconds of these steps added up, whether forward or back.", measures->clock_step_seconds);
+    if (measures->has_other_clock)
+        append_number(buf, "g3nops_clock_difference_seconds", "gauge",
+                      "By how much this machine's wall clock differs from that of AWS, by the latest answer.",
+                      measures->clock_difference_seconds);
+}
+
 /* ---- the whole ---- */
 
 void ops_http_metrics_append(const struct ops_measures *measures, struct ops_traffic *traffic, struct ops_buf *buf)
@@ -86,5 +110,6 @@ void ops_http_metrics_append(const struct ops_measures *measures, struct ops_tra
     ops_buf_append_format(buf, "g3nops_store_up %d\n", measures->store_up);
     for (size_t i = 0; measures->store_up && i < sizeof gauges / sizeof gauges[0]; i++)
         append_gauge(buf, &gauges[i], measures);
+    append_clock(buf, measures);
     append_traffic(buf, traffic);
 }

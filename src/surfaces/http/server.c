@@ -215,16 +215,15 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
         .body_max_bytes = OPS_HTTP_BODY_MAX_BYTES,
         .threads = config->threads,
         .idle_timeout_seconds = config->idle_timeout_seconds,
-        .tls_cert_pem = config->tls_cert_pem,
-        .tls_key_pem = config->tls_key_pem,
+        .tls = config->tls,
         .traffic = config->traffic,
         .surface = OPS_SURFACE_HTTP,
     };
-    if (!config->tls_cert_pem != !config->tls_key_pem)
-        return ops_fail(error, OPS_USAGE, "TLS needs a certificate and its key; only one of them is given.");
     enum ops_status status = ops_listen_tcp(&tcp, &fd, &server->port, error);
-    if (status != OPS_OK)
+    if (status != OPS_OK) {
+        ops_shared_let_go(config->tls);
         return status;
+    }
     status = ops_wire_server_start(fd, &wire, &server->wire, error);
     if (status != OPS_OK)
         (void)close(fd); /* nothing was written to it */
@@ -242,13 +241,17 @@ enum ops_status ops_http_server_start(struct ops_app *app, const struct ops_http
                                       struct ops_http_server **ret_server, struct ops_error *error)
 {
     struct ops_http_server *server = ops_mem_zeroed(1, sizeof *server);
-    if (!server)
+    if (!server) {
+        ops_shared_let_go(config->tls);
         return OPS_NO_MEMORY;
+    }
     server->app = app;
     server->pages[0] = (struct page){"/ops/openapi.yaml", "application/yaml", config->openapi, NULL};
     enum ops_status status = config->traffic ? add_metrics(server, config->traffic) : OPS_OK;
     if (status == OPS_OK)
         status = start_wire(server, config, error);
+    else
+        ops_shared_let_go(config->tls);
     if (status != OPS_OK) {
         ops_metrics_free(server->metrics);
         ops_mem_free(server);
@@ -261,6 +264,11 @@ enum ops_status ops_http_server_start(struct ops_app *app, const struct ops_http
 uint16_t ops_http_server_port(const struct ops_http_server *server)
 {
     return server->port;
+}
+
+void ops_http_server_replace_tls(struct ops_http_server *server, struct ops_shared *tls)
+{
+    ops_wire_server_replace_tls(server->wire, tls);
 }
 
 void ops_http_server_stop(struct ops_http_server *server)

@@ -7,19 +7,16 @@
 #define OPS_SURFACES_HTTP_SERVER_H
 
 #include "app/call.h"
+#include "base/slot.h"
 #include "surfaces/wire/traffic.h"
 
-enum {
-    OPS_HTTP_BODY_MAX_BYTES = 64 * 1024,
-    OPS_HTTP_PEM_MAX_BYTES = 1024 * 1024, /* of a certificate chain, or a key */
-};
+enum { OPS_HTTP_BODY_MAX_BYTES = 64 * 1024 };
 
-/* All is borrowed; tls_cert_pem, tls_key_pem, openapi and traffic outlive the server. */
+/* All but tls is borrowed; openapi and traffic outlive the server. */
 struct ops_http_config {
-    const char *host;         /* an address or a name, without brackets */
-    uint16_t port;            /* 0: the kernel picks one */
-    const char *tls_cert_pem; /* the PEM text of the chain; NULL, as the key: no TLS */
-    const char *tls_key_pem;
+    const char *host;              /* an address or a name, without brackets */
+    uint16_t port;                 /* 0: the kernel picks one */
+    struct ops_shared *tls;        /* of ops_tls_read (surfaces/wire/tls.h), whose hold is taken; NULL: no TLS */
     unsigned threads;              /* 0: as many as the wire thinks fit */
     unsigned idle_timeout_seconds; /* 0: the wire's own; tests use a short one */
     struct ops_view openapi;       /* what GET /ops/openapi.yaml answers; empty: there is no such route */
@@ -28,19 +25,17 @@ struct ops_http_config {
 
 struct ops_http_server;
 
-/* Listens and answers from its own threads until it is stopped. app outlives it. OPS_USAGE: the host can't be resolved, or
- * only one half of TLS is given. OPS_IO_ERROR: the address can't be listened on, or TLS refuses the certificate or key.
- * OPS_NO_MEMORY. */
+/* Listens and answers from its own threads until it is stopped. app outlives it. OPS_USAGE: the host can't be resolved.
+ * OPS_IO_ERROR: the address can't be listened on. OPS_NO_MEMORY. config's tls is taken whatever comes of it. */
 enum ops_status ops_http_server_start(struct ops_app *app, const struct ops_http_config *config,
                                       struct ops_http_server **ret_server, struct ops_error *error) OPS_MUST_USE;
 
 uint16_t ops_http_server_port(const struct ops_http_server *server);
 
+/* As ops_wire_server_replace_tls: new connections are shown this. Takes the caller's hold. */
+void ops_http_server_replace_tls(struct ops_http_server *server, struct ops_shared *tls);
+
 /* Lets requests under way finish, for a few seconds at most. NULL is fine. */
 void ops_http_server_stop(struct ops_http_server *server);
-
-/* Reads a certificate or a key for the config. The text is the caller's, ops_mem_free. OPS_IO_ERROR: the file can't be
- * read, is empty, larger than OPS_HTTP_PEM_MAX_BYTES or no PEM text; the sentence names it. */
-enum ops_status ops_http_read_pem(const char *path, char **ret_text, struct ops_error *error) OPS_MUST_USE;
 
 #endif

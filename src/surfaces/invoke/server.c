@@ -221,11 +221,15 @@ static void run(struct ops_invoke_server *server, const struct ops_wire_request 
         return;
     }
     call->input = input;
+    call->turn = request->turn;
+    ops_wire_request_peer(request, &call->peer);
     if (status == OPS_OK)
         ops_app_answer(server->app, call, &reply->answer);
     else
         ops_app_refuse(server->app, call->operation->name, status, &error, &reply->answer);
-    put_outcome(invocation, reply);
+    reply->wait_ms = reply->answer.wait_ms;
+    if (reply->wait_ms == 0)
+        put_outcome(invocation, reply);
     json_decref(input);
     ops_error_release(&error);
 }
@@ -252,6 +256,12 @@ static void answer(void *context, const struct ops_wire_request *request, struct
         run(server, request, &call, invocation, reply);
 }
 
+static void leave(void *context, struct ops_turn *turn)
+{
+    struct ops_invoke_server *server = context;
+    ops_turn_leave(server->app, turn);
+}
+
 /* ---- start and stop ---- */
 
 enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_invoke_config *config,
@@ -263,6 +273,7 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
     server->app = app;
     struct ops_wire_config wire = {
         .answer = answer,
+        .leave = leave,
         .context = server,
         .body_max_bytes = OPS_INVOKE_BODY_MAX,
         .threads = config->threads,

@@ -7,6 +7,8 @@
  * each with x-amzn-ErrorType, and a body with Lambda's Type and Message before the envelope's own members. Signatures are
  * not looked at: the file's mode, or loopback, says who may call. There is one version of each function, $LATEST, and any
  * qualifier means it.
+ *
+ * A call may have to wait for its turn (app/call.h, struct ops_turn). It holds no thread meanwhile.
  */
 #ifndef OPS_SURFACES_INVOKE_SERVER_H
 #define OPS_SURFACES_INVOKE_SERVER_H

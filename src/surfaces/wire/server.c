@@ -1,6 +1,8 @@
 #include "surfaces/wire/server.h"
 
 #include "base/mem.h"
+#include "surfaces/wire/tls.h"
+#include "surfaces/wire/waiting.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -19,6 +21,8 @@ enum { LOG_LINE_SIZE = 200, UPLOAD_INCREMENT_BYTES = 4096, DRAIN_NAP_MS = 2, SCR
 struct ops_wire_server {
     struct ops_wire_config config;
     struct MHD_Daemon *daemon;
+    struct ops_waiting *waiting; /* NULL: nobody waits here */
+    struct ops_slot tls; /* what new connections are shown; where config.tls, which says no more than that, is not NULL */
     pthread_key_t reply_key; /* of each thread's struct ops_wire_reply */
     atomic_uint reply_count; /* threads that have answered so far */
     atomic_uint under_way;   /* requests whose headers are read and whose answer is not sent */
@@ -33,6 +37,9 @@ struct body {
     struct ops_buf bytes;
     uint64_t received_bytes;
     enum ops_status status;
+    int64_t began_ns; /* to be answered; 0: never yet */
+    struct ops_turn turn;
+    struct ops_waiter waiter;
 };
 
 /* Stands for every request that has none, which then needs no memory of its own. */
@@ -72,6 +79,7 @@ static void reply_reset(struct ops_wire_reply *reply)
     reply->body_is_static = false;
     reply->content_type = NULL;
     reply->retry_after_seconds = 0;
+    reply->wait_ms = 0;
     reply->header_count = 0;
     reply->request_id[0] = '\0';
 }
@@ -180,19 +188,51 @@ void ops_wire_query(const struct ops_wire_request *request, ops_wire_on_argument
     (void)MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, visit_argument, &visit); /* the count */
 }
 
-static enum MHD_Result answer_request(struct ops_wire_server *server, struct ops_wire_request *request)
+static void leave(struct ops_wire_server *server, struct body *body)
+{
+    if (body->turn.ticket)
+        server->config.leave(server->config.context, &body->turn);
+}
+
+/* Whether the reply is ready. If not, the library is to come again with this request. */
+static bool make_reply(struct ops_wire_server *server, struct ops_wire_request *request, struct body *body,
+                       struct ops_wire_reply *reply)
+{
+    const struct ops_wire_config *config = &server->config;
+    request->turn = server->waiting && body != &no_body ? &body->turn : NULL;
+    reply_reset(reply);
+    config->answer(config->context, request, reply);
+    if (reply->wait_ms <= 0)
+        return true;
+    if (ops_waiting_add(server->waiting, &body->waiter, request->connection, reply->wait_ms))
+        return false;
+    leave(server, body);
+    request->turn = NULL;
+    reply_reset(reply);
+    config->answer(config->context, request, reply);
+    return true;
+}
+
+/* no_body is everybody's, and stays as it is. */
+static int64_t began_ns(struct body *body)
+{
+    if (body->began_ns == 0 && body != &no_body)
+        body->began_ns = ops_traffic_now_ns();
+    return body == &no_body ? ops_traffic_now_ns() : body->began_ns;
+}
+
+static enum MHD_Result answer_request(struct ops_wire_server *server, struct ops_wire_request *request, struct body *body)
 {
     struct ops_wire_reply *reply = reply_of_thread(server);
-    if (!reply)
+    if (!reply || (body->waiter.connection && ops_waiting_gone(request->connection)))
         return MHD_NO;
-    reply_reset(reply);
     const struct ops_wire_config *config = &server->config;
-    int64_t began_ns = config->traffic ? ops_traffic_now_ns() : 0;
-    config->answer(config->context, request, reply);
+    int64_t at_ns = config->traffic ? began_ns(body) : 0;
+    if (!make_reply(server, request, body, reply))
+        return MHD_YES;
     enum MHD_Result result = send_reply(server, request->connection, reply);
     if (config->traffic && result == MHD_YES)
-        ops_traffic_count(config->traffic, config->surface, reply->line, reply->http_status,
-                          ops_traffic_now_ns() - began_ns);
+        ops_traffic_count(config->traffic, config->surface, reply->line, reply->http_status, ops_traffic_now_ns() - at_ns);
     return result;
 }
 
@@ -230,7 +270,7 @@ static enum MHD_Result begin_body(struct ops_wire_server *server, struct ops_wir
     if (!body) {
         *ret_state = &no_body;
         request->body_status = request->body_status == OPS_OK ? OPS_NO_MEMORY : request->body_status;
-        return answer_request(server, request);
+        return answer_request(server, request, &no_body);
     }
     ops_buf_init(&body->bytes, server->config.body_max_bytes);
     body->status = request->body_status;
@@ -299,7 +339,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     request.has_body = body != &no_body;
     request.body_status = body->status;
     request.body = ops_buf_view(&body->bytes);
-    return answer_request(server, &request);
+    return answer_request(server, &request, body);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
@@ -312,6 +352,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
         return;
     *state = NULL;
     if (body != &no_body) {
+        leave(server, body);
         ops_buf_wipe(&body->bytes);
         ops_mem_free(body);
     }
@@ -324,6 +365,49 @@ static size_t leave_encoded(void *cls, struct MHD_Connection *connection, char *
     (void)cls;
     (void)connection;
     return strlen(text);
+}
+
+/* ---- TLS ---- */
+
+/*
+ * The library gives a connection a pointer of ours, its socket context, before the handshake and takes leave of it after the
+ * session's end. It is a hold of what the slot had in it when the connection came: so a certificate that is replaced stays for
+ * as long as a session refers to it, and the handshake takes no lock.
+ */
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    (void)connection;
+    struct ops_wire_server *server = cls;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = ops_slot_hold(&server->tls);
+    } else {
+        ops_shared_let_go(*context);
+        *context = NULL;
+    }
+}
+
+/* GnuTLS asks for what to show. The library has put the connection where a session keeps a pointer of its user's. */
+static int on_handshake(gnutls_session_t session, const gnutls_datum_t *authorities, int authority_count,
+                        const gnutls_pk_algorithm_t *algorithms, int algorithm_count, gnutls_pcert_st **ret_chain,
+                        unsigned *ret_chain_length, gnutls_privkey_t *ret_key)
+{
+    (void)authorities; /* there is one certificate for everybody */
+    (void)authority_count;
+    (void)algorithms;
+    (void)algorithm_count;
+    struct MHD_Connection *connection = gnutls_session_get_ptr(session);
+    const union MHD_ConnectionInfo *info =
+        connection ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT) : NULL;
+    if (!info || !info->socket_context)
+        return GNUTLS_E_CERTIFICATE_ERROR;
+    ops_tls_show(info->socket_context, ret_chain, ret_chain_length, ret_key);
+    return 0;
+}
+
+void ops_wire_server_replace_tls(struct ops_wire_server *server, struct ops_shared *tls)
+{
+    ops_slot_replace(&server->tls, tls);
 }
 
 /* ---- start and stop ---- */
@@ -353,42 +437,62 @@ static bool start_daemon(struct ops_wire_server *server, int listen_fd)
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     unsigned timeout = config->idle_timeout_seconds ? config->idle_timeout_seconds : OPS_WIRE_IDLE_TIMEOUT_SECONDS;
     unsigned threads = thread_count(config->threads);
-    struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, without_const(config->tls_cert_pem)},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, without_const(config->tls_key_pem)},
-        {MHD_OPTION_END, 0, NULL},
-    };
     struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, threads, NULL}, {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    if (config->tls_cert_pem)
+    /* The library takes functions here as numbers and as pointers to data. */
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(intptr_t)on_handshake},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    if (config->tls)
         flags |= MHD_USE_TLS;
+    if (server->waiting)
+        flags |= MHD_ALLOW_SUSPEND_RESUME;
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)OPS_WIRE_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, timeout,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)OPS_WIRE_CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
-        (size_t)UPLOAD_INCREMENT_BYTES, MHD_OPTION_ARRAY, config->tls_cert_pem ? tls : none, MHD_OPTION_ARRAY,
+        (size_t)UPLOAD_INCREMENT_BYTES, MHD_OPTION_ARRAY, config->tls ? tls : none, MHD_OPTION_ARRAY,
         threads > 1 ? pool : none, MHD_OPTION_END);
     return server->daemon != NULL;
+}
+
+static void free_server(struct ops_wire_server *server)
+{
+    ops_waiting_free(server->waiting);
+    if (server->config.tls)
+        ops_slot_release(&server->tls);
+    ops_mem_free(server);
 }
 
 enum ops_status ops_wire_server_start(int listen_fd, const struct ops_wire_config *config,
                                       struct ops_wire_server **ret_server, struct ops_error *error)
 {
     struct ops_wire_server *server = ops_mem_zeroed(1, sizeof *server);
-    if (!server)
+    if (!server) {
+        ops_shared_let_go(config->tls);
         return OPS_NO_MEMORY;
+    }
     server->config = *config;
+    if (config->tls)
+        ops_slot_init(&server->tls, config->tls);
     server->starter = pthread_self();
     if (pthread_key_create(&server->reply_key, reply_free) != 0) {
-        ops_mem_free(server);
+        free_server(server);
         return ops_fail(error, OPS_IO_ERROR, "The server can't start: the process has no thread-specific key left.");
     }
-    if (!start_daemon(server, listen_fd)) {
-        enum ops_status status = ops_fail(error, OPS_IO_ERROR, "The server can't start: %s",
-                                          server->log_line[0] ? server->log_line : "its threads could not be set up.");
+    enum ops_status status = config->leave ? ops_waiting_start(&server->waiting, error) : OPS_OK;
+    if (status == OPS_OK && !start_daemon(server, listen_fd)) {
+        status = ops_fail(error, OPS_IO_ERROR, "The server can't start: %s",
+                          server->log_line[0] ? server->log_line : "its threads could not be set up.");
+        if (server->waiting)
+            ops_waiting_end(server->waiting);
+    }
+    if (status != OPS_OK) {
         (void)pthread_key_delete(server->reply_key); /* it exists */
-        ops_mem_free(server);
+        free_server(server);
         return status;
     }
     atomic_store(&server->started, true);
@@ -406,6 +510,8 @@ void ops_wire_server_stop(struct ops_wire_server *server)
     if (!server)
         return;
     atomic_store(&server->stopping, true);
+    if (server->waiting)
+        ops_waiting_end(server->waiting); /* the library must have all connections back before it stops */
     /* MHD_quiesce_daemon is no help here: it and the threads of the pool both take the listening socket out of a thread's
      * epoll set, and whoever comes second ends the process (0.9.75). Who still comes is answered and told to close. */
     for (int waited_ms = 0; waited_ms < OPS_WIRE_DRAIN_MAX_MS; waited_ms += DRAIN_NAP_MS) {
@@ -415,5 +521,5 @@ void ops_wire_server_stop(struct ops_wire_server *server)
     }
     MHD_stop_daemon(server->daemon); /* joins the threads, which free their replies as they end, and closes the socket */
     (void)pthread_key_delete(server->reply_key); /* it exists */
-    ops_mem_free(server);
+    free_server(server);
 }

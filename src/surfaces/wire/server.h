@@ -8,6 +8,7 @@
 #define OPS_SURFACES_WIRE_SERVER_H
 
 #include "app/call.h"
+#include "base/slot.h"
 #include "surfaces/wire/traffic.h"
 
 struct MHD_Connection;
@@ -32,6 +33,7 @@ struct ops_wire_request {
     bool has_body;
     enum ops_status body_status; /* OPS_OK, OPS_PAYLOAD_TOO_LARGE or OPS_NO_MEMORY: body is what came, or empty */
     struct ops_view body;
+    struct ops_turn *turn; /* the request's, for its call of app; NULL: it can't wait */
 };
 
 struct ops_wire_header {
@@ -48,6 +50,7 @@ struct ops_wire_reply {
     bool body_is_static;
     const char *content_type; /* NULL: none */
     int64_t retry_after_seconds;
+    int64_t wait_ms; /* above 0: nothing is sent yet; the request comes again after so long, and holds no thread till then */
     struct ops_wire_header headers[OPS_WIRE_HEADERS_MAX]; /* borrowed until the reply is sent */
     size_t header_count;
     char request_id[64]; /* room for a header's value */
@@ -55,24 +58,31 @@ struct ops_wire_reply {
 };
 
 typedef void (*ops_wire_answer_fn)(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply);
+typedef void (*ops_wire_leave_fn)(void *context, struct ops_turn *turn);
 
 struct ops_wire_config {
     ops_wire_answer_fn answer;
+    ops_wire_leave_fn leave; /* NULL: requests never wait. Else called for one that has a place in a line and won't be back:
+                                its client has gone, or the server stops, before it comes once more, without a turn */
     void *context;
     size_t body_max_bytes;
     unsigned threads;              /* 0: one for each core, and OPS_WIRE_THREADS_LEAST at least */
     unsigned idle_timeout_seconds; /* 0: OPS_WIRE_IDLE_TIMEOUT_SECONDS; tests use a short one */
-    const char *tls_cert_pem;      /* NULL: no TLS; else both, and they outlive the server */
-    const char *tls_key_pem;
+    struct ops_shared *tls;        /* of ops_tls_read; NULL: no TLS; else the caller's hold is taken */
     struct ops_traffic *traffic; /* answers are counted there, as surface's; NULL: nowhere; else it outlives the server */
     enum ops_surface surface;
 };
 
 struct ops_wire_server;
 
-/* Takes listen_fd when it succeeds. OPS_IO_ERROR: the threads or TLS could not be set up, with the library's words. */
+/* Takes listen_fd when it succeeds, and config's tls whatever comes of it. OPS_IO_ERROR: the threads could not be set up, with the
+ * library's words. */
 enum ops_status ops_wire_server_start(int listen_fd, const struct ops_wire_config *config,
                                       struct ops_wire_server **ret_server, struct ops_error *error) OPS_MUST_USE;
+
+/* From now on new connections are shown this; those that are there go on with what they were shown. Only for a server that
+ * speaks TLS. Takes the caller's hold; from any thread. */
+void ops_wire_server_replace_tls(struct ops_wire_server *server, struct ops_shared *tls);
 
 /* Takes no further connections, lets requests under way finish for at most OPS_WIRE_DRAIN_MAX_MS, then closes all. NULL is
  * fine. */
@@ -81,6 +91,9 @@ void ops_wire_server_stop(struct ops_wire_server *server);
 /* The reply is answer's envelope, with its status and Retry-After. */
 void ops_wire_reply_answer(struct ops_wire_reply *reply);
 void ops_wire_reply_header(struct ops_wire_reply *reply, const char *name, const char *value);
+
+/* Who is at the other end of the connection, as the kernel says. */
+void ops_wire_request_peer(const struct ops_wire_request *request, struct ops_peer *ret_peer);
 
 /* A request header, or the empty view; name is matched without regard to case. */
 struct ops_view ops_wire_request_header(const struct ops_wire_request *request, const char *name);

@@ -1,0 +1,17 @@
+/* A target of a vacuum's plan, opened as it was planned or not at all. */
+#ifndef OPS_APP_PLANNED_H
+#define OPS_APP_PLANNED_H
+
+#include "app/context.h"
+
+/* doc is an element of the record's targets. OPS_TARGET_ERROR: what is there now is another thing than was planned, or
+ * protected under one of its names, or it is not cut into as many segments: its tasks would leave some of it out, and the
+ * vacuum would pass for complete. OPS_CORRUPT: doc can't be read. Otherwise as ops_catalogue_open. */
+enum ops_status ops_planned_open(struct ops_app *app, const json_t *doc, struct ops_target **ret_target,
+                                 struct ops_error *error) OPS_MUST_USE;
+
+/* Whether what is there is still what was planned, and protected under none of its names, by the manifest of now: the part of
+ * ops_planned_open that may change while a target is open. */
+enum ops_status ops_planned_check(struct ops_app *app, const json_t *doc, struct ops_error *error) OPS_MUST_USE;
+
+#endif

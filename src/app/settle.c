@@ -1,0 +1,116 @@
+/*
+ * A page is counted when its removal is over. Where the worker was lost in between, where its target could not be asked, or
+ * where the mutex ran out under it, the task's receipt stays open: it names the page's records, and the target can tell how
+ * many of them are still there. This is asked before the record gets its terminal state, whatever the reason: a record that
+ * says too little is wrong for ever, and so is its audit record.
+ *
+ * No removal is under way any more when this runs: a task that is done has no worker, and a removal only begins when mutex
+ * and lease outlast it (app/removal.c). Settling a task gives it a new lease token, so that a worker that still believes in
+ * its claim can't write over what was settled.
+ *
+ * A target that does not answer keeps the vacuum from ending, and with it the next one from starting: that is better than a
+ * false figure, but not for ever. Past OPS_SETTLE_PATIENCE_MS the page counts as unreadable, with the reason.
+ */
+#include "app/settle.h"
+
+#include "app/claim.h"
+#include "app/keys.h"
+#include "app/planned.h"
+#include "app/vacuums.h"
+#include "base/json.h"
+#include "core/task.h"
+
+#include <stdio.h>
+
+static enum ops_status recount(struct ops_app *app, const json_t *vacuum, const struct ops_task *task,
+                               struct ops_recount *ret_there, struct ops_error *error)
+{
+    const json_t *doc = json_array_get(json_object_get(vacuum, "targets"), (size_t)task->target);
+    struct ops_target *target = NULL;
+    enum ops_status status = ops_planned_open(app, doc, &target, error);
+    if (status == OPS_OK)
+        status = ops_target_recount(target, (uint32_t)task->segment, ops_buf_text(&task->receipt), ret_there, error);
+    ops_target_close(target);
+    if (status != OPS_TARGET_MISSING)
+        return status;
+    *ret_there = (struct ops_recount){.count = 0};
+    return OPS_OK;
+}
+
+/* Whether the vacuum has been waiting for an answer for too long. */
+static bool out_of_patience(struct ops_app *app, const char *vacuum_id)
+{
+    int64_t now_ms = ops_clock_monotonic_ms(app->ports.clock);
+    pthread_mutex_lock(&app->pace_lock);
+    if (strcmp(app->settling, vacuum_id) != 0) {
+        (void)snprintf(app->settling, sizeof app->settling, "%s", vacuum_id);
+        app->settling_since_ms = now_ms;
+    }
+    bool out = now_ms - app->settling_since_ms > OPS_SETTLE_PATIENCE_MS;
+    pthread_mutex_unlock(&app->pace_lock);
+    return out;
+}
+
+static enum ops_status settle_task(struct ops_app *app, const json_t *vacuum, struct ops_task *task, struct ops_error *error)
+{
+    struct ops_recount there = {0};
+    struct ops_error why = OPS_ERROR_INIT;
+    enum ops_status status = recount(app, vacuum, task, &there, &why);
+    if (status == OPS_OK && task->done)
+        ops_task_settle_ended(task, &there);
+    else if (status == OPS_OK)
+        ops_task_settle_lost(task, &there);
+    else if (status != OPS_NO_MEMORY && out_of_patience(app, ops_json_text(vacuum, "vacuum_id", ""))) {
+        ops_task_settle_unknown(task, ops_error_text(&why, status));
+        status = OPS_OK;
+    } else {
+        const json_t *doc = json_array_get(json_object_get(vacuum, "targets"), (size_t)task->target);
+        status = ops_fail(error, status, "What became of a page of %s can't be counted yet: %s",
+                          ops_json_text(doc, "name", ""), ops_error_text(&why, status));
+    }
+    ops_error_release(&why);
+    return status;
+}
+
+static enum ops_status settle_doc(struct ops_app *app, const json_t *vacuum, const json_t *doc, struct ops_error *error)
+{
+    struct ops_task task;
+    ops_task_init(&task);
+    enum ops_status status = ops_task_read(doc, &task);
+    if (status == OPS_OK)
+        status = settle_task(app, vacuum, &task, error);
+    if (status == OPS_OK)
+        status = ops_claim_write_settled(app, vacuum, &task, error);
+    ops_task_release(&task);
+    return status;
+}
+
+enum ops_status ops_settle_receipts(struct ops_app *app, const json_t *vacuum, const json_t *tasks, bool *ret_changed,
+                                    struct ops_error *error)
+{
+    enum ops_status status = OPS_OK;
+    bool changed = false;
+    size_t i;
+    json_t *doc;
+    json_array_foreach(tasks, i, doc) {
+        if (status != OPS_OK || !ops_json_text(doc, "receipt", "")[0])
+            continue;
+        status = settle_doc(app, vacuum, doc, error);
+        changed = true;
+    }
+    *ret_changed = changed && status == OPS_OK;
+    return status;
+}
+
+enum ops_status ops_settle(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
+{
+    bool changed;
+    json_t *tasks = NULL;
+    if (!ops_vacuum_planned(vacuum))
+        return OPS_OK;
+    enum ops_status status = ops_vacuums_tasks(app, ops_json_text(vacuum, "vacuum_id", ""), 0, &tasks, error);
+    if (status == OPS_OK)
+        status = ops_settle_receipts(app, vacuum, tasks, &changed, error);
+    json_decref(tasks);
+    return status;
+}
