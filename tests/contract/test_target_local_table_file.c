@@ -3,9 +3,13 @@
 #include "support/table_rig.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,7 +33,7 @@ static int records_in(const char *name)
     sqlite3 *db = NULL;
     sqlite3_stmt *statement = NULL;
     assert_int_equal(sqlite3_open_v2(TABLE_PATH(name), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM t", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM t NOT INDEXED", -1, &statement, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     int count = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
@@ -253,6 +257,72 @@ static void a_write_ahead_log_that_can_not_be_made_is_told_in_words(void **state
     assert_int_equal(sqlite3_open(TABLE_PATH("app.db"), &table.db), SQLITE_OK);
 }
 
+static void a_read_only_file_system_is_told_before_and_after(void **state)
+{
+    (void)state;
+    make_table();
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+        skip(); /* not root: nothing can be mounted */
+    assert_int_equal(mount(table.data, table.data, NULL, MS_BIND, NULL), 0);
+    assert_int_equal(mount(NULL, table.data, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
+    expect_trouble("the file system is read-only");
+    assert_int_equal(umount2(table.data, MNT_DETACH), 0);
+    assert_int_equal(records_in("app.db"), 3);
+}
+
+/* An attribute that keeps root off as well. Not every file system has them. */
+static void set_attribute(const char *path, int attribute)
+{
+    int flags = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    bool set = ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0;
+    flags = (flags & ~(FS_IMMUTABLE_FL | FS_APPEND_FL)) | attribute;
+    set = set && ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+    close(fd);
+    if (!set)
+        skip();
+}
+
+static void a_file_or_directory_that_is_immutable_is_told_before_and_after(void **state)
+{
+    (void)state;
+    make_table();
+    assert_int_equal(sqlite3_close(table.db), SQLITE_OK); /* for a descriptor that is closed drops its locks */
+    table.db = NULL;
+    set_attribute(TABLE_PATH("app.db"), FS_IMMUTABLE_FL);
+    expect_trouble("it is immutable (chattr +i)");
+    set_attribute(TABLE_PATH("app.db"), 0);
+    set_attribute(table.data, FS_IMMUTABLE_FL);
+    expect_trouble("SQLite can't make the files beside it that a change needs (Operation not permitted)");
+    set_attribute(table.data, FS_APPEND_FL);
+    expect_trouble("nothing can be removed from it (chattr +a)");
+    set_attribute(table.data, 0);
+    assert_int_equal(records_in("app.db"), 3);
+    assert_int_equal(sqlite3_open(TABLE_PATH("app.db"), &table.db), SQLITE_OK);
+}
+
+/* An index whose root is no index at all: reading along the rowids goes well, deleting does not. */
+static void what_sqlite_refuses_for_good_is_told_of_each_record(void **state)
+{
+    (void)state;
+    table_sql("CREATE TABLE t(id INTEGER PRIMARY KEY, org, name); CREATE INDEX i ON t(name); CREATE TABLE u(a);"
+              "INSERT INTO t VALUES (7, 'acme', 'x'), (8, 'acme', 'y'), (9, 'globex', 'z'); PRAGMA writable_schema = ON;"
+              "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'u') WHERE name = 'i'");
+    struct ops_target *target = open_acme();
+    enum ops_removal outcomes[2] = {OPS_REMOVED, OPS_REMOVED};
+    assert_int_equal(table_page(target, "", 10), 2);
+    assert_int_equal(table.remarks.count, 0);
+    assert_int_equal(ops_target_remove(target, table.page.keys, 2, outcomes, &table.error), OPS_OK);
+    assert_int_equal(outcomes[0], OPS_FAILED);
+    assert_int_equal(outcomes[1], OPS_FAILED);
+    assert_int_equal(table.remarks.counts[OPS_REMARK_REFUSED], 2);
+    assert_string_equal(table.remarks.first[1].name, "8");
+    assert_non_null(strstr(table.remarks.first[1].reason, "malformed"));
+    assert_non_null(strstr(table.error.text, "malformed"));
+    ops_target_close(target);
+    assert_int_equal(records_in("app.db"), 3);
+}
+
 static void what_only_the_application_has_is_named(void **state)
 {
     (void)state;
@@ -296,6 +366,9 @@ int main(void)
         CASE(a_directory_where_no_journal_can_be_made_is_told_before_and_after),
         CASE(a_write_ahead_log_that_is_there_already_needs_no_right_to_the_directory),
         CASE(a_write_ahead_log_that_can_not_be_made_is_told_in_words),
+        CASE(a_read_only_file_system_is_told_before_and_after),
+        CASE(a_file_or_directory_that_is_immutable_is_told_before_and_after),
+        CASE(what_sqlite_refuses_for_good_is_told_of_each_record),
         CASE(what_only_the_application_has_is_named),
     };
 #undef CASE

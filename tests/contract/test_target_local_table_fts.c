@@ -1,7 +1,9 @@
 /* Full-text tables, and tables that have a full-text index: no word of a record may stay when the record goes. */
+#include "support/alloc_fault.h"
 #include "support/cmocka_all.h"
 #include "support/table_rig.h"
 
+#include "adapters/local/catalogue.h"
 #include "adapters/local/table_virtual.h"
 
 #include <stdio.h>
@@ -262,6 +264,44 @@ static void what_is_no_table_of_its_own_is_refused_with_the_reason(void **state)
     table_refused(table_location("own", "[\"body\"]", ""), &table_all, "leave \"key\" out");
 }
 
+/* SQLite has an allocator of its own, so the sweep covers ours and jansson's. */
+static void running_out_of_memory_is_a_status_and_leaks_nothing(void **state)
+{
+    (void)state;
+    table_sql(NOTES INDEX5 FILL TRIGGER5
+              "CREATE VIEW v AS SELECT id, body FROM notes; CREATE VIRTUAL TABLE g USING fts5(body,"
+              " content='v', content_rowid='id'); DROP TRIGGER ad; DELETE FROM notes WHERE id = 1");
+    json_t *location = table_location("notes", NULL, REBUILD);
+    const struct ops_target_spec spec = {.kind = OPS_TABLE, .name = "things", .location = location};
+    const struct ops_scope scope = {.by = OPS_SCOPE_ATTRIBUTE, .attribute = "org", .value = "nobody"};
+    bool hit = true;
+    ops_catalogue_release(table.catalogue);
+    table.catalogue = NULL;
+    for (size_t n = 1; hit; n++) {
+        struct ops_catalogue *local = NULL;
+        struct ops_target *target = NULL;
+        struct ops_key_page page;
+        alloc_fault_install(n);
+        ops_key_page_init(&page, 4096);
+        enum ops_status status = ops_local_catalogue_new(table.data, &local, NULL);
+        if (status == OPS_OK)
+            status = ops_catalogue_open(local, &spec, &scope, &target, NULL);
+        if (target)
+            target->removes = true;
+        if (status == OPS_OK)
+            status = ops_target_page(target, 0, "", 2, &page, NULL);
+        hit = alloc_fault_hit();
+        assert_int_equal(status, hit ? OPS_NO_MEMORY : OPS_OK);
+        ops_key_page_release(&page);
+        ops_target_close(target);
+        ops_catalogue_release(local);
+        assert_int_equal(alloc_fault_live_count(), 0);
+        alloc_fault_remove();
+    }
+    assert_int_equal(found("secretone"), 0);
+    json_decref(location);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, table_set_up, table_tear_down)
@@ -276,6 +316,7 @@ int main(void)
         CASE(a_view_that_can_not_be_read_is_refused),
         CASE(a_full_text_table_goes_by_its_rowid),
         CASE(what_is_no_table_of_its_own_is_refused_with_the_reason),
+        CASE(running_out_of_memory_is_a_status_and_leaks_nothing),
     };
 #undef CASE
     return cmocka_run_group_tests(tests, NULL, NULL);

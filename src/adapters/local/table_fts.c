@@ -94,8 +94,9 @@ enum ops_status local_index_settle(struct local_table *table, struct ops_error *
     enum { PROGRESS_OPCODES = 10000 };
     if (table->schema.index_count == 0 || !table->target.removes || table->has_removed)
         return OPS_OK;
+    char trouble[LOCAL_TROUBLE_SIZE];
     int64_t until_ms = now_ms() + OPS_REMOVE_MAX_MS;
-    enum ops_status status = local_table_begin_write(table, error);
+    enum ops_status status = local_table_begin_write(table, trouble, error);
     sqlite3_progress_handler(table->db, PROGRESS_OPCODES, is_late, &until_ms);
     for (size_t i = 0; i < table->schema.index_count && status == OPS_OK; i++)
         status = settle_index(table, &table->schema.indexes[i], error);

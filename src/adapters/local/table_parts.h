@@ -130,15 +130,17 @@ enum ops_status local_table_run(struct local_table *table, enum local_table_stat
 
 void local_table_roll_back(struct local_table *table); /* also when no transaction is open */
 
-/* Begins the transaction of a change, in the file that was opened; or none. */
-enum ops_status local_table_begin_write(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
-
 /* ---- table_rights.c ---- */
 
 enum { LOCAL_TROUBLE_SIZE = OPS_REMARK_REASON_SIZE };
 
 /* Why SQLite can't change the file, as a clause, into trouble; false: nothing speaks against it. */
 bool local_table_trouble(const struct local_table *table, char trouble[static LOCAL_TROUBLE_SIZE]);
+
+/* Begins the transaction of a change, in the file that was opened. On failure none is open, and trouble says why the file
+ * can't be changed at all, where that is the reason, or is "". */
+enum ops_status local_table_begin_write(struct local_table *table, char trouble[static LOCAL_TROUBLE_SIZE],
+                                        struct ops_error *error) OPS_MUST_USE;
 
 /* ---- table_fts.c ---- */
 

@@ -97,15 +97,10 @@ static enum ops_status commit(struct local_table *table, struct ops_error *error
     return OPS_UNKNOWN;
 }
 
-/* Another try would end alike: nothing of the batch is gone, and each record is told, with SQLite's words or better ones. */
-static void refuse_batch(struct local_table *table, const struct ops_key *keys, size_t count, enum ops_removal *ret_outcomes,
-                         struct ops_error *error)
+/* Another try would end alike: nothing of the batch is gone, and each record is told. */
+static void refuse_batch(struct local_table *table, const struct ops_key *keys, size_t count, const char *reason,
+                         enum ops_removal *ret_outcomes)
 {
-    char reason[LOCAL_TROUBLE_SIZE];
-    if (local_table_trouble(table, reason))
-        (void)ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be changed: %s.", table->schema.file, reason);
-    else
-        (void)snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(table->db));
     for (size_t i = 0; i < count; i++) {
         ret_outcomes[i] = OPS_FAILED;
         local_id_remark(table, OPS_REMARK_REFUSED, keys[i].id, reason);
@@ -123,17 +118,19 @@ enum ops_status local_table_remove(struct ops_target *self, const struct ops_key
                                    enum ops_removal *ret_outcomes, struct ops_error *error)
 {
     struct local_table *table = (struct local_table *)self;
-    enum ops_status status = local_table_begin_write(table, error);
+    char reason[LOCAL_TROUBLE_SIZE];
+    enum ops_status status = local_table_begin_write(table, reason, error);
     table->has_removed = true;
     if (status == OPS_OK)
         status = delete_batch(table, keys, count, error);
     if (status == OPS_OK)
         status = commit(table, error);
-    bool refused = sqlite_refuses(table, status);
-    if (refused)
-        refuse_batch(table, keys, count, ret_outcomes, error);
+    if (!reason[0] && sqlite_refuses(table, status))
+        (void)snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(table->db));
     local_table_roll_back(table);
+    if (reason[0])
+        refuse_batch(table, keys, count, reason, ret_outcomes);
     for (size_t i = 0; i < count && status == OPS_OK; i++)
         ret_outcomes[i] = OPS_REMOVED;
-    return refused ? OPS_OK : status;
+    return reason[0] ? OPS_OK : status;
 }

@@ -241,11 +241,19 @@ enum ops_status local_table_run(struct local_table *table, enum local_table_stat
     return status;
 }
 
-enum ops_status local_table_begin_write(struct local_table *table, struct ops_error *error)
+enum ops_status local_table_begin_write(struct local_table *table, char trouble[static LOCAL_TROUBLE_SIZE],
+                                        struct ops_error *error)
 {
-    enum ops_status status = local_table_run(table, LOCAL_TABLE_BEGIN_IMMEDIATE, NULL, error);
+    const char *file = table->schema.file;
+    trouble[0] = '\0';
+    enum ops_status status = local_table_file_recheck(table->db, file, &table->file_id, error);
+    /* Not even tried: where a journal can't be removed again, the application could not use its file afterwards. */
+    if (status == OPS_OK && local_table_trouble(table, trouble))
+        status = ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be changed: %s.", file, trouble);
     if (status == OPS_OK)
-        status = local_table_file_recheck(table->db, table->schema.file, &table->file_id, error);
+        status = local_table_run(table, LOCAL_TABLE_BEGIN_IMMEDIATE, NULL, error);
+    if (status == OPS_OK)
+        status = local_table_file_recheck(table->db, file, &table->file_id, error);
     if (status != OPS_OK)
         local_table_roll_back(table);
     return status;

@@ -1,0 +1,236 @@
+"""A thing has many names, and under each of them it is the same one: protected, skipped, refused twice, and never missed."""
+
+import os
+import sqlite3
+import subprocess
+from contextlib import closing
+
+import pytest
+
+import stack
+from g3nops import PHRASE, PROGRAM, base_environment
+
+pytestmark = pytest.mark.usefixtures("settable_clock")
+
+ATTRIBUTE = {"by": "attribute", "name": "org"}
+SHARED = {"by": "skip", "reason": "shared by all tenants"}
+
+
+def make_table(file, table, rows=5):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(file)) as db:
+        db.execute(f"CREATE TABLE {table}(id TEXT PRIMARY KEY, org TEXT)")
+        db.executemany(f"INSERT INTO {table} VALUES (?, 'acme')", [(f"k{i}",) for i in range(rows)])
+        db.commit()
+
+
+def own(name, file, table, org=ATTRIBUTE):
+    return {"name": name, "org": org, "sqlite": {"file": str(file), "table": table}}
+
+
+def vacuum(home, serve, function, ahead=301, **fields):
+    vacuum_id = serve.do(function, **fields)["vacuum_id"]
+    home.clock.ahead(ahead)
+    return serve.vacuum_ended(vacuum_id)
+
+
+def both(home, serve):
+    """A vacuum of one tenant, then one of all."""
+    return [vacuum(home, serve, "vacuumorg", orgcode="acme"), vacuum(home, serve, "vacuumall", ahead=602, confirmation_phrase=PHRASE)]
+
+
+def of(vacuum, name):
+    return next(target for target in vacuum["targets"] if target["name"] == name)
+
+
+# ---- What is protected or skipped is so under every name ----
+
+
+def test_a_protected_table_is_kept_under_each_of_its_names(bare):
+    shop = bare.data / "shop.db"
+    standard = bare.data / "stack" / "tables"
+    for table in ("g3nmhsadmin_state", "G3NMHSADMIN_OTHER", "ORDERS"):
+        make_table(shop, table)
+    make_table(standard / "g3nmhsadmin_conf.sqlite", "items")
+    make_table(bare.data / "backup" / "ops_main.sqlite", "records")
+    make_table(bare.data / "stack" / "buckets" / "doc.g3nretailstack.com" / "search.db", "pages")
+    make_table(bare.data / "g3nmhsadmin-files" / "x.db", "x")
+    (bare.data / "linked").symlink_to("g3nmhsadmin-files")
+    entries = [own("state", "shop.db", "g3nmhsadmin_state"), own("other", "shop.db", "G3NMHSADMIN_OTHER"),
+               own("shop_orders", "./shop.db", "Orders"), own("conf", "stack/tables/g3nmhsadmin_conf.sqlite", "items"),
+               own("backup", "backup/ops_main.sqlite", "records"), own("admin", "linked/x.db", "x"),
+               own("pages", "stack/buckets/doc.g3nretailstack.com/search.db", "pages")]
+    stack.write_manifest(bare, [{"code": "pvm", "tables": entries}], protected=["orders"])
+    before = stack.fingerprint(bare.data, leave_out=["ops.sqlite", "serve", "invoke", "stack/log_groups", "linked"])
+    serve = bare.serve(clock=True)
+    for done in both(bare, serve):
+        assert done["totals"]["matched"] == done["totals"]["deleted"] == 0, done
+        for entry in entries:
+            assert of(done, entry["name"])["status"] == "skipped" and of(done, entry["name"])["skipped_reason"], done
+    assert stack.fingerprint(bare.data, leave_out=["ops.sqlite", "serve", "invoke", "stack/log_groups", "linked"]) == before
+
+
+SPELLINGS = {
+    "dots": lambda home: ("d/../d/shop.db", "orders"),
+    "absolute": lambda home: (str(home.data / "d" / "shop.db"), "orders"),
+    "absolute, and in capital letters": lambda home: (str(home.data / "d" / "shop.db"), "ORDERS"),
+    "a linked directory": lambda home: ("e/shop.db", "orders"),
+    "a link": lambda home: ("d/soft.db", "orders"),
+    "a hard link": lambda home: ("d/copy.db", "orders"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_one_table_under_two_names_is_told_and_kept(bare, spelling):
+    make_table(bare.data / "d" / "shop.db", "orders")
+    (bare.data / "e").symlink_to("d")
+    (bare.data / "d" / "soft.db").symlink_to("shop.db")
+    if spelling == "a hard link":
+        os.link(bare.data / "d" / "shop.db", bare.data / "d" / "copy.db")
+    file, table = SPELLINGS[spelling](bare)
+    stack.write_manifest(bare, [{"code": "pvm", "tables": [own("orders", "d/shop.db", "orders", SHARED), own("again", file, table)]}])
+    checked = bare.run("manifest-check")
+    assert checked.returncode == 1 and "the same thing as the table orders" in checked.stdout, checked
+    serve = bare.serve(clock=True)
+    done = vacuum(bare, serve, "vacuumorg", orgcode="acme")
+    assert done["status"] == "failed" and "the same thing as the table orders" in of(done, "again")["error"], done
+    assert stack.query(bare.data / "d" / "shop.db", "SELECT count(*) FROM orders") == [(5,)]
+
+
+def test_opss_own_records_are_no_target_under_any_name(bare):
+    (bare.data / "d").mkdir()
+    os.link(bare.store, bare.data / "d" / "hard.db")
+    (bare.data / "e").symlink_to(".")
+    stack.write_manifest(bare, [{"code": "pvm", "tables": [
+        own("one", "d/hard.db", "records"), own("two", "e/ops.sqlite", "records"), own("three", "ops.sqlite-wal", "records")]}])
+    serve = bare.serve(clock=True)
+    for done in both(bare, serve):
+        assert done["totals"]["deleted"] == 0, done
+        for name in ("one", "two", "three"):
+            assert of(done, name)["status"] in ("skipped", "failed"), done
+    assert bare.json("audit-verify")["verified"] is True
+
+
+# ---- Directories that are mounted a second time ----
+
+
+def in_namespace(*commands):
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0:
+        pytest.skip("there is no right to mount")
+    return ["unshare", "-m", "sh", "-c", " && ".join([*commands, 'exec "$@"']), "sh"]
+
+
+def bind(home, source, target):
+    (home.data / target).mkdir(parents=True, exist_ok=True)
+    return f"mount --bind '{home.data / source}' '{home.data / target}'"
+
+
+BUCKETS = {"code": "pvm", "buckets": [{"name": name, "org": {"by": "key_prefix", "pattern": "{orgcode}/"}} for name in ("pvm-data", "again")]}
+
+
+def test_a_bucket_that_is_mounted_as_another_is_told_and_kept(bare):
+    stack.make_objects(bare.bucket("pvm-data"), ["acme/1", "globex/1"])
+    stack.write_manifest(bare, [BUCKETS])
+    serve = bare.serve(before=in_namespace(bind(bare, "stack/buckets/pvm-data", "stack/buckets/again")), clock=True)
+    done = vacuum(bare, serve, "vacuumorg", orgcode="acme")
+    assert done["status"] == "failed" and done["totals"]["deleted"] == 0, done
+    assert "the same thing" in of(done, "again")["error"] and "the same thing" in of(done, "pvm-data")["error"], done
+    assert stack.files(bare.bucket("pvm-data")) == ["acme/1", "globex/1"]
+
+
+def test_a_protected_bucket_is_kept_also_where_it_is_mounted_as_another_or_lies_in_one(bare):
+    protected = bare.bucket("doc.g3nretailstack.com")
+    stack.make_objects(protected, ["acme/index.html"])
+    stack.make_objects(bare.bucket("pvm-data"), ["acme/1"])
+    stack.write_manifest(bare, [BUCKETS])
+    serve = bare.serve(before=in_namespace(bind(bare, "stack/buckets/doc.g3nretailstack.com", "stack/buckets/again")), clock=True)
+    done = vacuum(bare, serve, "vacuumall", confirmation_phrase=PHRASE)
+    assert of(done, "again")["status"] == "skipped" and of(done, "pvm-data")["deleted"] == 1, done
+    serve.stop()
+    assert stack.files(protected) == ["acme/index.html"]
+    # Who deletes in the directory that the protected one lies in deletes the protected one's objects.
+    stack.make_objects(bare.bucket("pvm-data"), ["acme/1"])
+    shared = bare.bucket("pvm-data") / "docs"
+    protected.rename(shared)
+    serve = bare.serve(before=in_namespace(bind(bare, "stack/buckets/pvm-data/docs", "stack/buckets/doc.g3nretailstack.com")), clock=True)
+    done = vacuum(bare, serve, "vacuumall", ahead=602, confirmation_phrase=PHRASE)
+    assert of(done, "pvm-data")["status"] == "skipped", done
+    assert stack.files(shared) == ["acme/index.html"]
+
+
+def test_a_bucket_with_the_data_directory_in_it_is_no_target(bare):
+    stack.write_manifest(bare, [BUCKETS])
+    (bare.bucket("pvm-data")).mkdir(parents=True)
+    serve = bare.serve(before=in_namespace(bind(bare, ".", "stack/buckets/again")), clock=True)
+    done = vacuum(bare, serve, "vacuumall", confirmation_phrase=PHRASE)
+    assert of(done, "again")["status"] in ("skipped", "failed") and done["totals"]["deleted"] == 0, done
+    serve.stop()
+    assert bare.json("audit-verify")["verified"] is True
+
+
+# ---- What the manifest does not name is told ----
+
+
+def test_the_other_tables_of_a_file_are_told_and_kept(bare):
+    file = bare.data / "shop.db"
+    for table in ("orders", "payments"):
+        make_table(file, table)
+    stack.query(file, "CREATE VIRTUAL TABLE notes USING fts5(org, body)")
+    stack.query(file, "INSERT INTO notes VALUES ('acme', 'acme private')")
+    stack.write_manifest(bare, [{"code": "pvm", "tables": [own("orders", "d/../shop.db", "ORDERS")]}])
+    (bare.data / "d").mkdir()
+    checked = bare.run("manifest-check")
+    assert checked.returncode == 0 and "shop.db: payments" in checked.stdout and "a full-text table of" in checked.stdout, checked
+    serve = bare.serve(clock=True)
+    for vacuum_of_one in (serve.dry_run("vacuumorg", orgcode="acme"), vacuum(bare, serve, "vacuumorg", orgcode="acme")):
+        unclassified = [target["name"] for target in vacuum_of_one["targets"] if target["status"] == "unclassified"]
+        assert unclassified == ["d/../shop.db: notes", "d/../shop.db: payments"], vacuum_of_one
+        assert vacuum_of_one["status"] == "completed", vacuum_of_one
+    counts = [stack.query(file, f"SELECT count(*) FROM {table}")[0][0] for table in ("orders", "payments", "notes")]
+    assert counts == [0, 5, 1]
+
+
+# ---- What can't be compared or changed is told beforehand ----
+
+
+def test_records_that_can_not_be_compared_are_named_and_the_rest_is_done(bare):
+    file = bare.data / "shop.db"
+    stack.query(file, "CREATE TABLE t(pk TEXT, sk INTEGER, org, PRIMARY KEY (pk, sk))")
+    with closing(sqlite3.connect(file)) as db:
+        db.executemany("INSERT INTO t VALUES (?, ?, ?)", [("a", 1, "acme"), ("b", 2, b"acme"), ("c", 3, b""), ("d", 4, "globex")])
+        db.commit()
+    stack.make_table(bare.table("std"), [("k1", "v", None, '{"org": "acme"}'), ("k2", "v", None, '{"org": ["acme"]}'), ("k3", "v", None, "no json")])
+    stack.write_manifest(bare, [{"code": "pvm", "tables": [own("t", file, "t"), {"name": "std", "org": ATTRIBUTE}]}])
+    serve = bare.serve(clock=True)
+    for done in (serve.dry_run("vacuumorg", orgcode="acme"), vacuum(bare, serve, "vacuumorg", orgcode="acme")):
+        assert done["status"] == "failed", done
+        t, std = of(done, "t"), of(done, "std")
+        assert (t["matched"], t["incomparable"], std["matched"], std["incomparable"]) == (1, 2, 1, 2), done
+        assert t["remarks"] == [{"what": "incomparable", "name": "b, 2", "reason": "org is a BLOB"},
+                                {"what": "incomparable", "name": "c, 3", "reason": "org is a BLOB"}], done
+        assert [remark["name"] for remark in std["remarks"]] == ["k2, v", "k3, v"], done
+    assert stack.query(file, "SELECT pk FROM t") == [("b",), ("c",), ("d",)]
+    assert [row[0] for row in stack.rows(bare.table("std"))] == ["k2", "k3"]
+
+
+def test_a_file_that_can_not_be_changed_is_told_before_anything_is_removed(bare):
+    file = bare.data / "shop" / "orders.db"
+    make_table(file, "orders")
+    stack.write_manifest(bare, [{"code": "pvm", "tables": [own("orders", file, "orders")]}])
+    before = ()
+    if os.geteuid() != 0:
+        file.chmod(0o400)
+    else:
+        before = in_namespace(f"mount --bind '{file.parent}' '{file.parent}'", f"mount -o remount,ro,bind '{file.parent}'")
+    checked = subprocess.run([*before, PROGRAM, "manifest-check", "--data", str(bare.data)], capture_output=True, text=True,
+                             env=base_environment())
+    assert checked.returncode == 1 and "can't be changed" in checked.stdout + checked.stderr, checked
+    serve = bare.serve(before=before, clock=True)
+    dry = of(serve.dry_run("vacuumorg", orgcode="acme"), "orders")
+    assert (dry["matched"], dry["undeletable"]) == (5, 5) and dry["would_fail"] is True, dry
+    assert dry["remarks"][0]["what"] == "undeletable" and dry["remarks"][0]["name"] == "k0", dry
+    done = vacuum(bare, serve, "vacuumorg", orgcode="acme")
+    target = of(done, "orders")
+    assert done["status"] == "failed" and (target["deleted"], target["failed"]) == (0, 5), done
+    assert target["remarks"][0] == {"what": "refused", "name": "k0", "reason": dry["remarks"][0]["reason"]}, done
+    assert stack.query(file, "SELECT count(*) FROM orders") == [(5,)]
