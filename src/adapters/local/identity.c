@@ -6,6 +6,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -494,6 +495,9 @@ static enum ops_status write_texts(struct subject *subject)
         return too_long(subject, "path");
     if (subject->at.exists)
         status = local_identity_text(&subject->at.info, subject->table ? table : NULL, identity->text);
+    /* A device's number may be another one after the machine was started anew; an inode's is not. */
+    if (status == OPS_OK && identity->text[0])
+        (void)snprintf(identity->mark, sizeof identity->mark, "%" PRIuMAX, (uintmax_t)subject->at.info.st_ino);
     return status;
 }
 
