@@ -290,17 +290,19 @@ static void a_crash_at_any_removal_leaves_every_count_true(void **state)
     (void)state;
     enum { SEEDS = 6 };
     static const size_t limits[] = {1, 2, 3, 50};
+    const struct ops_scope scopes[] = {local_all, local_prefix("a"), local_prefix("b/")};
     for (uint32_t seed = 1; seed <= SEEDS; seed++)
         for (size_t l = 0; l < sizeof limits / sizeof limits[0]; l++) {
             size_t last = 1;
             for (size_t dies_at = 0; dies_at <= last; dies_at++) {
                 make_seed(seed);
-                struct local_tally dry = *local_dry(&local_things, local_all, limits[l]);
+                const struct ops_scope scope = scopes[seed % 3];
+                struct local_tally dry = *local_dry(&local_things, scope, limits[l]);
                 char run[64];
                 (void)snprintf(run, sizeof run, "seed %u, pages of %zu, dies at %zu", seed, limits[l], dies_at);
-                check_alike(&dry, local_vacuum(&local_things, local_all, limits[l], dies_at), run);
+                check_alike(&dry, local_vacuum(&local_things, scope, limits[l], dies_at), run);
                 last = dies_at ? last : local_removals();
-                assert_int_equal(local_dry(&local_things, local_all, 50)->matched,
+                assert_int_equal(local_dry(&local_things, scope, 50)->matched,
                                  (size_t)dry.remarks.counts[OPS_REMARK_UNDELETABLE]);
             }
         }

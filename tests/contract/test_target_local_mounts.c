@@ -19,16 +19,10 @@
 
 #define MOUNTED "something is mounted here"
 
-static void needs_mounts(void)
-{
-    if (!local_may_mount())
-        skip();
-}
-
 static void a_directory_of_the_same_file_system_that_is_mounted_in_a_bucket_is_passed_over(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     local_put(local_in_data("elsewhere/precious"));
     local_put(local_in_bucket("acme/1"));
     local_put(local_in_bucket("acme/site/hidden"));
@@ -52,7 +46,7 @@ static void a_directory_of_the_same_file_system_that_is_mounted_in_a_bucket_is_p
 static void a_bucket_below_a_mount_is_as_little_entered_as_the_mount(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     local_put(local_in_data("elsewhere/deep/er/precious"));
     local_put(local_in_bucket("m/1"));
     local_bind(local_in_data("elsewhere"), local_in_bucket("m"));
@@ -66,7 +60,7 @@ static void a_bucket_below_a_mount_is_as_little_entered_as_the_mount(void **stat
 static void a_directory_that_is_mounted_on_itself_and_another_file_system_are_mounts_too(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     local_put(local_in_bucket("self/kept"));
     local_mkdir(local_in_bucket("tmpfs"));
     local_put(local_in_bucket("z"));
@@ -85,7 +79,7 @@ static void a_directory_that_is_mounted_on_itself_and_another_file_system_are_mo
 static void a_single_file_that_is_mounted_is_passed_over_in_a_bucket_and_in_a_log_group(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     const struct ops_target_spec *const specs[] = {&local_things, &local_group};
     for (size_t i = 0; i < 2; i++) {
         char where[512];
@@ -110,7 +104,7 @@ static void a_single_file_that_is_mounted_is_passed_over_in_a_bucket_and_in_a_lo
 static void a_bucket_that_is_a_mount_point_itself_is_emptied(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     local_put(local_in_data("volume/a/1"));
     local_put(local_in_data("volume/2"));
     local_bind(local_in_data("volume"), local_in_bucket(""));
@@ -141,7 +135,7 @@ static void remove_read(struct ops_target *target, enum ops_removal *ret_outcome
 static void a_directory_that_becomes_a_mount_after_it_was_read_is_not_entered(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     local_put(local_in_bucket("a/1"));
     local_put(local_in_bucket("d/e/2"));
     local_put(local_in_bucket("z"));
@@ -179,7 +173,7 @@ static void a_directory_that_becomes_a_mount_after_it_was_read_is_not_entered(vo
 static void a_file_that_becomes_a_mount_after_it_was_read_is_refused_and_stays(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     local_put(local_in_bucket("d/f"));
     local_put(local_in_data("precious"));
     struct ops_target *target = read_first(&local_things);
@@ -199,7 +193,7 @@ static void a_file_that_becomes_a_mount_after_it_was_read_is_refused_and_stays(v
 static void pruning_does_not_enter_a_mount(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     local_put(local_in_bucket("p/q/1"));
     local_mkdir(local_in_data("elsewhere/q"));
     struct ops_target *target = read_first(&local_things);
@@ -216,7 +210,7 @@ static void pruning_does_not_enter_a_mount(void **state)
 static void an_overlay_in_which_files_come_from_two_layers_is_emptied(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     static const char *const parts[] = {"lower", "upper", "work", "merged"};
     char options[1024];
     /* On another file system: then what comes from below has a device number of its own. */
@@ -230,7 +224,7 @@ static void an_overlay_in_which_files_come_from_two_layers_is_emptied(void **sta
     (void)snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", local_in_data("lower"),
                    local_in_data("upper"), local_in_data("work"));
     if (mount("overlay", local_in_bucket(""), "overlay", 0, options) != 0)
-        skip(); /* not every kernel and place has it */
+        skip(); /* not every kernel has it, and not every place can be a layer */
     scratch_write(local_in_bucket("a/above"), "7 bytes");
     const struct local_tally *dry = local_dry(&local_things, local_all, 2);
     assert_string_equal(dry->keys, "a/above;a/below;above;below;");
@@ -247,7 +241,7 @@ static void an_overlay_in_which_files_come_from_two_layers_is_emptied(void **sta
 static void groups_that_are_mounted_are_not_listed_and_that_is_told(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     enum ops_status status;
     struct ops_error error = OPS_ERROR_INIT;
     local_put(local_in_data("elsewhere/inner/s"));
@@ -309,7 +303,7 @@ static int vacuum_with_mounts(int number)
 static void mounts_are_not_entered_where_a_filter_or_an_old_kernel_has_no_statx(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     static const int answers[] = {ENOSYS, EPERM};
     for (size_t i = 0; i < 2; i++) {
         local_put(local_in_data("elsewhere/precious"));
@@ -339,7 +333,7 @@ static int open_refused(int number)
 static void a_bucket_is_refused_where_nothing_tells_what_is_mounted(void **state)
 {
     (void)state;
-    needs_mounts();
+    local_needs_mounts();
     local_put(local_in_bucket("a"));
     assert_int_equal(mount("none", "/proc", "tmpfs", 0, NULL), 0);
     int code = in_a_child(open_refused, ENOSYS);

@@ -89,8 +89,7 @@ static void the_effective_users_rights_count(void **state)
 {
     (void)state;
     struct local_tally dry;
-    if (!local_is_root())
-        skip();
+    local_needs_root();
     put_all();
     assert_int_equal(chmod(local_in_bucket("d"), 0), 0);
     assert_int_equal(run_both(2, &dry)->failed, 0);
@@ -100,8 +99,7 @@ static void the_effective_users_rights_count(void **state)
 static void in_a_sticky_directory_another_users_file_stays(void **state)
 {
     (void)state;
-    if (!local_is_root())
-        skip();
+    local_needs_root();
     put_all();
     assert_int_equal(chmod(local_in_bucket("d"), 01777), 0);
     assert_int_equal(chown(local_in_bucket("d"), 4711, 4711), 0);
@@ -161,8 +159,7 @@ static void nothing_goes_from_what_is_mounted_read_only(void **state)
 {
     (void)state;
     struct local_tally dry;
-    if (!local_may_mount())
-        skip();
+    local_needs_mounts();
     put_all();
     local_mkdir(local_in_bucket("empty"));
     local_bind(local_in_bucket(""), local_in_bucket(""));

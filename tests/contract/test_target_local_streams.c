@@ -194,8 +194,7 @@ static void what_may_be_removed_but_not_emptied_is_refused_while_it_is_held(void
 static void where_it_can_not_be_told_a_stream_is_removed(void **state)
 {
     (void)state;
-    if (!local_is_root())
-        skip();
+    local_needs_root();
     local_put(local_in_group("theirs"));
     assert_int_equal(chown(local_in_group("theirs"), 4711, 4711), 0);
     int fd = open_stream("theirs", O_WRONLY | O_APPEND);

@@ -280,6 +280,22 @@ bool local_may_mount(void)
     return may;
 }
 
+void local_needs_root(void)
+{
+    if (local_is_root())
+        return;
+    print_message("only root can make what this case needs\n");
+    skip();
+}
+
+void local_needs_mounts(void)
+{
+    if (local_may_mount())
+        return;
+    print_message("there is no right to mount here\n");
+    skip();
+}
+
 void local_bind(const char *what, const char *where)
 {
     assert_int_equal(mount(what, where, NULL, MS_BIND, NULL), 0);

@@ -64,6 +64,10 @@ void local_drop_rights(void);
 void local_regain_rights(void);
 bool local_is_root(void);
 
+/* Skip the case, and say why, where it can't be tried here. */
+void local_needs_root(void);
+void local_needs_mounts(void);
+
 /* Once, at the program's start. Whether things can be mounted where nobody else sees it. */
 bool local_may_mount(void);
 void local_bind(const char *what, const char *where);

@@ -73,29 +73,36 @@ static bool mount_of_descriptor(int fd, uint64_t *ret_mount_id)
     return found;
 }
 
-/* For a kernel or a filter that leaves statx, or the mount in it, out. */
-static bool look_without_statx(int fd, const char *name, struct statx *ret_place)
+/* What is at a descriptor, but for the mount. */
+static bool look_at_descriptor(int fd, struct statx *ret_place)
 {
     struct stat info;
-    uint64_t mount_id = 0;
-    int at = *name ? openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : fd; /* a path only: the thing is not opened */
-    bool good = at >= 0 && fstat(at, &info) == 0 && mount_of_descriptor(at, &mount_id);
-    int reason = errno;
-    if (at >= 0 && at != fd)
-        close(at);
-    errno = reason;
-    if (!good)
+    if (statx(fd, "", AT_EMPTY_PATH, WANTED, ret_place) == 0)
+        return true;
+    if (fstat(fd, &info) != 0)
         return false;
     *ret_place = (struct statx){
-        .stx_mask = WANTED,
         .stx_mode = (uint16_t)info.st_mode,
         .stx_nlink = (uint32_t)info.st_nlink,
         .stx_uid = info.st_uid,
         .stx_ino = info.st_ino,
         .stx_size = (uint64_t)info.st_size,
-        .stx_mnt_id = mount_id,
     };
     return true;
+}
+
+/* For a kernel or a filter that leaves statx, or the mount in it, out. */
+static bool look_by_descriptor(int fd, const char *name, struct statx *ret_place)
+{
+    uint64_t mount_id = 0;
+    int at = *name ? openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : fd; /* a path only: the thing is not opened */
+    bool good = at >= 0 && look_at_descriptor(at, ret_place) && mount_of_descriptor(at, &mount_id);
+    int reason = errno;
+    if (at >= 0 && at != fd)
+        close(at);
+    ret_place->stx_mnt_id = mount_id;
+    errno = reason;
+    return good;
 }
 
 bool local_look(int fd, const char *name, struct statx *ret_place)
@@ -106,7 +113,7 @@ bool local_look(int fd, const char *name, struct statx *ret_place)
         return true;
     if (result != 0 && errno != ENOSYS && errno != EPERM) /* a filter's way to say no is one of the two */
         return false;
-    return look_without_statx(fd, name, ret_place);
+    return look_by_descriptor(fd, name, ret_place);
 }
 
 /* Whoever goes into a mount on the way down is still in it, or in another, at the end. */
