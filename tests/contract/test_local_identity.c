@@ -97,6 +97,34 @@ static int stack_set_up(void **state)
     return 0;
 }
 
+/* What list_beside tells. */
+struct told {
+    size_t count;
+    char text[2000];
+};
+
+static enum ops_status note_resource(void *context, const struct ops_resource *resource)
+{
+    struct told *told = context;
+    size_t length = strlen(told->text);
+    told->count++;
+    assert_int_equal(resource->kind, OPS_TABLE);
+    assert_true(strchr(resource->identity, ':') != NULL);
+    (void)snprintf(told->text + length, sizeof told->text - length, "%s | %s | %s\n", resource->name, resource->guarded,
+                   resource->note);
+    return OPS_OK;
+}
+
+static enum ops_status list_beside(const char *file, struct told *told)
+{
+    json_t *location = json_pack("{s:s, s:s}", "file", file, "table", "orders");
+    const struct ops_target_spec spec = {.kind = OPS_TABLE, .name = "x", .location = location};
+    *told = (struct told){.count = 0};
+    enum ops_status status = ops_catalogue_list_beside(table.catalogue, &spec, note_resource, told, &table.error);
+    json_decref(location);
+    return status;
+}
+
 /* ---- Texts and locations ---- */
 
 static void a_thing_has_one_text_however_it_is_written(void **state)
@@ -418,6 +446,21 @@ static void looking_takes_no_lock_away(void **state)
     table_sql("COMMIT");
 }
 
+static void looking_leaves_no_file_behind(void **state)
+{
+    (void)state;
+    struct told told;
+    table_sql("PRAGMA journal_mode = WAL; CREATE TABLE t(a)");
+    assert_int_equal(sqlite3_close(table.db), SQLITE_OK);
+    table.db = NULL;
+    assert_int_not_equal(access(TABLE_PATH("app.db-wal"), F_OK), 0);
+    assert_true(identify(OPS_TABLE, "x", "app.db", "t")->empty);
+    assert_int_equal(list_beside("app.db", &told), OPS_OK);
+    assert_int_equal(told.count, 1);
+    assert_int_not_equal(access(TABLE_PATH("app.db-wal"), F_OK), 0);
+    assert_int_not_equal(access(TABLE_PATH("app.db-shm"), F_OK), 0);
+}
+
 /* ---- Mounts ---- */
 
 static void the_kernels_list_of_mounts_is_read(void **state)
@@ -616,33 +659,6 @@ static void a_place_with_too_many_names_is_refused(void **state)
 
 /* ---- Beside ---- */
 
-struct told {
-    size_t count;
-    char text[2000];
-};
-
-static enum ops_status note_resource(void *context, const struct ops_resource *resource)
-{
-    struct told *told = context;
-    size_t length = strlen(told->text);
-    told->count++;
-    assert_int_equal(resource->kind, OPS_TABLE);
-    assert_true(strchr(resource->identity, ':') != NULL);
-    (void)snprintf(told->text + length, sizeof told->text - length, "%s | %s | %s\n", resource->name, resource->guarded,
-                   resource->note);
-    return OPS_OK;
-}
-
-static enum ops_status list_beside(const char *file, struct told *told)
-{
-    json_t *location = json_pack("{s:s, s:s}", "file", file, "table", "orders");
-    const struct ops_target_spec spec = {.kind = OPS_TABLE, .name = "x", .location = location};
-    *told = (struct told){.count = 0};
-    enum ops_status status = ops_catalogue_list_beside(table.catalogue, &spec, note_resource, told, &table.error);
-    json_decref(location);
-    return status;
-}
-
 static void every_table_of_a_file_is_told_but_no_part_of_a_virtual_one(void **state)
 {
     (void)state;
@@ -754,6 +770,7 @@ int main(void)
         CASE(what_can_not_be_told_is_an_error),
         CASE(what_has_nothing_in_it_is_told_where_that_can_be_told_at_once),
         CASE(looking_takes_no_lock_away),
+        CASE(looking_leaves_no_file_behind),
         CASE(the_kernels_list_of_mounts_is_read),
         CASE(a_bucket_that_is_mounted_as_another_is_that_one),
         CASE(a_directory_of_a_bucket_that_is_mounted_elsewhere_is_a_part_of_it),

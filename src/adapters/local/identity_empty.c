@@ -24,11 +24,11 @@ static bool has_no_row(sqlite3 *db, const char *table)
 }
 
 /* A file with several names is not even looked into, since its write-ahead log may be another name's. Nobody waits for a
- * lock. */
+ * lock. Opened for reading only, SQLite would leave the files of a write-ahead log behind that it had to make. */
 static bool table_is_empty(const char *path, const char *table, const struct stat *info)
 {
     sqlite3 *db = NULL;
-    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     if (!S_ISREG(info->st_mode) || info->st_nlink > 1)
         return false;
     bool empty = sqlite3_open_v2(path, &db, flags, NULL) == SQLITE_OK && has_no_row(db, table);

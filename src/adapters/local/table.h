@@ -8,8 +8,10 @@
  * since the page was read, neighbours of the page go in one range delete: the range then holds nothing but them. In every
  * other case each record is deleted by its key, and only while it is still in scope.
  *
- * Foreign keys are not enforced on this connection, so no ON DELETE action reaches another table; a table with a trigger on
- * delete is refused.
+ * Foreign keys are not enforced on this connection, so no ON DELETE action reaches another table, and triggers don't run. A
+ * table with a trigger on delete is refused, unless all that it does is to keep a full-text index that is to be made anew.
+ *
+ * The file must be the one that was opened, and have one name, whenever something is changed in it.
  */
 #ifndef OPS_ADAPTERS_LOCAL_TABLE_H
 #define OPS_ADAPTERS_LOCAL_TABLE_H

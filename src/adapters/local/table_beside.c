@@ -108,10 +108,11 @@ static enum ops_status tell_all(const struct beside *beside, sqlite3 *db, const 
     return status;
 }
 
+/* Opened for reading only, SQLite would leave the files of a write-ahead log behind that it had to make. */
 static enum ops_status look_into(struct beside *beside, const char *file, struct ops_error *error)
 {
     sqlite3 *db = NULL;
-    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     int result = stat(file, &beside->info) == 0 ? sqlite3_open_v2(file, &db, flags, NULL) : SQLITE_CANTOPEN;
     enum ops_status status;
     if (result == SQLITE_OK) {
