@@ -60,6 +60,21 @@ void ops_app_limit_rate(struct ops_app *app, int64_t records_per_second)
     pthread_mutex_unlock(&app->pace_lock);
 }
 
+int64_t ops_app_waits(struct ops_app *app, const char *name)
+{
+    pthread_mutex_lock(&app->pace_lock);
+    int64_t waited_ms = ops_patience_waits(&app->patience, name, ops_clock_monotonic_ms(app->ports.clock));
+    pthread_mutex_unlock(&app->pace_lock);
+    return waited_ms;
+}
+
+void ops_app_waited(struct ops_app *app, const char *name)
+{
+    pthread_mutex_lock(&app->pace_lock);
+    ops_patience_over(&app->patience, name);
+    pthread_mutex_unlock(&app->pace_lock);
+}
+
 void ops_app_free(struct ops_app *app)
 {
     if (!app)
