@@ -78,6 +78,21 @@ void ops_app_on_free(struct ops_app *app, ops_on_free_fn on_free, void *context)
     app->board.on_free_context = context;
 }
 
+int64_t ops_app_waits(struct ops_app *app, const char *name)
+{
+    pthread_mutex_lock(&app->pace_lock);
+    int64_t waited_ms = ops_patience_waits(&app->patience, name, ops_clock_monotonic_ms(app->ports.clock));
+    pthread_mutex_unlock(&app->pace_lock);
+    return waited_ms;
+}
+
+void ops_app_waited(struct ops_app *app, const char *name)
+{
+    pthread_mutex_lock(&app->pace_lock);
+    ops_patience_over(&app->patience, name);
+    pthread_mutex_unlock(&app->pace_lock);
+}
+
 void ops_app_free(struct ops_app *app)
 {
     if (!app)

@@ -8,6 +8,7 @@
 #include "app/clock_watch.h"
 #include "app/progress.h"
 #include "base/pace.h"
+#include "base/patience.h"
 #include "base/rate.h"
 #include "core/clock_step.h"
 #include "core/looks.h"
@@ -78,9 +79,8 @@ struct ops_app {
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */
     struct ops_rate rate;
-    char settling[OPS_ULID_SIZE];    /* the vacuum whose open receipts could not be counted, or ""; likewise */
+    struct ops_patience patience;    /* with what does not answer; likewise */
     int64_t survey_not_before_ms;    /* monotonic; when targets that were deferred are looked at again; likewise */
-    int64_t settling_since_ms;       /* monotonic; likewise */
     char planned_now[OPS_ULID_SIZE]; /* the vacuum that one of our workers is planning, or ""; under pace_lock too */
 };
 
@@ -102,6 +102,10 @@ struct ops_call_context {
 
 /* The manifest that counts now. It stays as it is until the caller lets the result go, whatever takes its place. */
 struct ops_shared *ops_app_hold_manifest(struct ops_app *app, const struct ops_manifest **ret_manifest);
+
+/* For how long this process has been waiting for what is named, which has not come now either; and that it has come. */
+int64_t ops_app_waits(struct ops_app *app, const char *name);
+void ops_app_waited(struct ops_app *app, const char *name);
 
 /* Members of the validated input. */
 const char *ops_input_text(const struct ops_call_context *context, const char *name); /* NULL: absent */

@@ -16,7 +16,7 @@ enum {
     VACUUM_RECORD_MAX_BYTES = OPS_STORE_DOC_MAX_BYTES - 96 * 1024,
 };
 
-/* For how long a plan is tried after the vacuum has started. */
+/* For how long a plan is tried after it could not be made for the first time. */
 #define PLANNING_MAX_MS (5 * OPS_MINUTE_MS)
 
 /* How many records the latest dry run of the same plan found: what progress is measured by. -1: there was none. */
@@ -159,25 +159,34 @@ static enum ops_status plan_and_fix(struct ops_app *app, const json_t *vacuum, s
     return status;
 }
 
+static void name_wait(const json_t *vacuum, char ret_name[static OPS_PATIENCE_NAME_SIZE])
+{
+    (void)snprintf(ret_name, OPS_PATIENCE_NAME_SIZE, "plan %s", ops_json_text(vacuum, "vacuum_id", ""));
+}
+
 /* Whether no further try should be made. What may pass is waited for, but not for ever: an operator who sees neither
  * progress nor a reason is worse off than one who is told that it did not work. */
 static bool hopeless(struct ops_app *app, const json_t *vacuum, enum ops_status status)
 {
-    int64_t started_ms;
+    char wait[OPS_PATIENCE_NAME_SIZE];
     if (status == OPS_TARGET_ERROR || status == OPS_LIMIT)
         return true; /* another try would end likewise */
     bool may_pass = status == OPS_THROTTLED || status == OPS_STORE_UNAVAILABLE || status == OPS_UNKNOWN;
-    return may_pass && ops_json_instant(vacuum, "started_at", &started_ms) == OPS_OK &&
-           ops_clock_now_ms(app->ports.clock) - started_ms > PLANNING_MAX_MS;
+    name_wait(vacuum, wait);
+    return may_pass && ops_app_waits(app, wait) > PLANNING_MAX_MS;
 }
 
 static enum ops_status plan_or_give_up(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
 {
     struct ops_error why = OPS_ERROR_INIT;
+    char wait[OPS_PATIENCE_NAME_SIZE];
     enum ops_status status = plan_and_fix(app, vacuum, &why);
-    if (status != OPS_OK && hopeless(app, vacuum, status))
+    name_wait(vacuum, wait);
+    if (status == OPS_OK)
+        ops_app_waited(app, wait);
+    else if (hopeless(app, vacuum, status))
         status = ops_vacuums_finish(app, vacuum, status, &why, ops_clock_now_ms(app->ports.clock), error);
-    else if (status != OPS_OK)
+    else
         (void)ops_fail(error, status, "%s", ops_error_text(&why, status));
     ops_error_release(&why);
     return status;

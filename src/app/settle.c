@@ -9,7 +9,8 @@
  * its claim can't write over what was settled.
  *
  * A target that does not answer keeps the vacuum from ending, and with it the next one from starting: that is better than a
- * false figure, but not for ever. Past OPS_SETTLE_PATIENCE_MS the page counts as unreadable, with the reason.
+ * false figure, but not for ever. Past OPS_SETTLE_PATIENCE_MS without an answer of that target the page counts as
+ * unreadable, with the reason.
  */
 #include "app/settle.h"
 
@@ -37,30 +38,33 @@ static enum ops_status recount(struct ops_app *app, const json_t *vacuum, const 
     return OPS_OK;
 }
 
-/* Whether the vacuum has been waiting for an answer for too long. */
-static bool out_of_patience(struct ops_app *app, const char *vacuum_id)
+/* What is waited for: that one target of the vacuum can be asked. The others have answers of their own. */
+static void name_wait(const json_t *vacuum, const struct ops_task *task, char ret_name[static OPS_PATIENCE_NAME_SIZE])
 {
-    int64_t now_ms = ops_clock_monotonic_ms(app->ports.clock);
-    pthread_mutex_lock(&app->pace_lock);
-    if (strcmp(app->settling, vacuum_id) != 0) {
-        (void)snprintf(app->settling, sizeof app->settling, "%s", vacuum_id);
-        app->settling_since_ms = now_ms;
-    }
-    bool out = now_ms - app->settling_since_ms > OPS_SETTLE_PATIENCE_MS;
-    pthread_mutex_unlock(&app->pace_lock);
-    return out;
+    (void)snprintf(ret_name, OPS_PATIENCE_NAME_SIZE, "settle %s %" JSON_INTEGER_FORMAT,
+                   ops_json_text(vacuum, "vacuum_id", ""), task->target);
+}
+
+/* The target has said how many of the page's records are there. */
+static void count(struct ops_app *app, const char *wait, struct ops_task *task, const struct ops_recount *there)
+{
+    ops_app_waited(app, wait);
+    if (task->done)
+        ops_task_settle_ended(task, there);
+    else
+        ops_task_settle_lost(task, there);
 }
 
 static enum ops_status settle_task(struct ops_app *app, const json_t *vacuum, struct ops_task *task, struct ops_error *error)
 {
     struct ops_recount there = {0};
     struct ops_error why = OPS_ERROR_INIT;
+    char wait[OPS_PATIENCE_NAME_SIZE];
+    name_wait(vacuum, task, wait);
     enum ops_status status = recount(app, vacuum, task, &there, &why);
-    if (status == OPS_OK && task->done)
-        ops_task_settle_ended(task, &there);
-    else if (status == OPS_OK)
-        ops_task_settle_lost(task, &there);
-    else if (status != OPS_NO_MEMORY && out_of_patience(app, ops_json_text(vacuum, "vacuum_id", ""))) {
+    if (status == OPS_OK) {
+        count(app, wait, task, &there);
+    } else if (status != OPS_NO_MEMORY && ops_app_waits(app, wait) > OPS_SETTLE_PATIENCE_MS) {
         ops_task_settle_unknown(task, ops_error_text(&why, status));
         status = OPS_OK;
     } else {
@@ -85,21 +89,25 @@ static enum ops_status settle_doc(struct ops_app *app, const json_t *vacuum, con
     return status;
 }
 
+/* Every page is asked about, also when the first can't be counted: so the targets that do not answer are waited for side by
+ * side. */
 enum ops_status ops_settle_receipts(struct ops_app *app, const json_t *vacuum, const json_t *tasks, bool *ret_changed,
                                     struct ops_error *error)
 {
-    enum ops_status status = OPS_OK;
+    enum ops_status first = OPS_OK;
     bool changed = false;
     size_t i;
     json_t *doc;
     json_array_foreach(tasks, i, doc) {
-        if (status != OPS_OK || !ops_json_text(doc, "receipt", "")[0])
+        if (first == OPS_CONFLICT || !ops_json_text(doc, "receipt", "")[0])
             continue;
-        status = settle_doc(app, vacuum, doc, error);
+        enum ops_status status = settle_doc(app, vacuum, doc, first == OPS_OK ? error : NULL);
+        if (first == OPS_OK || status == OPS_CONFLICT)
+            first = status;
         changed = true;
     }
-    *ret_changed = changed && status == OPS_OK;
-    return status;
+    *ret_changed = changed && first == OPS_OK;
+    return first;
 }
 
 enum ops_status ops_settle(struct ops_app *app, const json_t *vacuum, struct ops_error *error)

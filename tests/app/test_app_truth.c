@@ -482,6 +482,91 @@ static void a_page_that_can_not_be_counted_is_waited_for_and_then_told(void **st
     }
 }
 
+/* So that two tasks have a page in hand, and both their workers are gone. */
+static json_t *run_until_two_pages_are_in_hand(char id[static OPS_ULID_SIZE])
+{
+    int64_t wait_ms;
+    json_t *running = run_until_a_page_is_in_hand(id);
+    size_t left = rows_left("rows") + rows_left("more") + world_count(&world, OPS_BUCKET, "objects");
+    world_crash(&world, 0);
+    while (rows_left("rows") + rows_left("more") + world_count(&world, OPS_BUCKET, "objects") == left)
+        assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
+    world_crash(&world, 0);
+    return running;
+}
+
+static char silent[32]; /* what can't be opened for now */
+static int others_fail; /* so often the others can't be opened either */
+
+static struct port_fault one_is_silent(void *context, enum port_call call)
+{
+    (void)context;
+    const struct port_fault fault = {OPS_STORE_UNAVAILABLE, false};
+    if (call != CALL_CATALOGUE_OPEN)
+        return NO_PORT_FAULT;
+    if (!silent[0])
+        (void)snprintf(silent, sizeof silent, "%s", world.ports.opening);
+    if (strcmp(silent, world.ports.opening) == 0)
+        return fault;
+    return others_fail-- > 0 ? fault : NO_PORT_FAULT;
+}
+
+/* That one does not answer for long takes nobody else's time to answer. */
+static void a_page_is_told_as_unknown_only_when_its_own_target_is_silent(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    json_t *running = run_until_two_pages_are_in_hand(id);
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) + 25 * OPS_HOUR_MS);
+    silent[0] = '\0';
+    others_fail = 1;
+    world.ports.on_call = one_is_silent;
+    world_run(&world, 20 * OPS_MINUTE_MS);
+    json_t *vacuum = world_vacuum(&world, id);
+    assert_string_equal(ops_json_text(vacuum, "status", ""), "failed");
+    assert_int_equal(number(json_object_get(vacuum, "totals"), "unreadable"), 1);
+    static const char *const tables[] = {"rows", "more"};
+    for (size_t i = 0; i < COUNT_OF(tables); i++)
+        if (strcmp(tables[i], silent) != 0)
+            assert_int_equal(number(world_target(vacuum, tables[i]), "deleted"), ROWS - (int)rows_left(tables[i]));
+    if (strcmp(silent, "objects") != 0)
+        assert_int_equal(number(world_target(vacuum, "objects"), "deleted"),
+                         OBJECTS - (int)world_count(&world, OPS_BUCKET, "objects"));
+    assert_int_equal(number(world_target(vacuum, silent), "unreadable"), 1);
+    json_decref(vacuum);
+    json_decref(running);
+}
+
+static int transactions_fail;
+
+static struct port_fault some_transactions_fail(void *context, enum port_call call)
+{
+    (void)context;
+    return call == CALL_STORE_TRANSACT && transactions_fail-- > 0 ? (struct port_fault){OPS_STORE_UNAVAILABLE, false}
+                                                                  : NO_PORT_FAULT;
+}
+
+/* For how long trouble has lasted the wall clock does not know. */
+static void a_clock_that_goes_ahead_takes_no_patience_from_planning(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    int64_t wait_ms;
+    world_vacuum_all(&world, id);
+    world_pass(&world, 5 * OPS_MINUTE_MS);
+    json_decref(world_do(&world, "ops_sweep", "{}", "ok"));
+    transactions_fail = 2;
+    world.ports.on_call = some_transactions_fail;
+    assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_STORE_UNAVAILABLE);
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) + 12 * OPS_HOUR_MS);
+    assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_STORE_UNAVAILABLE);
+    assert_int_equal(transactions_fail, 0);
+    world_settle(&world, OPS_HOUR_MS);
+    json_t *vacuum = world_vacuum(&world, id);
+    assert_string_equal(ops_json_text(vacuum, "status", ""), "completed");
+    json_decref(vacuum);
+}
+
 static struct port_fault recount_fails_for_a_while(void *context, enum port_call call)
 {
     (void)context;
@@ -713,6 +798,8 @@ int main(void)
         CASE(a_target_that_was_busy_joins_in_when_it_can_be_opened),
         CASE(a_vacuum_that_runs_out_of_its_time_says_all_that_it_deleted),
         CASE(a_page_that_can_not_be_counted_is_waited_for_and_then_told),
+        CASE(a_page_is_told_as_unknown_only_when_its_own_target_is_silent),
+        CASE(a_clock_that_goes_ahead_takes_no_patience_from_planning),
         CASE(a_target_that_breaks_off_says_all_that_it_deleted),
         CASE(a_vacuum_that_stands_still_says_so_and_why),
         CASE(a_pending_vacuum_that_waits_for_a_clock_that_went_back_says_so),
