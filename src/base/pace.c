@@ -21,9 +21,12 @@ bool ops_pace_enter(struct ops_pace *pace, int64_t monotonic_ms)
 
 void ops_pace_leave(struct ops_pace *pace, bool throttled, int64_t monotonic_ms)
 {
+    bool stale = pace->stale > 0;
     pace->busy--;
-    if (!throttled)
+    pace->stale -= stale;
+    if (!throttled || stale)
         return;
+    pace->stale = pace->busy;
     pace->limit = pace->limit > 1 ? pace->limit / 2 : 1;
     pace->changed_ms = monotonic_ms;
 }
