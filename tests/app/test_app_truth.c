@@ -559,6 +559,7 @@ static void a_clock_that_goes_ahead_takes_no_patience_from_planning(void **state
     world.ports.on_call = some_transactions_fail;
     assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_STORE_UNAVAILABLE);
     ops_memory_clock_set(world.real.clock, world_now_ms(&world) + 12 * OPS_HOUR_MS);
+    world_pass(&world, wait_ms);
     assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_STORE_UNAVAILABLE);
     assert_int_equal(transactions_fail, 0);
     world_settle(&world, OPS_HOUR_MS);
