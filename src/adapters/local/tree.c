@@ -21,7 +21,8 @@ enum { WINDOW_NAMES_MAX = 16384 }; /* names of one directory that are kept at a 
 /* One directory on the way. Names of directories carry a final '/', which also puts them where their keys belong in the
  * order. */
 struct local_tree_level {
-    int fd;
+    int fd;         /* directory's, once that is there */
+    DIR *directory; /* NULL until it is listed for the first time */
     struct local_rights rights;
     const char *refusal; /* why the directory itself could not be removed; NULL: it could */
     bool resumed;        /* the bound lies at or below it: its own key is behind us */
@@ -60,27 +61,15 @@ static void pass_over(struct local_walk *walk, const char *reason)
     ops_remarks_add(walk->remarks, OPS_REMARK_UNREADABLE, ops_buf_view(&walk->path), reason);
 }
 
-/* From the top, with a descriptor of its own, since closedir takes it. Not by the name ".", which would need the right to
- * search. unread: nobody has read from the descriptor yet. NULL and errno. */
-static DIR *list(int directory_fd, bool unread)
-{
-    int fd = fcntl(directory_fd, F_DUPFD_CLOEXEC, 0);
-    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    int reason = errno;
-    if (directory && !unread)
-        rewinddir(directory);
-    if (!directory && fd >= 0)
-        close(fd);
-    errno = reason;
-    return directory;
-}
-
 static bool root_can_be_listed(const struct local_walk *walk)
 {
-    DIR *directory = list(walk->options.root_fd, false);
+    int fd = openat(walk->options.root_fd, ".", LOCAL_DIRECTORY_FLAGS);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     bool can = directory && readdir(directory); /* there is always an entry */
     if (directory)
         (void)closedir(directory); /* it was only read */
+    else if (fd >= 0)
+        close(fd);
     return can;
 }
 
@@ -142,7 +131,10 @@ static void level_free(struct local_tree_level *level)
         return;
     level_clear_names(level);
     ops_mem_free(level->after);
-    close(level->fd);
+    if (level->directory)
+        (void)closedir(level->directory); /* it was only read, as the descriptor was */
+    else
+        close(level->fd);
     ops_mem_free(level);
 }
 
@@ -166,6 +158,7 @@ static enum ops_status walk_push(struct local_walk *walk, const struct level_opt
         return OPS_NO_MEMORY;
     }
     level->fd = options->fd;
+    level->directory = NULL;
     local_rights_read(options->fd, &options->place, &level->rights);
     level->refusal = options->refusal;
     level->resumed = options->resumed;
@@ -287,17 +280,26 @@ static enum ops_status level_offer_entry(const struct local_walk *walk, struct l
     return wanted ? level_offer(level, name, length) : OPS_OK;
 }
 
+/* Goes to the top of the directory, which may have been read before. Errno on failure. */
+static bool level_rewind(struct local_tree_level *level)
+{
+    if (!level->directory)
+        level->directory = fdopendir(level->fd);
+    if (level->directory && !level->unread)
+        rewinddir(level->directory);
+    level->unread = false;
+    return level->directory;
+}
+
 static enum ops_status level_fill(struct local_walk *walk, struct local_tree_level *level, struct ops_error *error)
 {
     level_clear_names(level);
     level->complete = true;
-    DIR *directory = list(level->fd, level->unread);
-    level->unread = false;
-    if (!directory)
+    if (!level_rewind(level))
         return pass_over_or_fail(walk, "can't be listed", errno, error);
     enum ops_status status = OPS_OK;
     const struct dirent *entry;
-    while (errno = 0, status == OPS_OK && (entry = readdir(directory)) != NULL)
+    while (errno = 0, status == OPS_OK && (entry = readdir(level->directory)) != NULL)
         status = level_offer_entry(walk, level, entry);
     if (status == OPS_OK && errno != 0 && errno != ENOENT) { /* ENOENT: it was removed after it was opened */
         level->complete = true; /* what was read of it is given, and the rest said to be missing, once */
@@ -305,7 +307,6 @@ static enum ops_status level_fill(struct local_walk *walk, struct local_tree_lev
     } else if (status == OPS_OK && errno == 0 && level->content == CONTENT_UNKNOWN) {
         level->content = CONTENT_NONE;
     }
-    (void)closedir(directory); /* it was only read */
     qsort(level->names, level->count, sizeof level->names[0], compare_names);
     return status;
 }
