@@ -5,7 +5,7 @@
 #include "base/json.h"
 
 enum {
-    READINGS_MAX = 5,       /* of both clocks, until two of one enclose the other closely */
+    READINGS_MAX = 5, /* of both clocks, until two of one enclose the other closely */
     READING_MAX_MS = 1000,
     CONFLICT_RETRIES_MAX = 8,
 };
@@ -67,7 +67,8 @@ void ops_app_clock_news(struct ops_app *app, struct ops_clock_news *ret_news)
     ret_news->is_recent = count > 0 && ops_clock_boot_ms(app->ports.clock) - last_boot_ms < OPS_CLOCK_TOLD_FOR_MS;
     if (app->ports.other_clock)
         ret_news->has_others = ops_other_clock_ahead_ms(app->ports.other_clock, &ret_news->ahead_ms);
-    ret_news->is_apart = ret_news->ahead_ms > OPS_CLOCK_STEP_MORE_THAN_MS || ret_news->ahead_ms < -OPS_CLOCK_STEP_MORE_THAN_MS;
+    ret_news->is_apart =
+        ret_news->ahead_ms > OPS_CLOCK_STEP_MORE_THAN_MS || ret_news->ahead_ms < -OPS_CLOCK_STEP_MORE_THAN_MS;
 }
 
 /* ---- in the records ---- */
@@ -111,8 +112,9 @@ static enum ops_status with_step(const json_t *vacuum, const struct ops_clock_st
         while (json_array_size(steps) >= OPS_CLOCK_STEPS_KEPT)
             (void)json_array_remove(steps, 0); /* there is one */
         after = json_copy((json_t *)(uintptr_t)vacuum);
-        status = steps && after && json_array_append(steps, doc) == 0 ? ops_json_set(after, "clock_steps", json_incref(steps))
-                                                                     : OPS_NO_MEMORY;
+        status = steps && after && json_array_append(steps, doc) == 0
+                     ? ops_json_set(after, "clock_steps", json_incref(steps))
+                     : OPS_NO_MEMORY;
         if (status == OPS_OK)
             status = ops_json_set_integer(after, "revision", ops_json_integer(vacuum, "revision", 0) + 1);
         json_decref(steps);

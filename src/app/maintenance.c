@@ -82,8 +82,8 @@ enum ops_status ops_run_maintenance_start(struct ops_call_context *context, json
     return show(context, status, started, ret_data);
 }
 
-/* Adds to what is shown of a window that has ended which one is next: "next", null where none is scheduled. The end is written
- * and stays so: where the next one can't be read there is no such member. */
+/* Adds to what is shown of a window that has ended which one is next: "next", null where none is scheduled. The end is
+ * written and stays so: where the next one can't be read there is no such member. */
 static void show_next(struct ops_call_context *context, json_t **data)
 {
     json_t *next = NULL, *shown = NULL, *summary = NULL;

@@ -41,8 +41,8 @@ static const char *protected_resource(const struct ops_guard *guard, const struc
     return reason || !sql_table ? reason : ops_guard_resource(guard, OPS_TABLE, sql_table);
 }
 
-/* The same thing may go by a name that another manifest protects. The engine is asked for its names once for each manifest: that
- * may take it a while. */
+/* The same thing may go by a name that another manifest protects. The engine is asked for its names once for each manifest:
+ * that may take it a while. */
 static enum ops_status check_names(struct ops_app *app, const struct ops_removal_warrant *warrant, struct ops_error *error)
 {
     int64_t number = atomic_load(&app->manifest_number);
@@ -84,8 +84,8 @@ enum ops_status ops_removal(struct ops_app *app, const struct ops_removal_warran
                             const struct ops_key *keys, size_t count, enum ops_removal *ret_outcomes,
                             struct ops_error *error)
 {
-    /* A manifest that protects more counts from the moment that it is in, also for what is under way: it waits for us, and we
-     * for it. Only then is the warrant looked at, since a wait may have outlived it. */
+    /* A manifest that protects more counts from the moment that it is in, also for what is under way: it waits for us, and
+     * we for it. Only then is the warrant looked at, since a wait may have outlived it. */
     (void)pthread_rwlock_rdlock(&app->removing); /* so many readers that it could fail there can't be */
     enum ops_status status = remove_by_manifest(app, warrant, target, keys, count, ret_outcomes, error);
     (void)pthread_rwlock_unlock(&app->removing);

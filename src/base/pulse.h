@@ -1,7 +1,7 @@
 /* Signs of life of a loop that must go round, for somebody who watches it.
  *
- * The loop beats once in each round. While it waits for somebody outside, who may take any time, it is away: that says nothing
- * about the loop, and is no reason to end the process that it is in.
+ * The loop beats once in each round. While it waits for somebody outside, who may take any time, it is away: that says
+ * nothing about the loop, and is no reason to end the process that it is in.
  */
 #ifndef OPS_BASE_PULSE_H
 #define OPS_BASE_PULSE_H

@@ -50,8 +50,8 @@ static int64_t whole_seconds(int64_t duration_ms)
     return (duration_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
 }
 
-/* The time that is left, and up to a quarter more. Nobody has longer to wait than the window is to last: where it looks like that
- * our clock is behind the one that the window was begun by. */
+/* The time that is left, and up to a quarter more. Nobody has longer to wait than the window is to last: where it looks like
+ * that our clock is behind the one that the window was begun by. */
 static int64_t roll_retry_s(struct opsgate *gate, const struct facts *facts)
 {
     int64_t most_s = facts->estimate_ms ? whole_seconds(facts->estimate_ms) : RETRY_MOST_S;

@@ -1,8 +1,8 @@
-/* What the service manager is told: that serve is ready, that it reads anew, that it ends, and, where it asks for that, again and
- * again that it lives.
+/* What the service manager is told: that serve is ready, that it reads anew, that it ends, and, where it asks for that,
+ * again and again that it lives.
  *
- * Alive is a serve whose own loops go round: the one that waits for signals, which tells, and the sweep. A store that does not
- * answer is none of their faults, and starting again would not bring it back.
+ * Alive is a serve whose own loops go round: the one that waits for signals, which tells, and the sweep. A store that does
+ * not answer is none of their faults, and starting again would not bring it back.
  */
 #ifndef OPS_MAIN_MANAGER_H
 #define OPS_MAIN_MANAGER_H
@@ -23,7 +23,8 @@ struct ops_manager {
 void ops_manager_open(struct ops_manager *manager);
 void ops_manager_close(struct ops_manager *manager);
 
-void ops_manager_ready(struct ops_manager *manager, const char *status, int64_t now_ms); /* also after reading anew; status is for people */
+void ops_manager_ready(struct ops_manager *manager, const char *status,
+                       int64_t now_ms); /* also after reading anew; status is for people */
 
 /* How long the loop that looks may sleep. */
 int64_t ops_manager_wait_ms(const struct ops_manager *manager);

@@ -113,7 +113,8 @@ static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, 
     if (status != OPS_OK)
         return status;
     ops_host_port_format(at.host, ops_http_server_port(serving->http), address);
-    (void)snprintf(serving->http_address, sizeof serving->http_address, "%s://%s", serving->tls_cert ? "https" : "http", address);
+    (void)snprintf(serving->http_address, sizeof serving->http_address, "%s://%s", serving->tls_cert ? "https" : "http",
+                   address);
     return OPS_OK;
 }
 

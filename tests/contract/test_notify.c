@@ -180,8 +180,14 @@ static void the_watchdog_is_ours_only_when_it_names_this_process(void **state)
         const char *pid;
         int64_t expected_ms;
     } cases[] = {
-        {"120000000", own, 120000}, {"120000000", NULL, 120000}, {"120000000", other, 0}, {NULL, own, 0},
-        {"0", own, 0},              {"-5", own, 0},              {"", own, 0},            {"soon", own, 0},
+        {"120000000", own, 120000},
+        {"120000000", NULL, 120000},
+        {"120000000", other, 0},
+        {NULL, own, 0},
+        {"0", own, 0},
+        {"-5", own, 0},
+        {"", own, 0},
+        {"soon", own, 0},
         {"10", own, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -43,7 +43,8 @@ static const char *file(const char *name)
 /* <name>.pem and <name>.key, of a certificate whose common name that is. */
 static void make_certificate(const char *name)
 {
-    run("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=%s -keyout %s.key"
+    run("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=%s -keyout "
+        "%s.key"
         " -out %s.pem 2>/dev/null",
         directory, name, name, name);
 }
@@ -278,8 +279,7 @@ static void a_server_that_can_not_start_lets_its_certificate_go(void **state)
     (void)state;
     struct ops_http_server *first = start(NULL), *second = NULL;
     alloc_fault_install(0);
-    const struct ops_http_config config = {
-        .host = "127.0.0.1", .port = ops_http_server_port(first), .tls = identity("a")};
+    const struct ops_http_config config = {.host = "127.0.0.1", .port = ops_http_server_port(first), .tls = identity("a")};
     alloc_fault_arm(1);
     assert_int_equal(ops_http_server_start(&app, &config, &second, NULL), OPS_NO_MEMORY);
     assert_int_equal(alloc_fault_live_count(), 0);

@@ -25,7 +25,8 @@ static const int64_t now_ms = INT64_C(1795491600000);
 #define TABLE(name) "{'name': '" name "', 'org': {'by': 'attribute', 'name': 'org'}}"
 #define WHO                                                                                                                 \
     "'services': [{'code': 'usm', 'tables': [" TABLE("usm_a") ", " TABLE("usm_b") "]},"                                     \
-    " {'code': 'uas', 'tables': [" TABLE("uas_a") ", " TABLE("uas_b") "]}"
+                                                                                  " {'code': 'uas', 'tables': [" TABLE(     \
+                                                                                      "uas_a") ", " TABLE("uas_b") "]}"
 static const char first[] = "{'stack': 'shop', 'sessions': {'sessions_table': 'usm_a', 'users_table': 'uas_a'}, " WHO
                             ", {'code': 'pvm', 'tables': [" TABLE("one") "]}]}";
 static const char second[] = "{'stack': 'shop', 'sessions': {'sessions_table': 'usm_b', 'users_table': 'uas_b'}, " WHO
@@ -65,8 +66,8 @@ static struct service *make_service(const char *manifest)
     if (manifest)
         write_manifest(service, manifest);
     assert_int_equal(ops_engine_open(&service->config, &service->engine, NULL), OPS_OK);
-    assert_int_equal(
-        ops_local_session_create(service->directory, "usm_a", "uas_a", "ann", GUID, now_ms + OPS_DAY_MS, NULL), OPS_OK);
+    assert_int_equal(ops_local_session_create(service->directory, "usm_a", "uas_a", "ann", GUID, now_ms + OPS_DAY_MS, NULL),
+                     OPS_OK);
     return service;
 }
 
@@ -134,8 +135,8 @@ static void sessions_are_looked_for_where_the_manifest_of_now_says(void **state)
     write_manifest(service, second);
     reload_well(service, true, SECOND_TARGETS);
     assert_int_equal(ask_with_session(service), OPS_SESSION_STORE_UNAVAILABLE);
-    assert_int_equal(
-        ops_local_session_create(service->directory, "usm_b", "uas_b", "bea", GUID, now_ms + OPS_DAY_MS, NULL), OPS_OK);
+    assert_int_equal(ops_local_session_create(service->directory, "usm_b", "uas_b", "bea", GUID, now_ms + OPS_DAY_MS, NULL),
+                     OPS_OK);
     assert_int_equal(ask_with_session(service), OPS_OK);
     write_manifest(service, without_sessions);
     reload_well(service, true, 0);
@@ -195,9 +196,9 @@ static void no_check_goes_wrong_while_the_source_is_replaced(void **state)
 {
     struct readers readers = {.service = *state};
     pthread_t threads[READERS];
-    assert_int_equal(ops_local_session_create(readers.service->directory, "usm_b", "uas_b", "bea", GUID,
-                                              now_ms + OPS_DAY_MS, NULL),
-                     OPS_OK);
+    assert_int_equal(
+        ops_local_session_create(readers.service->directory, "usm_b", "uas_b", "bea", GUID, now_ms + OPS_DAY_MS, NULL),
+        OPS_OK);
     for (int i = 0; i < READERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, read_on, &readers), 0);
     for (int i = 1; i <= RELOADS; i++) {

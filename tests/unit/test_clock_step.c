@@ -27,11 +27,18 @@ static void a_step_is_one_from_ten_seconds_on_forward_or_back(void **state)
         int64_t by_ms;
         int64_t told_ms;
     } cases[] = {
-        {1, 0},           {-1, 0},           {1000, 0}, /* a leap second */
-        {-1000, 0},       {MOST_MS, 0},      {-MOST_MS, 0},
-        {MOST_MS + 1, MOST_MS + 1},          {-MOST_MS - 1, -MOST_MS - 1},
-        {301 * SECOND_MS, 301 * SECOND_MS},  {-DAY_MS, -DAY_MS},
-        {20000 * DAY_MS, 20000 * DAY_MS},    {-begin_ms, -begin_ms}, /* to 1970 */
+        {1, 0},
+        {-1, 0},
+        {1000, 0}, /* a leap second */
+        {-1000, 0},
+        {MOST_MS, 0},
+        {-MOST_MS, 0},
+        {MOST_MS + 1, MOST_MS + 1},
+        {-MOST_MS - 1, -MOST_MS - 1},
+        {301 * SECOND_MS, 301 * SECOND_MS},
+        {-DAY_MS, -DAY_MS},
+        {20000 * DAY_MS, 20000 * DAY_MS},
+        {-begin_ms, -begin_ms}, /* to 1970 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ops_clock_reference reference;

@@ -371,8 +371,8 @@ static size_t leave_encoded(void *cls, struct MHD_Connection *connection, char *
 
 /*
  * The library gives a connection a pointer of ours, its socket context, before the handshake and takes leave of it after the
- * session's end. It is a hold of what the slot had in it when the connection came: so a certificate that is replaced stays for
- * as long as a session refers to it, and the handshake takes no lock.
+ * session's end. It is a hold of what the slot had in it when the connection came: so a certificate that is replaced stays
+ * for as long as a session refers to it, and the handshake takes no lock.
  */
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)

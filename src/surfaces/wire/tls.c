@@ -74,7 +74,8 @@ static enum ops_status refuse(int code, const char *what, const char *path, stru
 {
     if (code == GNUTLS_E_MEMORY_ERROR)
         return OPS_NO_MEMORY;
-    return ops_fail(error, OPS_IO_ERROR, "The file '%s' holds no %s that can be used: %s", path, what, gnutls_strerror(code));
+    return ops_fail(error, OPS_IO_ERROR, "The file '%s' holds no %s that can be used: %s", path, what,
+                    gnutls_strerror(code));
 }
 
 /* ---- certificate ---- */
@@ -102,9 +103,11 @@ static enum ops_status take_chain(struct identity *identity, gnutls_x509_crt_t *
     return OPS_OK;
 }
 
-/* The chain begins with the first certificate, in the order in which each is signed by the next. ret_id: of its public key. */
-static enum ops_status read_certificate(struct identity *identity, const char *path, unsigned char ret_id[static KEY_ID_SIZE],
-                                        size_t *ret_id_length, struct ops_error *error)
+/* The chain begins with the first certificate, in the order in which each is signed by the next. ret_id: of its public key.
+ */
+static enum ops_status read_certificate(struct identity *identity, const char *path,
+                                        unsigned char ret_id[static KEY_ID_SIZE], size_t *ret_id_length,
+                                        struct ops_error *error)
 {
     struct ops_buf text;
     gnutls_x509_crt_t *list = NULL;
@@ -113,8 +116,7 @@ static enum ops_status read_certificate(struct identity *identity, const char *p
     enum ops_status status = read_pem(path, &text, error);
     if (status == OPS_OK) {
         const gnutls_datum_t datum = datum_of(&text);
-        int code =
-            gnutls_x509_crt_list_import2(&list, &count, &datum, GNUTLS_X509_FMT_PEM, GNUTLS_X509_CRT_LIST_SORT);
+        int code = gnutls_x509_crt_list_import2(&list, &count, &datum, GNUTLS_X509_FMT_PEM, GNUTLS_X509_CRT_LIST_SORT);
         if (code >= 0)
             code = gnutls_x509_crt_get_key_id(list[0], 0, ret_id, ret_id_length);
         status = code < 0 ? refuse(code, "certificate", path, error) : take_chain(identity, list, count, path, error);

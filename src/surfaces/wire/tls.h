@@ -11,8 +11,9 @@
 enum { OPS_TLS_PEM_MAX_BYTES = 1024 * 1024 /* of a file */ };
 
 /* Reads both files, PEM texts, and checks that the key is the certificate's. *ret_identity is a thing of ours, held by the
- * caller; a connection that shows it holds it as well. OPS_IO_ERROR: a file can't be read, is too large, holds no certificate
- * or no key, a key that is encrypted, or one of another certificate; the sentence names the file. OPS_NO_MEMORY. */
+ * caller; a connection that shows it holds it as well. OPS_IO_ERROR: a file can't be read, is too large, holds no
+ * certificate or no key, a key that is encrypted, or one of another certificate; the sentence names the file. OPS_NO_MEMORY.
+ */
 enum ops_status ops_tls_read(const char *cert_path, const char *key_path, struct ops_shared **ret_identity,
                              struct ops_error *error) OPS_MUST_USE;
 
