@@ -134,12 +134,14 @@ static enum ops_status check_reviewed(const json_t *vacuum, const struct made_pl
     enum ops_status status = ops_vacuum_expect_plan(vacuum, plan->sha256, error);
     if (status != OPS_OK || ops_vacuum_dry_run(vacuum) || plan->gone_count == 0 || ops_vacuum_expects_plan(vacuum))
         return status;
+    json_t *gone = gone_names(plan->targets);
+    const char *first = json_string_value(json_array_get(gone, 0));
     (void)ops_fail(error, OPS_PLAN_DRIFTED,
-                   "%zu of the targets that were there at the last completed vacuum or dry run have gone; nothing was "
-                   "deleted. If that is as it should be, vacuum with the plan's hash of a new dry run.",
-                   plan->gone_count);
+                   "%zu of the targets that a vacuum or dry run has found have gone, %.200s first; nothing was deleted. Is a "
+                   "volume not mounted? If it is as it should be, vacuum with the plan's hash of a new dry run.",
+                   plan->gone_count, first ? first : "?");
     ops_error_detail(error, "plan_sha256", plan->sha256);
-    ops_error_detail_json(error, "gone", gone_names(plan->targets));
+    ops_error_detail_json(error, "gone", gone);
     return OPS_PLAN_DRIFTED;
 }
 

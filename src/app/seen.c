@@ -51,10 +51,10 @@ static enum ops_status mark_gone(json_t *target, const char *how)
     if (status != OPS_OK)
         return status;
     return ops_plan_warn(target, missing
-                                     ? "It was there at the last completed vacuum or dry run and does not exist now: is a "
+                                     ? "A vacuum or dry run has found it, and it does not exist now: is a "
                                        "volume not mounted? A vacuum without it needs this plan's hash."
-                                     : "It is empty and not the one that was there at the last completed vacuum or dry "
-                                       "run: is a volume not mounted? A vacuum of it needs this plan's hash.");
+                                     : "It is empty and not the one that a vacuum or dry run has found there: is a volume not "
+                                           "mounted? A vacuum of it needs this plan's hash.");
 }
 
 enum ops_status ops_seen_compare(struct ops_app *app, json_t *targets, size_t *ret_count, struct ops_error *error)
@@ -79,15 +79,15 @@ enum ops_status ops_seen_compare(struct ops_app *app, json_t *targets, size_t *r
     return status;
 }
 
-/* What the completed vacuum says of one target. */
-static enum ops_status note_target(json_t *seen, const json_t *target, bool dry_run)
+/* What a vacuum that is over says of one target. Only one that is completed and no dry run has accepted that it is gone. */
+static enum ops_status note_target(json_t *seen, const json_t *target, bool accepts)
 {
     char key[SEEN_KEY_SIZE];
     key_of(target, key);
     if (ops_json_text(target, "gone", NULL) || is_missing(target)) {
-        if (!dry_run)
+        if (accepts)
             (void)json_object_del(seen, key); /* absent is as good */
-        if (is_missing(target) || dry_run)
+        if (is_missing(target) || !accepts)
             return OPS_OK;
     }
     return has_status(target, "completed") ? ops_json_set_text(seen, key, ops_json_text(target, "mark", no_mark)) : OPS_OK;
@@ -99,13 +99,14 @@ enum ops_status ops_seen_note(struct ops_app *app, struct ops_txn *txn, const js
     enum ops_status status = load(app, &before, error);
     json_t *seen = before ? ops_json_copy(json_object_get(before, "seen")) : json_object();
     json_int_t revision = ops_json_integer(before, "revision", 0);
+    bool accepts = ops_vacuum_is(vacuum, OPS_VACUUM_COMPLETED) && !ops_vacuum_dry_run(vacuum);
     if (status == OPS_OK && !seen)
         status = OPS_NO_MEMORY;
     size_t i;
     json_t *target;
     json_array_foreach(json_object_get(vacuum, "targets"), i, target)
         if (status == OPS_OK)
-            status = note_target(seen, target, ops_vacuum_dry_run(vacuum));
+            status = note_target(seen, target, accepts);
     if (status == OPS_OK && !(before && json_equal(seen, json_object_get(before, "seen")))) {
         ops_txn_put(txn, OPS_PK_SINGLETON, OPS_SK_TARGETS_SEEN,
                     json_pack("{s:I, s:O}", "revision", revision + 1, "seen", seen));

@@ -296,7 +296,7 @@ enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_
     enum ops_status status = ops_vacuums_event(after, end_type(after), actor, reason, &event);
     if (status == OPS_OK)
         status = give_mutex_back(app, &txn, before, error);
-    if (status == OPS_OK && ops_vacuum_is(after, OPS_VACUUM_COMPLETED))
+    if (status == OPS_OK && !ops_vacuum_is(after, OPS_VACUUM_CANCELLED))
         status = ops_seen_note(app, &txn, after, error);
     if (status == OPS_OK) {
         ops_vacuums_put(&txn, before, json_incref(after));

@@ -148,11 +148,15 @@ static const char *status_word(const json_t *target, const struct target_tally *
     return remains(tally) ? "failed" : "completed";
 }
 
+static bool is_what(const json_t *remark, enum ops_remark_kind kind)
+{
+    return strcmp(ops_json_text(remark, "what", ""), ops_remark_kind_name(kind)) == 0;
+}
+
 /* The remark that says why the target is not as it should be: of what was refused only while something is left. */
 static bool counts(const struct target_tally *tally, const json_t *remark)
 {
-    bool refused = strcmp(ops_json_text(remark, "what", ""), ops_remark_kind_name(OPS_REMARK_REFUSED)) == 0;
-    return !refused || tally->last.failed > 0;
+    return !is_what(remark, OPS_REMARK_REFUSED) || tally->last.failed > 0;
 }
 
 static const char *first_reason(const struct target_tally *tally)
@@ -160,7 +164,7 @@ static const char *first_reason(const struct target_tally *tally)
     if (tally->error)
         return tally->error;
     for (size_t i = 0; remains(tally) && i < tally->remark_count; i++)
-        if (counts(tally, tally->remarks[i]))
+        if (counts(tally, tally->remarks[i]) && !is_what(tally->remarks[i], OPS_REMARK_UNDELETABLE))
             return ops_json_text(tally->remarks[i], "reason", NULL);
     return NULL;
 }
@@ -254,7 +258,8 @@ static const char *name_of(const json_t *vacuum, size_t target)
 /* What is left of all targets, and the first of them that is not as it should be. */
 struct remainder {
     size_t targets;
-    size_t first;
+    size_t broken;           /* of them, those that have an error */
+    size_t first;            /* a broken one where there is one */
     struct ops_counters sum; /* failed, unreadable, incomparable */
 };
 
@@ -266,8 +271,10 @@ static struct remainder sum_up(const json_t *vacuum, const struct tally *tally)
         if (found_nothing_more(vacuum, target))
             continue;
         remainder.targets++;
+        remainder.broken += target->error != NULL;
         ops_counters_add(&remainder.sum, &target->last);
-        remainder.first = i;
+        if (target->error || remainder.broken == 0)
+            remainder.first = i;
     }
     return remainder;
 }
@@ -292,8 +299,9 @@ static enum ops_status say_what_remains(const json_t *vacuum, const struct tally
                  "records could not be compared with the tenant's name");
     append_count(&what, remainder.sum.unreadable, "place could not be looked into", "places could not be looked into");
     if (first->error)
-        (void)ops_fail(error, OPS_TARGET_ERROR, "%zu of the targets could not be finished; %s: %s", remainder.targets, name,
-                       why);
+        (void)ops_fail(error, OPS_TARGET_ERROR, "%zu of the targets could not be finished; %s: %.300s%s%s%s",
+                       remainder.broken, name, why, what.length > 0 ? " Besides, " : "", ops_buf_text(&what),
+                       what.length > 0 ? "." : "");
     else if (what.length > 0)
         (void)ops_fail(error, OPS_RECORDS_REMAIN, "In %zu of the targets %s; first in %s%s%s", remainder.targets,
                        ops_buf_text(&what), name, why ? ": " : "", why ? why : ".");

@@ -3,7 +3,7 @@
  * A plan is the "targets" array of a vacuum record. Each element is an object with the members that CONTRACT section 4
  * names (service, kind, name, status, matched, deleted, failed, protected, bytes?, skipped_reason?), and
  *   identity, mark, where, empty  what it is (ports/target.h) when it was planned (internal, but for where)
- *   gone      "missing" or "emptied": it was there at the last completed vacuum or dry run
+ *   gone      "missing" or "emptied": a vacuum or dry run has found it, and it is not there now
  *   warnings  what is to be known of it
  *   would_fail  true: by one of the warnings a vacuum would leave records behind, or end as failed
  *   scope     {"by", "attribute"?, "index"?, "value"?, "incomparable"?} for what is touched; the last is "ignore"

@@ -152,6 +152,9 @@ static void warn_of(struct ops_cli *cli, const json_t *target)
 {
     size_t i;
     json_t *warning;
+    if (ops_plan_deferred(target))
+        ops_cli_warn(cli, "%s %s: %s", ops_json_text(target, "kind", ""), ops_json_text(target, "name", ""),
+                     ops_json_text(target, "reason", ""));
     json_array_foreach(json_object_get(target, "warnings"), i, warning)
         if (!has_status(target, "unclassified"))
             ops_cli_warn(cli, "%s %s: %s", ops_json_text(target, "kind", ""), ops_json_text(target, "name", ""),
@@ -185,12 +188,13 @@ static int finish(struct ops_cli *cli, const struct check *check, struct ops_err
 {
     if (check->broken > 0 || check->would_fail > 0) {
         (void)ops_fail(error, OPS_INVALID_FIELD,
-                       "%lld of the manifest's targets can't be used as it says, and of %lld a vacuum would leave records "
+                       "Of the manifest's targets %lld can't be used as it says, and in %lld a vacuum would leave records "
                        "behind.",
                        (long long)check->broken, (long long)check->would_fail);
         ops_error_detail_integer(error, "broken", check->broken);
         ops_error_detail_integer(error, "would_fail", check->would_fail);
-        ops_error_detail_json(error, "targets", json_incref(check->targets));
+        if (ops_cli_json(cli))
+            ops_error_detail_json(error, "targets", json_incref(check->targets));
         return ops_cli_fail(cli, OPS_INVALID_FIELD, error);
     }
     return ops_cli_done(

@@ -337,6 +337,21 @@ static void an_empty_target_that_is_another_one_needs_the_plan_s_hash(void **sta
     json_decref(before);
 }
 
+/* In a messy stack no run is ever completed: what each was done with counts by itself. */
+static void what_a_failed_run_was_done_with_is_missed_too(void **state)
+{
+    (void)state;
+    put_with("list", "{\"orgcode\": [\"acme\"]}");
+    json_decref(dry_run("failed"));
+    assert_true(ops_memory_record_delete(world.real.catalogue, OPS_TABLE, "more", "list", ""));
+    ops_memory_resource_drop(world.real.catalogue, OPS_TABLE, "rows");
+    json_t *vacuum = vacuum_to_its_end(NULL, "failed");
+    assert_string_equal(error_tag(vacuum), "plan-drifted");
+    assert_non_null(strstr(ops_json_text(json_object_get(vacuum, "error"), "message", ""), "rows first"));
+    assert_int_equal(rows_left("more"), ROWS);
+    json_decref(vacuum);
+}
+
 /* A vacuum empties things, and what it emptied is not gone. */
 static void what_a_vacuum_emptied_is_not_taken_for_gone(void **state)
 {
@@ -794,6 +809,7 @@ int main(void)
         CASE(a_plan_of_one_store_does_not_fit_another),
         CASE(a_target_that_has_gone_needs_the_plan_s_hash),
         CASE(an_empty_target_that_is_another_one_needs_the_plan_s_hash),
+        CASE(what_a_failed_run_was_done_with_is_missed_too),
         CASE(what_a_vacuum_emptied_is_not_taken_for_gone),
         CASE(a_target_that_can_not_be_opened_holds_up_no_other),
         CASE(a_target_that_was_busy_joins_in_when_it_can_be_opened),

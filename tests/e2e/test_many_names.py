@@ -81,6 +81,36 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
+def test_what_a_protected_link_leads_to_is_kept(bare):
+    by_prefix = {"by": "key_prefix", "pattern": "{orgcode}/"}
+    links = {"mcp-v3": "mcp.g3nretailstack.com", "w": "payroll", "x4": "g3nmhsadmin-l", "free": "other"}
+    for name, link in links.items():
+        stack.make_objects(bare.bucket(name), ["acme/1"])
+        bare.bucket(link).symlink_to(name)
+    stack.make_objects(bare.bucket("outer"), ["inner/acme/1"])
+    (bare.stack / "buckets" / "G3NMHSADMIN-in").symlink_to("outer/inner")
+    stack.make_table(bare.table("x"), [("a", "b", "acme", "{}")])
+    bare.table("g3nmhsadmin_t").symlink_to("x.sqlite")
+    stack.make_objects(bare.log_group("/app/api"), ["s1"])
+    (bare.log_group("/app") / "g3nmhsadmin-log").symlink_to("api")
+    inside = bare.bucket("mcp-v3") / "shop.db"
+    make_table(inside, "orders")
+    stack.write_manifest(bare, [{
+        "code": "pvm", "buckets": [{"name": name, "org": by_prefix} for name in links],
+        "tables": [{"name": "x", "org": {"by": "attribute", "name": "orgcode"}}, own("shop", inside, "orders")],
+        "log_groups": [{"name": "/app/api"}]}], protected=["payroll"])
+    serve = bare.serve(clock=True)
+    for report in (serve.dry_run("vacuumall"), *both(bare, serve)):
+        kept = {target["name"] for target in report["targets"] if target["status"] == "skipped"}
+        assert {"mcp-v3", "w", "x4", "x", "shop", "/app/api"} <= kept, report
+        assert of(report, "free")["status"] == "completed", report
+    for name in ("mcp-v3", "w", "x4"):
+        assert (bare.bucket(name) / "acme" / "1").exists()
+    assert not (bare.bucket("free") / "acme").exists()
+    assert stack.count(bare.table("x")) == 1 and (bare.log_group("/app/api") / "s1").exists()
+    assert stack.query(inside, "SELECT count(*) FROM orders") == [(5,)]
+
+
 def test_one_table_under_two_names_is_told_and_kept(bare, spelling):
     make_table(bare.data / "d" / "shop.db", "orders")
     (bare.data / "e").symlink_to("d")

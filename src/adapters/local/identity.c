@@ -1,6 +1,7 @@
 #include "adapters/local/identity.h"
 
 #include "adapters/local/identity_empty.h"
+#include "adapters/local/identity_links.h"
 #include "adapters/local/mounts.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -541,6 +542,12 @@ static enum ops_status read_spec(struct subject *subject)
                : ops_fail(subject->error, OPS_TARGET_ERROR, "The location of table %s names no table.", spec->name);
 }
 
+static enum ops_status note_link(void *context, enum ops_target_kind kind, struct ops_view name, struct ops_view key)
+{
+    struct subject *subject = context;
+    return add_both(subject, kind, name, key);
+}
+
 enum ops_status local_identify(const char *data_dir, const struct ops_target_spec *spec, struct ops_identity *ret_identity,
                                struct ops_error *error)
 {
@@ -557,6 +564,8 @@ enum ops_status local_identify(const char *data_dir, const struct ops_target_spe
         status = note_given_names(&subject);
     if (status == OPS_OK)
         status = look_at_all_paths(&subject);
+    if (status == OPS_OK && subject.at.exists)
+        status = local_identity_links(subject.data.path, spec->kind, subject.at.path, note_link, &subject, error);
     local_mounts_release(&subject.mounts);
     if (status != OPS_OK)
         return status;

@@ -321,6 +321,10 @@ static void append_totals(const json_t *data, struct ops_buf *buf)
     ops_buf_append_text(buf, "\nTotal: ");
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         ops_buf_append_format(buf, "%s %s, ", ops_human_number(ops_json_integer(totals, counters[i], 0), text), counters[i]);
+    for (size_t i = 0; i < sizeof rare_counters / sizeof rare_counters[0]; i++)
+        if (ops_json_integer(totals, rare_counters[i].name, 0) > 0)
+            ops_buf_append_format(buf, "%s %s, ", ops_human_number(ops_json_integer(totals, rare_counters[i].name, 0), text),
+                                  rare_counters[i].name);
     ops_buf_append_format(buf, "%s\n", ops_human_bytes(ops_json_integer(totals, "bytes", 0), text));
 }
 
@@ -336,6 +340,19 @@ static void append_real_run(const json_t *data, struct ops_buf *buf)
     ops_buf_append_char(buf, '\n');
 }
 
+/* That a vacuum of this plan would not end as the dry run did. */
+static void append_foretold(const json_t *data, struct ops_buf *buf)
+{
+    bool fails = ops_json_integer(json_object_get(data, "totals"), "undeletable", 0) > 0;
+    size_t i;
+    json_t *target;
+    json_array_foreach(json_object_get(data, "targets"), i, target)
+        fails = fails || ops_json_flag(target, "would_fail", false);
+    if (fails)
+        ops_buf_append_text(buf, "\nwarning: as things are, a vacuum of this would end as failed and leave records behind; see "
+                                 "above.\n");
+}
+
 /* What the reader may want to do next. */
 static void append_next(const json_t *data, struct ops_buf *buf)
 {
@@ -346,8 +363,10 @@ static void append_next(const json_t *data, struct ops_buf *buf)
         append_safe_member(buf, "\nCancel it: g3nops vacuum-cancel --vacuum-id ", data, "vacuum_id");
     if (pending || has_status(data, "running"))
         ops_buf_append_char(buf, '\n');
-    if (completed && ops_json_flag(data, "dry_run", false) && ops_json_text(data, "plan_sha256", NULL))
+    if (completed && ops_json_flag(data, "dry_run", false) && ops_json_text(data, "plan_sha256", NULL)) {
+        append_foretold(data, buf);
         append_real_run(data, buf);
+    }
 }
 
 enum ops_status ops_render_vacuum(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
