@@ -80,7 +80,6 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
 def test_what_a_protected_link_leads_to_is_kept(bare):
     by_prefix = {"by": "key_prefix", "pattern": "{orgcode}/"}
     links = {"mcp-v3": "mcp.g3nretailstack.com", "w": "payroll", "x4": "g3nmhsadmin-l", "free": "other"}
@@ -111,6 +110,7 @@ def test_what_a_protected_link_leads_to_is_kept(bare):
     assert stack.query(inside, "SELECT count(*) FROM orders") == [(5,)]
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
 def test_one_table_under_two_names_is_told_and_kept(bare, spelling):
     make_table(bare.data / "d" / "shop.db", "orders")
     (bare.data / "e").symlink_to("d")
