@@ -1,6 +1,7 @@
 /* What a vacuum says that it did, against what happened to the stack. */
 #include "sim/sim.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static json_int_t number_of(const json_t *target, const char *name)
@@ -46,10 +47,32 @@ static bool touched(const json_t *target)
     return target && strcmp(status, "skipped") != 0 && strcmp(status, "unclassified") != 0;
 }
 
-/* Where a target, or the whole vacuum, broke off, not everything was found. What was removed is counted all the same. */
-static bool broke_off(const json_t *doc, const json_t *target)
+/* Whether a task of the target met an error. */
+static bool met_error(struct sim_world *world, const struct sim_vacuum *vacuum, const json_t *doc, const json_t *target)
 {
-    return text_of(target, "error")[0] || strcmp(text_of(json_object_get(doc, "error"), "tag"), "mutex-expired") == 0;
+    char pk[OPS_STORE_KEY_SIZE];
+    (void)snprintf(pk, sizeof pk, "VACUUM#%s", vacuum->id);
+    const struct ops_query query = {.pk = pk, .limit = OPS_STORE_PAGE_MAX};
+    struct ops_store_page page = {0};
+    if (ops_store_query(world->store, &query, &page, NULL) != OPS_OK || page.more)
+        sim_violate(world, SIM_COUNTS, "the tasks of %s can't be read", vacuum->id);
+    bool found = false;
+    size_t i;
+    json_t *task;
+    json_array_foreach(page.docs, i, task) {
+        size_t index = (size_t)json_integer_value(json_object_get(task, "target"));
+        bool same = json_array_get(json_object_get(doc, "targets"), index) == target;
+        found = found || (same && text_of(task, "error")[0]);
+    }
+    ops_store_page_release(&page);
+    return found;
+}
+
+/* Where a target, or the whole vacuum, broke off, not everything was found. What was removed is counted all the same. */
+static bool broke_off(struct sim_world *world, const struct sim_vacuum *vacuum, const json_t *doc, const json_t *target)
+{
+    return text_of(target, "plan_error")[0] || met_error(world, vacuum, doc, target) ||
+           strcmp(text_of(json_object_get(doc, "error"), "tag"), "mutex-expired") == 0;
 }
 
 static void check_removed(struct sim_world *world, const struct sim_vacuum *vacuum, size_t number, const json_t *target)
@@ -127,7 +150,7 @@ static void compare_targets(struct sim_world *world, const struct sim_vacuum *va
     const json_t *targets = json_object_get(doc, "targets"), *dry_targets = json_object_get(dry, "targets");
     for (size_t number = 0; number < world->target_count; number++) {
         const json_t *target = find_target(world, targets, number), *other = find_target(world, dry_targets, number);
-        for (size_t i = 0; touched(target) && !broke_off(doc, target) && i < sizeof members / sizeof members[0]; i++)
+        for (size_t i = 0; touched(target) && !broke_off(world, vacuum, doc, target) && i < sizeof members / sizeof members[0]; i++)
             if (number_of(target, members[i]) != number_of(other, members[i]))
                 sim_violate(world, SIM_DRY_COUNTS, "%s of %s: the dry run said %lld, vacuum %s %lld", members[i],
                             world->targets[number]->name, (long long)number_of(other, members[i]), vacuum->id,
@@ -151,7 +174,7 @@ static void check_target(struct sim_world *world, const struct sim_vacuum *vacuu
     const json_t *target = find_target(world, json_object_get(doc, "targets"), number);
     bool nobody_wrote = world->additions == vacuum->additions_at_start;
     check_removed(world, vacuum, number, target);
-    if (!touched(target) || broke_off(doc, target) || !nobody_wrote)
+    if (!touched(target) || broke_off(world, vacuum, doc, target) || !nobody_wrote)
         return;
     if (!vacuum->dry_run)
         check_left(world, vacuum, number, target);
