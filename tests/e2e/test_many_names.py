@@ -80,6 +80,41 @@ SPELLINGS = {
 }
 
 
+def test_what_an_overlay_changes_is_kept_under_its_name_too(bare):
+    protected, audit = bare.bucket("doc.g3nretailstack.com"), bare.log_group("/g3nretailstack/ops/maintenance-audit")
+    stack.make_objects(protected, ["acme/sub/f", "root"])
+    stack.make_objects(audit, ["s"])
+    stack.make_table(bare.table("ptab"), [("a", "b", "acme", "{}")])
+    plain_upper = bare.directory / "upper"
+    stack.make_objects(plain_upper, ["acme/1"])
+    for name in ("ovl", "free"):
+        bare.bucket(name).mkdir(parents=True)
+    bare.log_group("/la").mkdir(parents=True)
+    for name in ("ov", "low", "w1", "w2", "w3", "w4"):
+        (bare.directory / name).mkdir()
+    low = bare.directory / "low"
+
+    def overlay(upper, work, point):
+        return f"mount -t overlay -o lowerdir='{low}',upperdir='{upper}',workdir='{bare.directory / work}' overlay '{point}'"
+    before = in_namespace(bare, overlay(protected, "w1", bare.bucket("ovl")), overlay(audit, "w2", bare.log_group("/la")),
+                          overlay(bare.data, "w3", bare.directory / "ov"), overlay(plain_upper, "w4", bare.bucket("free")))
+    if subprocess.run([*before, "true"], capture_output=True).returncode != 0:
+        pytest.skip("this file system can't be the upper one of an overlay")
+    by_prefix = {"by": "key_prefix", "pattern": "{orgcode}/"}
+    stack.write_manifest(bare, [{
+        "code": "pvm", "buckets": [{"name": name, "org": by_prefix} for name in ("ovl", "free")], "log_groups": [{"name": "/la"}],
+        "tables": [{"name": "o2", "org": {"by": "attribute", "name": "orgcode"},
+                    "sqlite": {"file": str(bare.directory / "ov" / "stack" / "tables" / "ptab.sqlite"), "table": "items",
+                               "key": ["pk", "sk"]}}]}], protected=["ptab"])
+    serve = bare.serve(clock=True, before=before)
+    for report in (serve.dry_run("vacuumall"), *both(bare, serve)):
+        kept = {target["name"] for target in report["targets"] if target["status"] == "skipped"}
+        assert {"ovl", "/la", "o2"} <= kept, report
+        assert of(report, "free")["status"] == "completed", report
+    assert (protected / "acme" / "sub" / "f").exists() and (protected / "root").exists() and (audit / "s").exists()
+    assert stack.count(bare.table("ptab")) == 1 and not (plain_upper / "acme").exists()
+
+
 def test_what_a_protected_link_leads_to_is_kept(bare):
     by_prefix = {"by": "key_prefix", "pattern": "{orgcode}/"}
     links = {"mcp-v3": "mcp.g3nretailstack.com", "w": "payroll", "x4": "g3nmhsadmin-l", "free": "other"}

@@ -548,6 +548,34 @@ static enum ops_status note_link(void *context, enum ops_target_kind kind, struc
     return add_both(subject, kind, name, key);
 }
 
+/* What is changed on an overlay is changed in the directory that lies uppermost in it: that is the thing, and what is seen is
+ * another name of it. What is only in the layers below is never changed. */
+static enum ops_status see_through_overlays(struct subject *subject)
+{
+    enum { OVERLAYS_MAX = 8 };
+    for (int i = 0; i < OVERLAYS_MAX && subject->at.exists; i++) {
+        char path[PATH_MAX];
+        struct resolved upper;
+        const struct local_mount *mount = local_mounts_of(&subject->mounts, subject->at.path);
+        if (!mount || !mount->upper)
+            return OPS_OK;
+        if (mount->upper[0] != '/')
+            return ops_fail(subject->error, OPS_TARGET_ERROR,
+                            "The %s %s is on an overlay, and the system does not say where its upper directory is.",
+                            ops_target_kind_name(subject->spec->kind), subject->spec->name);
+        int length = snprintf(path, sizeof path, "%s%s%s", mount->upper, mount->root, subject->at.path + strlen(mount->point));
+        if (length < 0 || length >= (int)sizeof path)
+            return too_long(subject, "path");
+        enum ops_status status = look_at_path(subject, subject->at.path, subject->spec->kind != OPS_TABLE);
+        if (status == OPS_OK)
+            status = resolve(subject, path, &upper);
+        if (status != OPS_OK || !upper.exists)
+            return status;
+        subject->at = upper;
+    }
+    return OPS_OK;
+}
+
 enum ops_status local_identify(const char *data_dir, const struct ops_target_spec *spec, struct ops_identity *ret_identity,
                                struct ops_error *error)
 {
@@ -556,10 +584,13 @@ enum ops_status local_identify(const char *data_dir, const struct ops_target_spe
     enum ops_status status = read_spec(&subject);
     if (status == OPS_OK)
         status = resolve_all(&subject);
-    if (status == OPS_OK)
-        status = write_texts(&subject);
+    struct resolved seen = subject.at;
     if (status == OPS_OK)
         status = local_mounts_read(&subject.mounts, error);
+    if (status == OPS_OK)
+        status = see_through_overlays(&subject);
+    if (status == OPS_OK)
+        status = write_texts(&subject);
     if (status == OPS_OK)
         status = note_given_names(&subject);
     if (status == OPS_OK)
@@ -570,8 +601,8 @@ enum ops_status local_identify(const char *data_dir, const struct ops_target_spe
     if (status != OPS_OK)
         return status;
     note_own(&subject);
-    if (subject.at.exists && !identity.own)
-        identity.empty = local_is_empty(spec->kind, subject.at.path, subject.table, &subject.at.info);
+    if (seen.exists && !identity.own)
+        identity.empty = local_is_empty(spec->kind, seen.path, subject.table, &seen.info);
     *ret_identity = identity;
     return OPS_OK;
 }

@@ -52,7 +52,21 @@ static const char *take_path(char **line)
     return strcmp(path, "/") == 0 ? "" : path;
 }
 
-/* "36 35 98:0 /root /mnt rw,noatime ...": id, parent's id, device, root, point, and what does not matter here. */
+/* The options come last: "... - overlay overlay rw,lowerdir=/a:/b,upperdir=/c,workdir=/d". */
+static const char *find_upper(char *rest)
+{
+    static const char overlay[] = "- overlay ", option[] = "upperdir=";
+    char *type = strncmp(rest, overlay, sizeof overlay - 1) == 0 ? rest : strstr(rest, " - overlay ");
+    char *upper = type ? strstr(type, option) : NULL;
+    if (!upper || (upper[-1] != ',' && upper[-1] != ' '))
+        return NULL;
+    upper += sizeof option - 1;
+    upper[strcspn(upper, ", ")] = '\0';
+    unescape(upper);
+    return upper;
+}
+
+/* "36 35 98:0 /root /mnt rw,noatime ...": id, parent's id, device, root, point, and of the rest what an overlay is made of. */
 static bool parse_line(char *line, struct local_mount *ret_mount)
 {
     char *end;
@@ -63,6 +77,7 @@ static bool parse_line(char *line, struct local_mount *ret_mount)
     ret_mount->device = take_field(&line);
     ret_mount->root = take_path(&line);
     ret_mount->point = take_path(&line);
+    ret_mount->upper = ret_mount->point ? find_upper(line) : NULL;
     return *end == '\0' && ret_mount->device && ret_mount->root && ret_mount->point;
 }
 

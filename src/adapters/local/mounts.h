@@ -16,6 +16,7 @@ struct local_mount {
     const char *device; /* "8:1" */
     const char *root;   /* the directory of the file system that is mounted */
     const char *point;  /* where */
+    const char *upper;  /* of an overlay: the directory that is changed when something in it is, as it was mounted; else NULL */
 };
 
 /* Zeroed: none. */
