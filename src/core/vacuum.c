@@ -325,6 +325,22 @@ static enum ops_status set_error(json_t *vacuum, enum ops_status failure, const 
                                       error ? error->details : NULL));
 }
 
+/* A target in which a vacuum was still at work when it ended has failed: nothing is running in a record that is over. */
+static enum ops_status end_targets(json_t *targets)
+{
+    enum ops_status status = OPS_OK;
+    size_t i;
+    json_t *target;
+    json_array_foreach(targets, i, target) {
+        if (status != OPS_OK || strcmp(ops_json_text(target, "status", ""), "running") != 0)
+            continue;
+        status = ops_json_set_text(target, "status", status_names[OPS_VACUUM_FAILED]);
+        if (status == OPS_OK && !json_object_get(target, "error"))
+            status = ops_json_set_text(target, "error", "The vacuum ended before this was done.");
+    }
+    return status;
+}
+
 enum ops_status ops_vacuum_finish(const json_t *vacuum, json_t *targets, enum ops_status failure,
                                   const struct ops_error *error, int64_t now_ms, json_t **ret_vacuum)
 {
@@ -335,6 +351,8 @@ enum ops_status ops_vacuum_finish(const json_t *vacuum, json_t *targets, enum op
         return status;
     if (targets)
         status = ops_json_set(next, "targets", json_incref(targets));
+    if (status == OPS_OK)
+        status = end_targets(json_object_get(next, "targets"));
     if (status == OPS_OK)
         status = set_totals(next);
     if (status == OPS_OK && failure != OPS_OK)
@@ -362,6 +380,12 @@ enum ops_status ops_vacuum_trim(json_t *vacuum, size_t max_bytes)
 static const char *const internal_members[] = {"location",   "segments", "split", "plan_error",
                                                "plan_tries", "identity", "mark",  "empty"};
 
+void ops_vacuum_show_target(json_t *target)
+{
+    for (size_t k = 0; k < sizeof internal_members / sizeof internal_members[0]; k++)
+        (void)json_object_del(target, internal_members[k]); /* absent is as good */
+}
+
 enum ops_status ops_vacuum_view(const json_t *vacuum, json_t *targets, json_t **ret_view)
 {
     json_t *view = ops_json_copy(vacuum);
@@ -375,9 +399,7 @@ enum ops_status ops_vacuum_view(const json_t *vacuum, json_t *targets, json_t **
         status = set_totals(view);
     size_t i;
     json_t *target;
-    json_array_foreach(json_object_get(view, "targets"), i, target) {
-        for (size_t k = 0; k < sizeof internal_members / sizeof internal_members[0]; k++)
-            (void)json_object_del(target, internal_members[k]);
-    }
+    json_array_foreach(json_object_get(view, "targets"), i, target)
+        ops_vacuum_show_target(target);
     return hand_over(status, view, ret_view);
 }

@@ -95,6 +95,9 @@ enum ops_status ops_vacuum_finish(const json_t *vacuum, json_t *targets, enum op
  * many lists it took in "left_out": a plan of many targets in trouble must still fit the store. */
 enum ops_status ops_vacuum_trim(json_t *vacuum, size_t max_bytes) OPS_MUST_USE;
 
+/* Takes out of a target of a plan what the outside does not see. */
+void ops_vacuum_show_target(json_t *target);
+
 /* What the outside sees: without "work" and without the targets' internals. targets as in ops_vacuum_finish. */
 enum ops_status ops_vacuum_view(const json_t *vacuum, json_t *targets, json_t **ret_view) OPS_MUST_USE;
 

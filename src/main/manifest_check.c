@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "core/plan.h"
+#include "core/vacuum.h"
 #include "main/engine.h"
 
 struct check {
@@ -186,6 +187,10 @@ static enum ops_status print(struct ops_cli *cli, const struct check *check)
 
 static int finish(struct ops_cli *cli, const struct check *check, struct ops_error *error)
 {
+    size_t i;
+    json_t *target;
+    json_array_foreach(check->targets, i, target)
+        ops_vacuum_show_target(target);
     if (check->broken > 0 || check->would_fail > 0) {
         (void)ops_fail(error, OPS_INVALID_FIELD,
                        "Of the manifest's targets %lld can't be used as it says, and in %lld a vacuum would leave records "

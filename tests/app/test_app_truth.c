@@ -450,6 +450,10 @@ static void a_vacuum_that_runs_out_of_its_time_says_all_that_it_deleted(void **s
         assert_string_equal(error_tag(vacuum), "mutex-expired");
         assert_true(number(json_object_get(vacuum, "totals"), "deleted") > 0);
         expect_true_counts(vacuum);
+        size_t at;
+        json_t *target;
+        json_array_foreach(json_object_get(vacuum, "targets"), at, target)
+            assert_string_not_equal(ops_json_text(target, "status", ""), "running");
         json_decref(vacuum);
         json_decref(running);
         assert_int_equal(tear_down(state), 0);
