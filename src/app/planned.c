@@ -42,6 +42,9 @@ enum ops_status ops_planned_open(struct ops_app *app, const json_t *doc, struct 
         status = check_thing(app, &spec, doc, error);
     if (status == OPS_OK)
         status = ops_catalogue_open(app->ports.catalogue, &spec, &scope, &target, error);
+    /* What was opened is what was there in between: once more, or another thing could have come just then. */
+    if (status == OPS_OK)
+        status = check_thing(app, &spec, doc, error);
     if (status == OPS_OK && ops_json_integer(doc, "segments", 1) != (json_int_t)target->segment_count)
         status = ops_fail(error, OPS_TARGET_ERROR, "It is not read in as many segments as when the vacuum was planned.");
     if (status == OPS_OK)
