@@ -225,12 +225,57 @@ enum ops_status ops_planning_step(struct ops_app *app, const json_t *vacuum, boo
     return status;
 }
 
+/* Gives up what turns out to have gone only now that it can be looked at: others are done already, so the vacuum can't be
+ * stopped for it, and it must not pass for complete. A dry run tells it. */
+static enum ops_status give_up_gone(const json_t *vacuum, json_t *targets)
+{
+    enum ops_status status = OPS_OK;
+    size_t i;
+    json_t *before;
+    json_array_foreach(json_object_get(vacuum, "targets"), i, before) {
+        json_t *target = json_array_get(targets, i);
+        if (status != OPS_OK || !ops_plan_may_be_tried(before) || !json_object_get(target, "gone"))
+            continue;
+        json_t *given_up = ops_json_copy(before);
+        status = given_up ? ops_json_set(given_up, "gone", json_incref(json_object_get(target, "gone"))) : OPS_NO_MEMORY;
+        if (status == OPS_OK)
+            status = ops_plan_give_up(given_up, "It was there at the last completed vacuum or dry run and does not exist "
+                                                "now: is a volume not mounted?");
+        if (status == OPS_OK && json_array_set(targets, i, given_up) != 0)
+            status = OPS_NO_MEMORY;
+        json_decref(given_up);
+    }
+    return status;
+}
+
+/* Which of the targets that were deferred are missing, and have gone. */
+static enum ops_status find_gone(struct ops_app *app, const json_t *vacuum, json_t *targets, struct ops_error *error)
+{
+    json_t *missing = json_array();
+    enum ops_status status = missing ? OPS_OK : OPS_NO_MEMORY;
+    size_t i, count = 0;
+    json_t *before;
+    json_array_foreach(json_object_get(vacuum, "targets"), i, before) {
+        json_t *target = json_array_get(targets, i);
+        bool is_missing = ops_plan_may_be_tried(before) && !ops_plan_deferred(target) &&
+                          strcmp(ops_json_text(target, "status", ""), "skipped") == 0;
+        if (status == OPS_OK && is_missing && json_array_append(missing, target) != 0)
+            status = OPS_NO_MEMORY;
+    }
+    if (status == OPS_OK && json_array_size(missing) > 0)
+        status = ops_seen_compare(app, missing, &count, error);
+    json_decref(missing);
+    return status == OPS_OK && count > 0 && !ops_vacuum_dry_run(vacuum) ? give_up_gone(vacuum, targets) : status;
+}
+
 static enum ops_status survey_again(struct ops_app *app, const json_t *vacuum, const json_t *in_pass, int64_t *ret_wait_ms,
                                     struct ops_error *error)
 {
     json_int_t tries = 0;
     json_t *planned = NULL, *targets = ops_json_copy(json_object_get(vacuum, "targets"));
     enum ops_status status = targets ? ops_survey_deferred(app->ports.catalogue, targets, &tries, error) : OPS_NO_MEMORY;
+    if (status == OPS_OK)
+        status = find_gone(app, vacuum, targets, error);
     if (status == OPS_OK)
         status = ops_vacuum_replan(vacuum, targets, in_pass, &planned);
     if (status == OPS_OK)

@@ -262,6 +262,37 @@ static void what_is_opened_is_what_was_planned(void **state)
     }
 }
 
+static int opened_before_the_swap;
+
+static struct port_fault swap_at_opening(void *context, enum port_call call)
+{
+    (void)context;
+    static const struct ops_identity other = {.text = "66:13"};
+    if (call == CALL_CATALOGUE_OPEN && strcmp(world.ports.opening, "rows") == 0 && opened_before_the_swap-- == 0)
+        identify("rows", OPS_TABLE, &other);
+    return NO_PORT_FAULT;
+}
+
+/* However late it comes: also between the look at what it is and its opening. */
+static void what_takes_the_place_while_it_is_opened_is_not_touched(void **state)
+{
+    (void)state;
+    static const struct ops_identity planned = {.text = "66:12"};
+    char id[OPS_ULID_SIZE];
+    identify("rows", OPS_TABLE, &planned);
+    opened_before_the_swap = 1; /* by the planning */
+    world.ports.on_call = swap_at_opening;
+    world_vacuum_all(&world, id);
+    world_settle(&world, OPS_HOUR_MS);
+    json_t *vacuum = world_vacuum(&world, id);
+    assert_true(opened_before_the_swap < 0);
+    assert_string_equal(ops_json_text(vacuum, "status", ""), "failed");
+    assert_string_equal(ops_json_text(world_target(vacuum, "rows"), "status", ""), "failed");
+    assert_int_equal(rows_left("rows"), ROWS);
+    assert_int_equal(rows_left("more"), 0);
+    json_decref(vacuum);
+}
+
 /* ---- The plan's hash ---- */
 
 static void a_plan_of_one_store_does_not_fit_another(void **state)
@@ -350,6 +381,37 @@ static void what_a_failed_run_was_done_with_is_missed_too(void **state)
     assert_non_null(strstr(ops_json_text(json_object_get(vacuum, "error"), "message", ""), "rows first"));
     assert_int_equal(rows_left("more"), ROWS);
     json_decref(vacuum);
+}
+
+static int busy_openings;
+
+static struct port_fault rows_are_busy_at_first(void *context, enum port_call call)
+{
+    (void)context;
+    bool busy = call == CALL_CATALOGUE_OPEN && strcmp(world.ports.opening, "rows") == 0 && busy_openings-- > 0;
+    return busy ? (struct port_fault){OPS_THROTTLED, false} : NO_PORT_FAULT;
+}
+
+/* That it has gone is seen only at the second look, when the others are done already. */
+static void a_target_that_is_found_to_have_gone_later_is_not_passed_over(void **state)
+{
+    (void)state;
+    json_decref(dry_run("completed"));
+    ops_memory_resource_drop(world.real.catalogue, OPS_TABLE, "rows");
+    busy_openings = 1;
+    world.ports.on_call = rows_are_busy_at_first;
+    json_t *vacuum = vacuum_to_its_end(NULL, "failed");
+    const json_t *rows = world_target(vacuum, "rows");
+    assert_string_equal(error_tag(vacuum), "target-error");
+    assert_string_equal(ops_json_text(rows, "status", ""), "failed");
+    assert_string_equal(ops_json_text(rows, "gone", ""), "missing");
+    assert_int_equal(rows_left("more"), 0);
+    json_decref(vacuum);
+    /* Whoever was told so beforehand gets what they asked for. */
+    world.ports.on_call = NULL;
+    json_t *dry = dry_run("completed");
+    json_decref(vacuum_to_its_end(ops_json_text(dry, "plan_sha256", ""), "completed"));
+    json_decref(dry);
 }
 
 /* A vacuum empties things, and what it emptied is not gone. */
@@ -810,10 +872,12 @@ int main(void)
         CASE(two_targets_that_are_one_thing_are_both_refused_and_the_rest_goes),
         CASE(what_is_kept_is_kept_under_every_name),
         CASE(what_is_opened_is_what_was_planned),
+        CASE(what_takes_the_place_while_it_is_opened_is_not_touched),
         CASE(a_plan_of_one_store_does_not_fit_another),
         CASE(a_target_that_has_gone_needs_the_plan_s_hash),
         CASE(an_empty_target_that_is_another_one_needs_the_plan_s_hash),
         CASE(what_a_failed_run_was_done_with_is_missed_too),
+        CASE(a_target_that_is_found_to_have_gone_later_is_not_passed_over),
         CASE(what_a_vacuum_emptied_is_not_taken_for_gone),
         CASE(a_target_that_can_not_be_opened_holds_up_no_other),
         CASE(a_target_that_was_busy_joins_in_when_it_can_be_opened),
