@@ -111,7 +111,7 @@ static enum ops_status with_step(const json_t *vacuum, const struct ops_clock_st
         json_t *steps = before ? ops_json_copy(before) : json_array();
         while (json_array_size(steps) >= OPS_CLOCK_STEPS_KEPT)
             (void)json_array_remove(steps, 0); /* there is one */
-        after = json_copy((json_t *)(uintptr_t)vacuum);
+        after = ops_json_copy(vacuum);
         status = steps && after && json_array_append(steps, doc) == 0
                      ? ops_json_set(after, "clock_steps", json_incref(steps))
                      : OPS_NO_MEMORY;

@@ -97,7 +97,7 @@ static void show_next(struct ops_call_context *context, json_t **data)
     else
         summary = json_null();
     /* A copy: the record itself may be the store's. */
-    shown = summary ? json_copy(*data) : NULL;
+    shown = summary ? ops_json_copy(*data) : NULL;
     if (shown && json_object_set(shown, "next", summary) == 0) {
         json_decref(*data);
         *data = json_incref(shown);

@@ -9,6 +9,7 @@
 #include "support/world.h"
 
 #include "adapters/memory/catalogue.h"
+#include "adapters/memory/clock.h"
 #include "app/audit.h"
 #include "app/secret.h"
 #include "base/json.h"
@@ -107,6 +108,25 @@ static void nearly_lock_secret(void)
     guess(0, 4);
 }
 
+/* So far forward that the vacuum is due. */
+static void ask_and_set_the_clock(void)
+{
+    ask();
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) + 10 * OPS_MINUTE_MS);
+}
+
+static void ask_and_set_the_clock_back(void)
+{
+    ask();
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) - 10 * OPS_MINUTE_MS);
+}
+
+static void start_with_another_due(void)
+{
+    start();
+    schedule_and_wait();
+}
+
 static void lock_secret(void)
 {
     guess(0, 5);
@@ -161,6 +181,9 @@ static const struct use_case use_cases[] = {
     {"ops_sweep", "{}", schedule_and_wait, "ok", NULL},
     {"ops_sweep", "{}", ask_and_wait, "ok", NULL},
     {"ops_sweep", "{}", ask_and_let_it_expire, "ok", NULL},
+    {"ops_sweep", "{}", ask_and_set_the_clock, "ok", NULL},
+    {"ops_sweep", "{}", ask_and_set_the_clock_back, "ok", NULL},
+    {"ops_maintenanceend", "{}", start_with_another_due, "ok", "no-active-maintenance"},
     {"ops_maintenanceend", "{'secret_code': 'wrong'}", nothing, "secret-code-mismatch", NULL},
     {"ops_maintenanceend", "{'secret_code': 'wrong'}", nearly_lock_secret, "secret-code-mismatch", NULL},
     {"ops_maintenanceend", "{'secret_code': 'wrong'}", lock_secret, "secret-code-mismatch", NULL},
