@@ -5,6 +5,7 @@
 #include "main/commands.h"
 #include "main/embedded.h"
 #include "main/lambda.h"
+#include "main/open_files.h"
 
 #include <signal.h>
 
@@ -19,6 +20,7 @@ static const struct ops_cli_handler handlers[] = {
 
 int main(int argc, char **argv)
 {
+    ops_fill_standard_files();
     ops_mem_use(NULL);
     /* A reader that went away is an error to report, not a reason to die. */
     (void)signal(SIGPIPE, SIG_IGN);

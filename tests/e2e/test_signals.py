@@ -116,6 +116,28 @@ def test_whoever_stops_reading_what_it_says_does_no_harm(bare):
         assert process.wait(15) == 0
 
 
+def test_a_serve_without_standard_files_keeps_what_it_says_out_of_its_own(bare):
+    """Whatever is opened next would get their numbers, and what is meant for standard error."""
+    with open("/dev/null", "r+b") as nowhere:
+        process = subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", PROGRAM, "serve", "--data", bare.data,
+                                    "--http-listen", "127.0.0.1:0"], stdin=nowhere, stdout=nowhere, stderr=nowhere,
+                                   env=base_environment())
+    try:
+        url = json.loads(until(lambda: (bare.data / "serve.json").exists() and (bare.data / "serve.json").read_text(),
+                               "it is ready"))["http"]
+        assert [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in range(3)] == ["/dev/null"] * 3
+        process.send_signal(signal.SIGHUP)
+        for _ in range(3):
+            connection = http.client.HTTPConnection("127.0.0.1", int(url.rsplit(":", 1)[1]), timeout=30)
+            connection.request("GET", "/ops/ping")
+            assert json.loads(connection.getresponse().read())["success"]
+    finally:
+        process.terminate()
+        assert process.wait(15) == 0
+    for path in bare.data.rglob("*"):
+        assert not path.is_file() or b"ready http=" not in path.read_bytes(), path
+
+
 # ---- the manifest ----
 
 
