@@ -108,6 +108,15 @@ static void fill_vacuum_status(struct sim_world *world, json_t *input)
         json_object_set_new(input, "vacuum_id", some_vacuum_id(world));
 }
 
+static void fill_vacuum_list(struct sim_world *world, json_t *input)
+{
+    static const char *const statuses[] = {"open", "pending", "completed", "failed", "vanished"};
+    if (chance(world, 300))
+        json_object_set_new(input, "status", json_string(statuses[sim_below(&world->rng, 5)]));
+    if (chance(world, 500))
+        json_object_set_new(input, "limit", json_integer(sim_between(&world->rng, -1, 300)));
+}
+
 static void fill_list(struct sim_world *world, json_t *input)
 {
     if (chance(world, 500))
@@ -138,6 +147,7 @@ static const struct request_form forms[] = {
     {"ops_vacuumorg", 14, fill_vacuum_org},
     {"ops_vacuumcancel", 4, fill_vacuum_cancel},
     {"ops_vacuumstatus", 6, fill_vacuum_status},
+    {"ops_vacuumlist", 2, fill_vacuum_list},
     {"ops_sweep", 6, fill_nothing},
     {"ops_auditlist", 3, fill_list},
     {"maintenance/list", 3, fill_list},
@@ -251,6 +261,14 @@ json_t *sim_operator_asks(struct sim_process *process, const char *function, jso
     json_object_set_new(input, "secret_code", json_string(process->world->secret_code));
     sim_trace(process->world, "an operator asks process %d for %s", process->number, function);
     return ask(process, function, input, NULL);
+}
+
+void sim_operator_cancels(struct sim_process *process, const char *function, const char *id_name, const char *id)
+{
+    json_t *data = sim_operator_asks(process, function, json_pack("{s:s}", id_name, id));
+    if (!data)
+        sim_violate(process->world, SIM_LIVENESS, "%s of %s is refused", function, id);
+    json_decref(data);
 }
 
 void sim_operator_sets_secret(struct sim_process *process)
