@@ -17,6 +17,11 @@
 
 enum { EXPECTED_MAX = 8 };
 
+/* For how long what may pass is waited for, less what it takes to notice: while a plan is made, and before a page is told as
+ * unknown. */
+#define PLANNING_PATIENCE_MS (5 * OPS_MINUTE_MS)
+#define PAGE_PATIENCE_MS (15 * OPS_MINUTE_MS)
+
 /* The audit records that a transaction should have brought: "type subject". */
 struct expected {
     char what[EXPECTED_MAX][64];
@@ -84,22 +89,50 @@ static struct sim_vacuum *new_vacuum(struct sim_world *world, const json_t *doc)
     vacuum->scope.all = same(text_of(doc, "type"), "all");
     (void)snprintf(vacuum->scope.orgcode, sizeof vacuum->scope.orgcode, "%s", text_of(doc, "orgcode"));
     vacuum->execute_ms = instant_of(doc, "execute_at"); /* a dry run has none */
+    vacuum->reviewed = text_of(json_object_get(doc, "work"), "expected_plan_sha256")[0] != '\0';
     world->numbers->vacuums += !vacuum->dry_run;
     world->numbers->dry_runs += vacuum->dry_run;
     return vacuum;
+}
+
+/* What may pass may end a vacuum that has no plan yet, but only after it was waited for. */
+static void check_patience(struct sim_world *world, const struct sim_vacuum *vacuum, enum ops_status end)
+{
+    int64_t ran_ms = sim_monotonic_ms(world) - vacuum->running_since_ms;
+    bool may_pass = end == OPS_STORE_UNAVAILABLE || end == OPS_THROTTLED || end == OPS_UNKNOWN;
+    if (may_pass && (vacuum->planned || ran_ms < PLANNING_PATIENCE_MS))
+        sim_violate(world, SIM_LIVENESS, "vacuum %s is given up as %s after %lld ms", vacuum->id, ops_status_tag(end),
+                    (long long)ran_ms);
+}
+
+/* What was there and has gone stops a vacuum whose operator could not know of it. */
+static void check_nothing_gone(struct sim_world *world, const struct sim_vacuum *vacuum)
+{
+    for (size_t i = 0; i < world->target_count; i++)
+        if (vacuum->plan[i].gone && !vacuum->dry_run && !vacuum->reviewed &&
+            world->things[i].changed <= vacuum->things_at_start)
+            sim_violate(world, SIM_WHOLE, "vacuum %s is completed, and nobody was told that %s has gone", vacuum->id,
+                        world->targets[i]->name);
 }
 
 static void vacuum_ends(struct sim_world *world, struct sim_vacuum *vacuum, const json_t *doc)
 {
     const json_t *error = json_object_get(doc, "error");
     enum ops_status end = error ? ops_status_from_tag(text_of(error, "tag")) : OPS_OK;
+    check_patience(world, vacuum, end);
+    if (json_object_get(json_object_get(error, "details"), "gone"))
+        sim_cloud_count(world, SIM_CLOUD_DRIFTED);
     if (end < OPS_STATUS_COUNT && !same(vacuum->status, "cancelled"))
         world->numbers->ended_with[end]++;
     if (same(vacuum->status, "cancelled") && vacuum->removed_total > 0)
         sim_violate(world, SIM_TOO_EARLY, "vacuum %s is cancelled and deleted %lld records", vacuum->id,
                     (long long)vacuum->removed_total);
+    if (same(vacuum->status, "completed"))
+        check_nothing_gone(world, vacuum);
     if (same(vacuum->status, "completed") || same(vacuum->status, "failed"))
         sim_counts_end(world, vacuum, doc);
+    if (same(vacuum->status, "completed") || same(vacuum->status, "failed"))
+        sim_seen_end(world, vacuum);
 }
 
 static void see_vacuum(struct sim_world *world, const char *id, struct expected *expected)
@@ -127,6 +160,8 @@ static void see_vacuum(struct sim_world *world, const char *id, struct expected 
         if (!is_open(vacuum))
             vacuum_ends(world, vacuum, doc);
     }
+    if (!vacuum->planned && same(text_of(json_object_get(doc, "work"), "phase"), "tasks"))
+        sim_seen_plan(world, vacuum);
     json_decref(doc);
 }
 
@@ -162,6 +197,7 @@ static void see_window(struct sim_world *world, const char *id, struct expected 
         expect(expected, type, id);
         sim_trace(world, "%s %s", type, id);
         window->revision = integer_of(doc, "revision");
+        window->start_ms = instant_of(doc, "scheduled_start_utc");
         (void)snprintf(window->status, sizeof window->status, "%s", text_of(doc, "status"));
     }
     json_decref(doc);
@@ -194,6 +230,49 @@ static void see_secret(struct sim_world *world, struct expected *expected)
     json_decref(doc);
 }
 
+/* That it is not known what became of a page is said only of a target that has not told for a quarter of an hour, or has
+ * another thing in its place. process: the one that says so, or NULL where that has died meanwhile. */
+static void check_unknown_page(struct sim_world *world, const struct sim_process *process, struct sim_vacuum *vacuum,
+                               size_t target, json_int_t records)
+{
+    int64_t since_ms = process ? process->silent_since_ms[target] : 0;
+    int64_t silent_ms = since_ms < 0 ? 0 : sim_monotonic_ms(world) - since_ms;
+    bool same_thing = sim_thing_same(&world->things[target], &vacuum->plan[target].thing);
+    if (same_thing && silent_ms < PAGE_PATIENCE_MS)
+        sim_violate(world, SIM_COUNTS, "a page of %lld records of %s is told as unknown, and it was silent for %lld ms",
+                    (long long)records, world->targets[target]->name, (long long)silent_ms);
+    vacuum->unknown[target] += records;
+    sim_cloud_count(world, SIM_CLOUD_UNKNOWN_PAGE);
+}
+
+/* A page that is settled by whoever ends the vacuum: the task has a new lease, which nobody has. */
+static void see_settled(struct sim_world *world, struct sim_process *process, struct sim_vacuum *vacuum, const json_t *task,
+                        const struct sim_page *page)
+{
+    size_t target = sim_counts_target_at(world, vacuum, integer_of(task, "target"));
+    if (target >= world->target_count)
+        return;
+    if (integer_of(task, "unreadable") > page->unreadable)
+        check_unknown_page(world, process, vacuum, target, page->records);
+    else if (process)
+        process->silent_since_ms[target] = -1;
+}
+
+/* Remembers the page that a task has in hand. */
+static void see_page(struct sim_world *world, struct sim_process *process, const struct ops_txn *txn,
+                     const struct ops_op *op)
+{
+    struct sim_vacuum *vacuum = sim_vacuum_find(world, op->pk + strlen("VACUUM#"));
+    json_int_t number = integer_of(op->doc, "number");
+    if (!vacuum || number < 0 || number >= SIM_TASKS_MAX)
+        return;
+    struct sim_page *page = &vacuum->pages[number];
+    if (page->records > 0 && same(text_of(op->doc, "lease"), txn->token) && integer_of(op->doc, "lease_until_ms") == 0)
+        see_settled(world, process, vacuum, op->doc, page);
+    page->records = integer_of(op->doc, "receipt_matched");
+    page->unreadable = integer_of(op->doc, "unreadable");
+}
+
 /* A task says which vacuum its worker works for, and the condition on the mutex by which right. */
 static void see_task(struct sim_process *process, const struct ops_txn *txn, const struct ops_op *op)
 {
@@ -203,6 +282,7 @@ static void see_task(struct sim_process *process, const struct ops_txn *txn, con
     (void)snprintf(worker->vacuum_id, sizeof worker->vacuum_id, "%s", op->pk + strlen("VACUUM#"));
     (void)snprintf(worker->task_sk, sizeof worker->task_sk, "%s", op->sk);
     (void)snprintf(worker->lease, sizeof worker->lease, "%s", text_of(op->doc, "lease"));
+    worker->has_page = text_of(op->doc, "receipt")[0] != '\0';
     worker->fence = 0;
     for (size_t i = 0; i < txn->count; i++)
         for (size_t k = 0; same(txn->ops[i].sk, "VACUUM_MUTEX") && k < txn->ops[i].cond_count; k++)
@@ -226,8 +306,10 @@ static void see_operation(struct sim_world *world, struct sim_process *process, 
         see_window(world, op->sk, expected);
     else if (same(op->pk, "SINGLETON") && same(op->sk, "SECRET_CODE") && op->kind == OPS_OP_PUT)
         see_secret(world, expected);
-    else if (strncmp(op->pk, "VACUUM#", strlen("VACUUM#")) == 0 && op->kind == OPS_OP_PUT)
+    else if (strncmp(op->pk, "VACUUM#", strlen("VACUUM#")) == 0 && op->kind == OPS_OP_PUT) {
+        see_page(world, process, txn, op);
         see_task(process, txn, op);
+    }
 }
 
 /* ---- The audit trail ---- */
@@ -423,6 +505,28 @@ static void check_lease(struct sim_world *world, const struct sim_worker *worker
     json_decref(task);
 }
 
+/* What the target is decides, not what it is called. A handle that is older than what took its place removes nothing. */
+static void check_thing(struct sim_world *world, const struct sim_vacuum *vacuum, size_t target, uint32_t generation)
+{
+    const struct sim_planned *planned = &vacuum->plan[target];
+    const char *name = world->targets[target]->name;
+    if (generation != world->things[target].generation)
+        return;
+    if (planned->kept || !vacuum->planned)
+        sim_violate(world, SIM_IDENTITY,
+                    "a delete call reaches %s, which is a protected or skipped thing, or one with two names", name);
+    else if (!sim_thing_same(&planned->thing, &world->things[target]))
+        sim_violate(world, SIM_IDENTITY, "a delete call reaches %s, where another thing is since the plan was made", name);
+}
+
+static void check_reviewed(struct sim_world *world, const struct sim_vacuum *vacuum)
+{
+    for (size_t i = 0; i < world->target_count; i++)
+        if (vacuum->plan[i].gone_could_be_known && !vacuum->reviewed)
+            sim_violate(world, SIM_WHOLE, "vacuum %s deletes, and nobody was told that %s has gone", vacuum->id,
+                        world->targets[i]->name);
+}
+
 static void check_keys(struct sim_world *world, const struct sim_vacuum *vacuum, size_t target, const struct ops_key *keys,
                        size_t count)
 {
@@ -440,7 +544,8 @@ static void check_keys(struct sim_world *world, const struct sim_vacuum *vacuum,
     }
 }
 
-void sim_check_removal(struct sim_process *process, size_t target, const struct ops_key *keys, size_t count)
+void sim_check_removal(struct sim_process *process, size_t target, uint32_t generation, const struct ops_key *keys,
+                       size_t count)
 {
     struct sim_world *world = process->world;
     const struct sim_worker *worker = process->at_work;
@@ -452,6 +557,8 @@ void sim_check_removal(struct sim_process *process, size_t target, const struct 
     if (vacuum->dry_run)
         sim_violate(world, SIM_DRY_RUN, "%s deletes for the dry run %s", worker->name, vacuum->id);
     check_keys(world, vacuum, target, keys, count);
+    check_thing(world, vacuum, target, generation);
+    check_reviewed(world, vacuum);
     if (same(vacuum->status, "cancelled") || same(vacuum->status, "pending"))
         sim_violate(world, SIM_TOO_EARLY, "%s deletes for %s, which is %s", worker->name, vacuum->id, vacuum->status);
     check_right(process, worker, vacuum);
@@ -488,6 +595,8 @@ void sim_on_removed(void *context, enum ops_target_kind kind, const char *name, 
         world->removing->removed[target]++;
         world->removing->removed_bytes[target] += record->size_bytes;
         world->removing->removed_total++;
+        if (record->form == SIM_TENANT_INTEGER && !world->removing->scope.all)
+            sim_cloud_count(world, SIM_CLOUD_INTEGER);
         return;
     }
 }

@@ -54,12 +54,18 @@ static void draw_rates(struct sim_rng *rng, bool calm, struct sim_rates *rates)
     rates->interrupted = draw_rate(rng, 60);
     rates->frozen = draw_rate(rng, 8);
     rates->slow = draw_rate(rng, 60);
+    rates->swap = draw_rate(rng, 12);
+    rates->vanish = draw_rate(rng, 12);
+    rates->hide = draw_rate(rng, 10);
+    rates->trouble = draw_rate(rng, 6);
+    rates->expire = draw_rate(rng, 60);
 }
 
 static enum ops_status make_world(struct sim_world *world)
 {
     const struct ops_session session = {.user = "ann", .orgcode = "acme"};
-    enum ops_status status = ops_memory_clock_new(SIM_BEGIN_MS + sim_between(&world->rng, 0, 999), &world->clock);
+    world->begin_ms = SIM_BEGIN_MS + sim_between(&world->rng, 0, 999);
+    enum ops_status status = ops_memory_clock_new(world->begin_ms, &world->clock);
     if (status == OPS_OK)
         status = ops_memory_store_new(&world->store);
     if (status == OPS_OK)
@@ -120,11 +126,15 @@ static void run_world(struct sim_world *world, uint64_t steps)
     world->writers = sim_chance(&world->rng, 300);
     world->knows_tokens = sim_chance(&world->rng, 600);
     world->ahead_most_ms = ahead_most_ms[sim_below(&world->rng, sizeof ahead_most_ms / sizeof ahead_most_ms[0])];
+    world->far_clocks = sim_chance(&world->rng, 350);
     start_world(world);
     world->rates = world->stormy;
     uint64_t crashes_before = world->numbers->crashes;
-    for (world->step = 0; world->step < steps && !world->violated; world->step++)
+    for (world->step = 0; world->step < steps && !world->violated; world->step++) {
+        if (world->step == steps / 2) /* by now the first vacuums have left little */
+            sim_stack_refill(world);
         sim_step(world);
+    }
     bool crashed = world->numbers->crashes > crashes_before;
     bool running = false;
     for (size_t i = 0; i < world->vacuum_count; i++)

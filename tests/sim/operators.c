@@ -290,6 +290,14 @@ json_t *sim_operator_asks(struct sim_process *process, const char *function, jso
     return ask(process, function, input, NULL);
 }
 
+void sim_operator_cancels(struct sim_process *process, const char *function, const char *id_name, const char *id)
+{
+    json_t *data = sim_operator_asks(process, function, json_pack("{s:s}", id_name, id));
+    if (!data)
+        sim_violate(process->world, SIM_LIVENESS, "%s of %s is refused", function, id);
+    json_decref(data);
+}
+
 void sim_operator_sets_secret(struct sim_process *process)
 {
     struct sim_world *world = process->world;

@@ -76,6 +76,8 @@ static void be_delayed(struct sim_process *process)
         others_act(world, 1 + sim_below(&world->rng, 3));
     if (sim_chance(&world->rng, rates->frozen))
         be_frozen(process);
+    if (process->at_work && process->at_work->has_page && sim_chance(&world->rng, rates->expire))
+        sim_mutex_runs_out(world);
 }
 
 static bool enter(struct sim_process *process, enum sim_site site)
@@ -117,9 +119,13 @@ static enum ops_status draw_failure(struct sim_process *process, enum sim_site s
     return failures[sim_below(&world->rng, sizeof failures / sizeof failures[0])];
 }
 
-/* Likewise where a storm may rage. */
+/* Likewise where a storm may rage, or trouble be. */
 static enum ops_status draw_failure_at(struct sim_process *process, enum sim_site site, size_t place)
 {
+    if (sim_trouble_strikes(process->world, place)) {
+        sim_count_fault(process->world, site);
+        return sim_chance(&process->world->rng, 500) ? OPS_STORE_UNAVAILABLE : OPS_THROTTLED;
+    }
     if (!sim_storm_throttles(process->world, place))
         return draw_failure(process, site);
     sim_count_fault(process->world, site);
@@ -302,6 +308,7 @@ struct sim_target {
     struct sim_process *process;
     struct ops_target *inner;
     size_t number;
+    uint32_t generation; /* of the thing that it was opened on */
 };
 
 static void trace_target(const struct sim_target *target, const char *what, enum ops_status status, size_t count)
@@ -309,6 +316,19 @@ static void trace_target(const struct sim_target *target, const char *what, enum
     const struct sim_process *process = target->process;
     sim_trace(process->world, "  %s: %s of %s: %s, %zu keys", process->at_work ? process->at_work->name : "somebody", what,
               process->world->targets[target->number]->name, ops_status_tag(status), count);
+}
+
+/* OPS_OK, or a failure in which nothing happened. Also that the thing is not in its place any more. */
+static enum ops_status draw_failure_of(struct sim_target *target, enum sim_site site, struct ops_error *error)
+{
+    struct sim_world *world = target->process->world;
+    const struct sim_thing *thing = &world->things[target->number];
+    enum ops_status status = draw_failure_at(target->process, site, target->number);
+    if (status != OPS_OK || target->generation == thing->generation)
+        return status;
+    sim_cloud_count(world, SIM_CLOUD_STALE);
+    return thing->where == SIM_AWAY ? OPS_TARGET_MISSING
+                                    : ops_fail(error, OPS_TARGET_ERROR, "Another thing has taken its place.");
 }
 
 /* A page of keys, which need not be full. */
@@ -328,10 +348,11 @@ static enum ops_status sim_page(struct ops_target *self, uint32_t segment, const
     struct sim_target *target = (struct sim_target *)self;
     if (!enter(target->process, SIM_SITE_PAGE))
         return OPS_STORE_UNAVAILABLE;
-    enum ops_status status = draw_failure_at(target->process, SIM_SITE_PAGE, target->number);
+    enum ops_status status = draw_failure_of(target, SIM_SITE_PAGE, error);
     target->inner->remarks = self->remarks;
     if (status == OPS_OK)
         status = page_part(target, segment, cursor, limit, ret_page, error);
+    sim_note_answer(target->process, target->number, status);
     trace_target(target, "page", status, status == OPS_OK ? ret_page->count : 0);
     return leave(target->process, SIM_SITE_PAGE) ? status : OPS_STORE_UNAVAILABLE;
 }
@@ -380,7 +401,7 @@ static enum ops_status carry_out(struct sim_target *target, const struct ops_key
 {
     struct sim_process *process = target->process;
     struct sim_world *world = process->world;
-    bool lost = sim_chance(&world->rng, world->rates.remove_lost);
+    bool lost = sim_trouble_takes_answer(world, target->number) || sim_chance(&world->rng, world->rates.remove_lost);
     sim_removal_draw(world, target->number, keys, count, outcomes);
     if (lost)
         sim_removal_lose(world, count, outcomes);
@@ -401,12 +422,14 @@ static enum ops_status sim_remove(struct ops_target *self, const struct ops_key 
     struct sim_process *process = target->process;
     if (process->dead || process->world->violated)
         return OPS_STORE_UNAVAILABLE;
-    sim_check_removal(process, target->number, keys, count);
+    sim_check_removal(process, target->number, target->generation, keys, count);
     begin_removal(process->world);
     bool entered = enter(process, SIM_SITE_REMOVE);
-    enum ops_status status = entered ? draw_failure_at(process, SIM_SITE_REMOVE, target->number) : OPS_STORE_UNAVAILABLE;
+    enum ops_status status = entered ? draw_failure_of(target, SIM_SITE_REMOVE, error) : OPS_STORE_UNAVAILABLE;
     if (status == OPS_OK)
         status = carry_out(target, keys, count, ret_outcomes, error);
+    if (entered)
+        sim_note_answer(process, target->number, status);
     trace_target(target, "removal", status, count);
     process->world->removals--;
     return leave(process, SIM_SITE_REMOVE) ? status : OPS_STORE_UNAVAILABLE;
@@ -418,9 +441,10 @@ static enum ops_status sim_recount(struct ops_target *self, uint32_t segment, co
     struct sim_target *target = (struct sim_target *)self;
     if (!enter(target->process, SIM_SITE_RECOUNT))
         return OPS_STORE_UNAVAILABLE;
-    enum ops_status status = draw_failure_at(target->process, SIM_SITE_RECOUNT, target->number);
+    enum ops_status status = draw_failure_of(target, SIM_SITE_RECOUNT, error);
     if (status == OPS_OK)
         status = ops_target_recount(target->inner, segment, receipt, ret_there, error);
+    sim_note_answer(target->process, target->number, status);
     trace_target(target, "recount", status, status == OPS_OK ? ret_there->count : 0);
     target->process->world->numbers->settled += status == OPS_OK;
     return leave(target->process, SIM_SITE_RECOUNT) ? status : OPS_STORE_UNAVAILABLE;
@@ -455,6 +479,7 @@ static enum ops_status wrap(struct sim_process *process, struct ops_target *inne
     target->process = process;
     target->inner = inner;
     target->number = number;
+    target->generation = process->world->things[number].generation;
     if (was_recut(process->world, number, spec))
         sim_cloud_count(process->world, SIM_CLOUD_AS_PLANNED);
     *ret_target = &target->base;
@@ -469,16 +494,23 @@ static enum ops_status sim_open(struct ops_catalogue *self, const struct ops_tar
     size_t number = sim_stack_find(process->world, spec->kind, spec->name);
     if (!enter(process, SIM_SITE_OPEN))
         return OPS_STORE_UNAVAILABLE;
+    sim_thing_may_change(process->world, number);
     enum ops_status status = draw_failure_at(process, SIM_SITE_OPEN, number);
     if (status == OPS_THROTTLED && sim_chance(&process->world->rng, 100))
         status = ops_fail(error, OPS_TARGET_ERROR, "The target is not what it should be.");
     if (status == OPS_OK)
         status = ops_catalogue_open(process->world->catalogue, spec, scope, &inner, error);
+    sim_note_answer(process, number, status);
+    struct ops_target *target = NULL;
+    if (status == OPS_OK)
+        status = wrap(process, inner, spec, number, &target);
     if (!leave(process, SIM_SITE_OPEN)) {
-        ops_target_close(inner);
+        ops_target_close(target);
         return OPS_STORE_UNAVAILABLE;
     }
-    return status == OPS_OK ? wrap(process, inner, spec, number, ret_target) : status;
+    if (status == OPS_OK)
+        *ret_target = target;
+    return status;
 }
 
 static enum ops_status sim_list(struct ops_catalogue *self, enum ops_target_kind kind, ops_on_resource_fn on_resource,
@@ -588,6 +620,8 @@ void sim_ports_init(struct sim_process *process)
         process->clock.ahead_ms = sim_between(&world->rng, -world->ahead_most_ms, world->ahead_most_ms);
         sim_cloud_count(world, SIM_CLOUD_APART);
     }
+    for (size_t i = 0; i < SIM_TARGETS_MAX; i++)
+        process->silent_since_ms[i] = -1;
     process->store = (struct sim_store){{&store_ops}, process};
     process->catalogue = (struct sim_catalogue){{&catalogue_ops}, process};
     process->log_sink = (struct sim_log_sink){{&log_sink_ops}, process};

@@ -17,6 +17,9 @@ static const char *const sentences[SIM_INVARIANT_COUNT] = {
     [SIM_GATE] = "The gate never blocks on stale knowledge.",
     [SIM_LIVENESS] =
         "Once nothing fails any more, everything that was begun comes to its end, and what is begun then succeeds.",
+    [SIM_IDENTITY] = "What a thing is goes by its identity, never by what it is called.",
+    [SIM_WHOLE] = "Completed means that every record in scope could be seen, compared and read; what could not is told.",
+    [SIM_TROUBLE] = "One target in trouble never holds up another.",
     [SIM_SAFE_DIRECTION] = "The safe direction is open to a right code at all times.",
 };
 
@@ -83,6 +86,17 @@ static void print_cloud(const struct sim_numbers *n)
     (void)puts("");
 }
 
+/* How vacuums must have ended. */
+static const enum ops_status ends[] = {OPS_OK, OPS_PLAN_DRIFTED, OPS_MUTEX_EXPIRED, OPS_RECORDS_REMAIN, OPS_TARGET_ERROR};
+
+static void print_ends(const struct sim_numbers *n)
+{
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        printf("%s%" PRIu64 " %s", i ? ", " : "sim: ends: ", n->ended_with[ends[i]],
+               ends[i] == OPS_OK ? "completed" : ops_status_tag(ends[i]));
+    (void)puts("");
+}
+
 void sim_numbers_print(const struct sim_numbers *n)
 {
     printf("sim: %" PRIu64 " seeds, %" PRIu64 " of them calm, %" PRIu64 " steps, %" PRIu64 " windows, %" PRIu64
@@ -91,6 +105,7 @@ void sim_numbers_print(const struct sim_numbers *n)
            " vacuums resumed, %" PRIu64 " compared with a dry run, %" PRIu64 " gate checks that blocked\n",
            n->seeds, n->calm, n->steps, n->windows, n->vacuums, n->dry_runs, n->removals, n->crashes, n->faults, n->freezes,
            n->late, n->takeovers, n->settled, n->resumed, n->agreements, n->gate_blocks);
+    print_ends(n);
     print_cloud(n);
 }
 
@@ -109,9 +124,6 @@ static const enum ops_status refusals[] = {
     OPS_STORE_UNAVAILABLE,      OPS_SESSION_STORE_UNAVAILABLE,
     OPS_INTERNAL_ERROR,
 };
-
-/* How vacuums must have ended. */
-static const enum ops_status ends[] = {OPS_OK, OPS_PLAN_DRIFTED, OPS_MUTEX_EXPIRED, OPS_RECORDS_REMAIN, OPS_TARGET_ERROR};
 
 static bool seen(uint64_t count, const char *what, const char *name)
 {

@@ -2,11 +2,15 @@
  * between them, all on one thread and out of one seed.
  *
  *   stack.c      the manifest and the records of a seed, and the truth about them
+ *   things.c     what each target is, whatever names it; where it has gone, what of it is hidden, which one is in trouble
+ *   seen.c       what was there at the last completed vacuum or dry run, and what has gone since
+ *   clocks.c     wall clocks that are set: everybody's, or one host's
  *   ports.c      the ports as a process sees them: slow, faulty, interrupted
  *   cloud.c      what the services of a cloud do beside: throttle, take a part, lose answers, give pages that are not full
  *   process.c    processes: started, crashed, started again
  *   operators.c  what operators ask for
- *   steps.c      what happens next, until everything has come to rest
+ *   steps.c      what happens next
+ *   rest.c       what happens until everything has come to rest, once nothing fails any more
  *   check.c      the invariants, looked at from outside
  *   counts.c     what a vacuum says that it did against what happened
  *   report.c     the trace of a run and the numbers over all runs
@@ -16,7 +20,8 @@
  * a removal that has begun ends within SIM_REMOVAL_MAX_MS, for that much is what leases allow for.
  *
  * Processes are hosts of their own on one store: their clocks are a little apart, none of them adopts what another has
- * leased, and only time takes a lease away.
+ * leased, and only time takes a lease away. Somebody may set all their wall clocks at once, by up to a year either way,
+ * between any two port calls but not during a removal.
  */
 #ifndef OPS_TESTS_SIM_SIM_H
 #define OPS_TESTS_SIM_SIM_H
@@ -36,6 +41,7 @@ enum {
     SIM_TARGETS_MAX = 32,
     SIM_RECORDS_MAX = 900,
     SIM_VACUUMS_MAX = 256,
+    SIM_TASKS_MAX = 160,
     SIM_WINDOWS_MAX = 256,
     SIM_GATES = 2,
     SIM_LATE_MAX = 8,
@@ -68,7 +74,10 @@ enum sim_invariant {
     SIM_DRY_COUNTS,
     SIM_GATE,
     SIM_LIVENESS,
-    SIM_SAFE_DIRECTION = 19,
+    SIM_IDENTITY = 16,
+    SIM_WHOLE,
+    SIM_TROUBLE,
+    SIM_SAFE_DIRECTION,
     SIM_INVARIANT_COUNT
 };
 
@@ -118,6 +127,11 @@ struct sim_rates {
     uint32_t interrupted; /* other processes take steps meanwhile */
     uint32_t frozen;      /* likewise, for minutes */
     uint32_t slow;        /* seconds instead of milliseconds */
+    uint32_t swap;        /* of steps: another thing takes a target's place, or one gets another name; */
+    uint32_t vanish;      /* a target goes, or comes back; */
+    uint32_t hide;        /* a place in a target can't be looked into any more, or can again; */
+    uint32_t trouble;     /* a target begins to answer nothing, for a minute or for ever */
+    uint32_t expire;      /* of port calls with a page in hand: the mutex has run out when it is over */
 };
 
 /* ---- What clouds do, counted one by one ---- */
@@ -148,7 +162,27 @@ struct sim_rates {
     X(PAGE_EMPTY, "empty key pages")                                                                                        \
     X(RECUT, "tables cut anew")                                                                                             \
     X(AS_PLANNED, "targets opened as planned, though cut anew")                                                             \
-    X(APART, "processes with a clock apart")
+    X(APART, "processes with a clock apart")                                                                                \
+    X(TWIN, "targets that are one thing")                                                                                   \
+    X(ALIAS, "targets with another name that is protected or skipped")                                                      \
+    X(SWAP, "things that took another's place")                                                                             \
+    X(STALE, "calls to a thing that has left its place")                                                                    \
+    X(AWAY, "targets that went away")                                                                                       \
+    X(EMPTIED, "targets in whose place an empty one was left")                                                              \
+    X(BACK, "targets that came back")                                                                                       \
+    X(DRIFTED, "vacuums that stopped since a target had gone")                                                              \
+    X(HIDDEN, "places hidden")                                                                                              \
+    X(UNREADABLE, "vacuums that told of a hidden place")                                                                    \
+    X(INTEGER, "records deleted whose tenant is an integer")                                                                \
+    X(INCOMPARABLE, "records told to be incomparable")                                                                      \
+    X(TROUBLE, "targets in trouble")                                                                                        \
+    X(TROUBLE_CALL, "calls that one in trouble did not answer")                                                             \
+    X(HELD_UP_NOBODY, "vacuums that one in trouble did not hold up")                                                        \
+    X(CLOCK_AHEAD, "clocks set ahead by days under a running vacuum")                                                       \
+    X(CLOCK_BACK, "clocks set back by days under a running vacuum")                                                         \
+    X(WENT_ON, "vacuums that went on after the clock went back")                                                            \
+    X(RUN_OUT, "mutexes that ran out with a page in hand")                                                                  \
+    X(UNKNOWN_PAGE, "pages told as unknown")
 
 enum sim_cloud {
 #define X(symbol, name) SIM_CLOUD_##symbol,
@@ -182,14 +216,19 @@ struct sim_target_form {
     bool missing;       /* the manifest names it, but it does not exist */
 };
 
+/* How a record says whose it is, where a target goes by an attribute. */
+enum sim_tenant_form { SIM_TENANT_TEXT, SIM_TENANT_INTEGER, SIM_TENANT_LIST, SIM_TENANT_MAP };
+
 struct sim_record {
     size_t target;
     char partition[48];
     char sort[16];
     char tenant[16]; /* "" for nobody's */
+    enum sim_tenant_form form;
     int64_t size_bytes;
-    bool kept;  /* its key is protected */
-    bool stuck; /* the target always refuses to remove it */
+    uint64_t added; /* world->additions when it was */
+    bool kept;      /* its key is protected */
+    bool stuck;     /* the target always refuses to remove it */
     bool there;
     int64_t busy_until_ms; /* monotonic; until then no removal takes it */
     uint32_t untaken;      /* times in a row that it was asked to go and not taken */
@@ -204,9 +243,53 @@ struct sim_count {
     json_int_t matched;
     json_int_t kept;
     json_int_t bytes;
+    json_int_t incomparable;
+};
+
+/* ---- What the targets are ---- */
+
+struct sim_alias; /* another name of a thing */
+
+enum sim_whereabouts { SIM_THERE, SIM_AWAY, SIM_EMPTIED };
+
+struct sim_thing {
+    const struct sim_alias *alias; /* NULL: it has no other name that matters */
+    size_t twin;                   /* the target whose thing it is too; its own number: none */
+    uint32_t number;               /* of the thing that is in this place: 0 is the first one */
+    enum sim_whereabouts where;
+    bool hidden;           /* a place in it */
+    uint32_t generation;   /* grows with each change but of what is hidden: an older handle is of another thing */
+    uint64_t changed;      /* world->thing_changes at the latest change */
+    int64_t failed_ms;     /* monotonic; when it last did not answer */
+    bool seen;             /* it was there at the last completed vacuum or dry run, */
+    char seen_mark[32];    /* and was this one; */
+    bool seen_unsure;      /* neither is certain */
+    uint64_t seen_changed; /* world->seen_changes at the latest change */
+};
+
+/* One target does not answer. */
+struct sim_trouble {
+    size_t target;
+    int64_t until_ms; /* monotonic; 0: nobody is in trouble */
+    bool at_removal;  /* it begins with the next removal, whose answer is lost already */
+};
+
+/* A target when a vacuum's plan was fixed. */
+struct sim_planned {
+    struct sim_thing thing;   /* as it was */
+    bool kept;                /* nothing of it may be deleted, and so it was all the time that planning took */
+    bool sure;                /* whether it has gone, it can be told from outside */
+    bool gone;                /* it had been seen and was not there, or was another one and empty; likewise */
+    bool gone_could_be_known; /* by its answers */
 };
 
 /* ---- What the checker remembers of what the store held ---- */
+
+/* The page that a task has in hand. */
+struct sim_page {
+    json_int_t records;    /* that are to be removed; 0: there is none */
+    json_int_t unreadable; /* so many has the task counted so far */
+};
 
 struct sim_vacuum {
     char id[SIM_ID_SIZE];
@@ -217,7 +300,16 @@ struct sim_vacuum {
     uint64_t changes_at_start; /* of the stack, when it began to run */
     uint64_t additions_at_start;
     uint64_t changes_at_end;
+    int64_t running_since_ms; /* monotonic */
+    uint64_t things_at_start;
+    uint64_t seen_at_start;
+    bool planned;
+    bool reviewed; /* it was asked for with a plan's hash */
+    struct sim_planned plan[SIM_TARGETS_MAX];
     struct sim_count at_start[SIM_TARGETS_MAX];
+    json_int_t vanished[SIM_TARGETS_MAX]; /* records in scope that went with their target while it ran */
+    struct sim_page pages[SIM_TASKS_MAX]; /* by the task's number */
+    json_int_t unknown[SIM_TARGETS_MAX];  /* records of pages of which it says that it does not know */
     json_int_t removed[SIM_TARGETS_MAX];
     json_int_t removed_bytes[SIM_TARGETS_MAX];
     json_int_t removed_total;
@@ -227,6 +319,7 @@ struct sim_window {
     char id[SIM_ID_SIZE];
     char status[16];
     json_int_t revision;
+    int64_t start_ms; /* when it is scheduled for */
 };
 
 /* ---- Processes ---- */
@@ -241,13 +334,14 @@ struct sim_worker {
     json_int_t fence;            /* that it proved with it; 0: none */
     char task_sk[24];            /* of that task, */
     char lease[SIM_ID_SIZE];     /* and the lease that it had on it */
+    bool has_page;               /* and it had written down a receipt with it */
     int64_t sleeps_until_ms;     /* monotonic */
 };
 
 struct sim_clock {
     struct ops_clock base;
     struct sim_process *process;
-    int64_t ahead_ms;   /* of the world's wall clock; below zero: behind it */
+    int64_t ahead_ms;   /* of everybody's wall clock; below zero: behind it */
     int64_t running_ms; /* its host had been up so long when the world began */
 };
 
@@ -296,6 +390,8 @@ struct sim_process {
     bool was_asked_safe;        /* since it started, an operator asked for what leads in the safe direction, */
     int64_t safe_asked_ms;      /* and the last such request ended then; monotonic */
     struct sim_worker *at_work; /* whose step is under way */
+    /* Monotonic; since when a target has not told this process what became of its pages. Below zero: it has. */
+    int64_t silent_since_ms[SIM_TARGETS_MAX];
 };
 
 /* A transaction whose answer was lost and that happens later. */
@@ -317,8 +413,11 @@ struct sim_world {
     struct sim_rates rates;
     struct sim_rates stormy; /* what rates are while faults are on */
     bool writers;
+    bool odd_tenants;      /* some tables have records whose tenant is a list or a map */
     bool knows_tokens;     /* the store knows a transaction by its token, as DynamoDB does */
     int64_t ahead_most_ms; /* how far a process's clock may be off */
+    bool far_clocks;       /* they may be set by a year */
+    int64_t begin_ms;      /* the true time when the monotonic clock was at 0 */
     struct ops_clock *clock;
     struct ops_store *store;
     struct ops_catalogue *catalogue;
@@ -328,6 +427,10 @@ struct sim_world {
     const struct sim_target_form *targets[SIM_TARGETS_MAX];
     size_t target_count;
     struct ops_memory_limits limits[SIM_TARGETS_MAX];
+    struct sim_thing things[SIM_TARGETS_MAX];
+    uint64_t thing_changes;
+    uint64_t seen_changes;
+    struct sim_trouble trouble;
     struct sim_record records[SIM_RECORDS_MAX];
     size_t record_count;
     uint64_t changes;   /* of the stack */
@@ -404,12 +507,49 @@ enum ops_status sim_stack_make(struct sim_world *world) OPS_MUST_USE;
 void sim_stack_write(struct sim_world *world); /* somebody adds a record */
 void sim_stack_refill(struct sim_world *world);
 void sim_stack_recut(struct sim_world *world); /* some table is cut into another number of segments from now on */
+void sim_stack_restore(struct sim_world *world, size_t target); /* its resource, with the records that are there */
 size_t sim_stack_find(const struct sim_world *world, enum ops_target_kind kind, const char *name); /* target_count: none */
 const char *sim_stack_tenant(struct sim_rng *rng);
 struct sim_record *sim_stack_record(struct sim_world *world, size_t target, struct ops_view partition);
 struct sim_record *sim_stack_key(struct sim_world *world, size_t target, const struct ops_key *key); /* that very one */
 struct sim_count sim_stack_count(const struct sim_world *world, size_t target, const struct sim_scope *scope);
 bool sim_key_kept(struct ops_view key);
+/* Whether a vacuum of this scope goes over the target, if it is what its name says. */
+bool sim_stack_applies(const struct sim_world *world, size_t target, const struct sim_scope *scope);
+bool sim_stack_empty(const struct sim_world *world, size_t target); /* there is nothing in it at all */
+
+/* ---- things.c ---- */
+void sim_things_make(struct sim_world *world);   /* once the stack is there */
+void sim_things_change(struct sim_world *world); /* at every step */
+void sim_thing_goes(struct sim_world *world, size_t target);
+void sim_thing_may_change(struct sim_world *world, size_t target);
+void sim_things_settle(struct sim_world *world); /* all are back, and nobody is in trouble */
+void sim_thing_text(const struct sim_world *world, size_t target, char text[static 32]); /* equal ones are one thing */
+const char *sim_thing_mark(const struct sim_world *world, size_t target, char mark[static 32]);
+bool sim_thing_hides(const struct sim_world *world, size_t target);              /* a place in it can't be looked into */
+bool sim_thing_same(const struct sim_thing *one, const struct sim_thing *other); /* of one target, at two times */
+bool sim_thing_has_twin(const struct sim_world *world, size_t target);
+/* Whether a vacuum of this scope must leave the target alone for what it is: skip it, or (kept) refuse it for its two names.
+ */
+bool sim_thing_skipped(const struct sim_world *world, size_t target, const struct sim_scope *scope);
+bool sim_thing_kept(const struct sim_world *world, size_t target, const struct sim_scope *scope);
+bool sim_trouble_strikes(struct sim_world *world, size_t target);
+void sim_trouble_begin(struct sim_world *world, size_t target, int64_t until_ms, bool at_removal);
+bool sim_trouble_takes_answer(struct sim_world *world, size_t target); /* a removal's that has come so far */
+void sim_note_answer(struct sim_process *process, size_t target, enum ops_status status);
+
+/* ---- seen.c ---- */
+void sim_seen_plan(struct sim_world *world, struct sim_vacuum *vacuum);      /* its plan was fixed just now */
+void sim_seen_end(struct sim_world *world, const struct sim_vacuum *vacuum); /* it is completed or failed */
+bool sim_seen_gone(const struct sim_world *world, size_t target);
+enum sim_gone { SIM_GONE_NO, SIM_GONE_MAYBE, SIM_GONE_YES };
+enum sim_gone sim_seen_any_gone(const struct sim_world *world, const struct sim_scope *scope);
+
+/* ---- clocks.c ---- */
+void sim_clock_step(struct sim_world *world);
+void sim_clocks_right(struct sim_world *world);
+void sim_clock_set(struct sim_world *world, int64_t ahead_ms); /* everybody's, ahead of the true time */
+void sim_mutex_runs_out(struct sim_world *world);
 
 /* ---- ports.c ---- */
 void sim_ports_init(struct sim_process *process);
@@ -448,17 +588,26 @@ void sim_operator_acts(struct sim_process *process);
 void sim_operator_sets_secret(struct sim_process *process);
 /* takes input, adds the right secret code; the answer's data (owned) or NULL */
 json_t *sim_operator_asks(struct sim_process *process, const char *function, json_t *input);
+void sim_operator_cancels(struct sim_process *process, const char *function, const char *id_name, const char *id);
 void sim_stranger_guesses(struct sim_process *process);
 void sim_gate_asks(struct sim_process *process, struct sim_gate *gate);
 
 /* ---- steps.c ---- */
 void sim_step(struct sim_world *world); /* anything at all, by a process that is idle */
+void sim_worker_step(struct sim_process *process);
+void sim_sweep_step(struct sim_process *process);
+void sim_process_does(struct sim_process *process, void (*act)(struct sim_process *process));
+void sim_bury_the_dead(struct sim_world *world);
+
+/* ---- rest.c ---- */
 void sim_vacuum_in_the_storm(struct sim_world *world);
 void sim_come_to_rest(struct sim_world *world);
 
 /* ---- check.c ---- */
 void sim_check_transaction(struct sim_world *world, struct sim_process *process, const struct ops_txn *txn);
-void sim_check_removal(struct sim_process *process, size_t target, const struct ops_key *keys, size_t count);
+/* generation: of the thing that the target was opened on */
+void sim_check_removal(struct sim_process *process, size_t target, uint32_t generation, const struct ops_key *keys,
+                       size_t count);
 void sim_check_under_way(struct sim_process *process); /* before each record that a removal removes */
 void sim_check_step(struct sim_world *world);
 void sim_check_rest(struct sim_world *world);
@@ -470,5 +619,7 @@ void sim_on_removed(void *world, enum ops_target_kind kind, const char *name, co
 /* ---- counts.c ---- */
 void sim_counts_begin(struct sim_world *world, struct sim_vacuum *vacuum);
 void sim_counts_end(struct sim_world *world, struct sim_vacuum *vacuum, const json_t *doc);
+/* The target at an index of a vacuum's plan; target_count: none of ours. */
+size_t sim_counts_target_at(struct sim_world *world, const struct sim_vacuum *vacuum, json_int_t index);
 
 #endif

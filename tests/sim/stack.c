@@ -31,10 +31,10 @@ static const struct sim_target_form forms[] = {
     {OPS_LOG_GROUP, "/g3nretailstack/stray/api", NULL, SIM_RULE_NONE, NULL, true, false},
 };
 
-enum { FORM_COUNT = sizeof forms / sizeof forms[0], SEGMENTS_MAX = 4, REFILL_MAX = 6 };
+enum { FORM_COUNT = sizeof forms / sizeof forms[0], SEGMENTS_MAX = 4, REFILL_MAX = 8 };
 
-/* Some begin like others, and one differs in nothing but case. */
-static const char *const tenants[] = {"acme", "acme2", "acme-x", "ACME", "zeta"};
+/* Some begin like others, one differs in nothing but case, and two are one number but not one text. */
+static const char *const tenants[] = {"acme", "acme2", "acme-x", "ACME", "zeta", "1001", "01001"};
 
 const char *sim_stack_tenant(struct sim_rng *rng)
 {
@@ -151,30 +151,83 @@ static bool was_ever_there(const struct sim_world *world, const struct sim_recor
     return false;
 }
 
+static bool by_attribute(const struct sim_target_form *form)
+{
+    return form->rule == SIM_RULE_ATTRIBUTE || form->rule == SIM_RULE_INDEX;
+}
+
+/* A number is the tenant of its text. What can't be compared is nobody's. */
+static void draw_tenant_form(struct sim_world *world, struct sim_record *record)
+{
+    static const enum sim_tenant_form others[] = {SIM_TENANT_LIST, SIM_TENANT_MAP};
+    if (strcmp(record->tenant, "1001") == 0 && sim_chance(&world->rng, 600))
+        record->form = SIM_TENANT_INTEGER;
+    if (!world->odd_tenants || !sim_chance(&world->rng, 80))
+        return;
+    record->form = others[sim_below(&world->rng, 2)];
+    record->tenant[0] = '\0';
+}
+
+/* Its further attributes, or NULL. */
+static json_t *attributes_of(const struct sim_record *record)
+{
+    switch (record->form) {
+    case SIM_TENANT_INTEGER:
+        return json_pack("{s:i}", "orgcode", 1001);
+    case SIM_TENANT_LIST:
+        return json_pack("{s:[s]}", "orgcode", "acme");
+    case SIM_TENANT_MAP:
+        return json_pack("{s:{s:s}}", "orgcode", "is", "acme");
+    case SIM_TENANT_TEXT:
+        break;
+    }
+    return NULL;
+}
+
+static bool put_record(struct sim_world *world, const struct sim_record *record)
+{
+    const struct sim_target_form *form = world->targets[record->target];
+    json_t *attributes = attributes_of(record);
+    const struct ops_memory_record put = {.partition = record->partition,
+                                          .sort = record->sort,
+                                          .orgcode = record->tenant[0] && !attributes ? record->tenant : NULL,
+                                          .attributes = attributes,
+                                          .size_bytes = record->size_bytes};
+    enum ops_status status = ops_memory_record_put(world->catalogue, form->kind, form->name, &put);
+    json_decref(attributes);
+    return status == OPS_OK;
+}
+
 static void add_record(struct sim_world *world, size_t target, uint32_t stuck_per_mille)
 {
     const struct sim_target_form *form = world->targets[target];
-    if (world->record_count == SIM_RECORDS_MAX)
+    if (world->record_count == SIM_RECORDS_MAX || world->things[target].where != SIM_THERE)
         return;
     struct sim_record *record = &world->records[world->record_count];
-    *record = (struct sim_record){.target = target, .there = true};
+    *record = (struct sim_record){.target = target, .there = true, .added = world->additions};
     bool by_key = form->rule == SIM_RULE_PREFIX || form->rule == SIM_RULE_KEY;
     record->kept = sim_chance(&world->rng, 100);
     record->stuck = sim_chance(&world->rng, stuck_per_mille);
     if (!sim_chance(&world->rng, 100) && !(record->kept && by_key))
         (void)snprintf(record->tenant, sizeof record->tenant, "%s", sim_stack_tenant(&world->rng));
+    if (by_attribute(form))
+        draw_tenant_form(world, record);
     record->size_bytes = form->kind == OPS_TABLE ? 0 : sim_between(&world->rng, 1, 5000);
     name_record(record, form, (unsigned)world->record_count);
-    if (was_ever_there(world, record))
-        return;
-    const struct ops_memory_record put = {.partition = record->partition,
-                                          .sort = record->sort,
-                                          .orgcode = record->tenant[0] ? record->tenant : NULL,
-                                          .size_bytes = record->size_bytes};
-    if (ops_memory_record_put(world->catalogue, form->kind, form->name, &put) != OPS_OK)
+    if (was_ever_there(world, record) || !put_record(world, record))
         return;
     world->record_count++;
     world->changes++;
+}
+
+void sim_stack_restore(struct sim_world *world, size_t target)
+{
+    const struct sim_target_form *form = world->targets[target];
+    if (ops_memory_resource_add(world->catalogue, form->kind, form->name, &world->limits[target]) != OPS_OK)
+        sim_violate(world, SIM_LIVENESS, "%s can't be put back", form->name);
+    for (size_t i = 0; i < world->record_count; i++)
+        if (world->records[i].target == target && world->records[i].there && !put_record(world, &world->records[i]))
+            sim_violate(world, SIM_LIVENESS, "a record of %s can't be put back", form->name);
 }
 
 static enum ops_status fill_target(struct sim_world *world, size_t target, uint32_t most, uint32_t stuck_per_mille)
@@ -202,9 +255,12 @@ enum ops_status sim_stack_make(struct sim_world *world)
             world->targets[world->target_count++] = &forms[i];
     uint32_t most = (uint32_t)sim_between(&world->rng, 2, 28);
     uint32_t stuck_per_mille = sim_chance(&world->rng, 200) ? 40 : 0;
+    world->odd_tenants = sim_chance(&world->rng, 250);
     enum ops_status status = make_manifest(world);
     for (size_t i = 0; status == OPS_OK && i < world->target_count; i++)
         status = fill_target(world, i, most, stuck_per_mille);
+    if (status == OPS_OK)
+        sim_things_make(world);
     return status;
 }
 
@@ -213,19 +269,19 @@ void sim_stack_write(struct sim_world *world)
     size_t target = sim_below(&world->rng, (uint32_t)world->target_count);
     if (world->targets[target]->missing)
         return;
-    add_record(world, target, 0);
     world->additions++;
+    add_record(world, target, 0);
     sim_trace(world, "a writer adds a record to %s", world->targets[target]->name);
 }
 
 void sim_stack_refill(struct sim_world *world)
 {
+    world->additions++;
     for (size_t i = 0; i < world->target_count; i++) {
         uint32_t count = world->targets[i]->missing ? 0 : sim_below(&world->rng, REFILL_MAX + 1);
         for (uint32_t k = 0; k < count; k++)
             add_record(world, i, 0);
     }
-    world->additions++;
 }
 
 void sim_stack_recut(struct sim_world *world)
@@ -234,7 +290,8 @@ void sim_stack_recut(struct sim_world *world)
     const struct sim_target_form *form = world->targets[target];
     struct ops_memory_limits limits = world->limits[target];
     limits.segment_count = 1 + sim_below(&world->rng, SEGMENTS_MAX);
-    if (form->kind != OPS_TABLE || form->missing || limits.segment_count == world->limits[target].segment_count)
+    if (form->kind != OPS_TABLE || form->missing || world->things[target].where != SIM_THERE ||
+        limits.segment_count == world->limits[target].segment_count)
         return;
     if (ops_memory_resource_add(world->catalogue, form->kind, form->name, &limits) != OPS_OK)
         return;
@@ -265,21 +322,45 @@ struct sim_record *sim_stack_key(struct sim_world *world, size_t target, const s
     return NULL;
 }
 
-static bool applies(const struct sim_target_form *form, const struct sim_scope *scope)
+bool sim_stack_applies(const struct sim_world *world, size_t target, const struct sim_scope *scope)
 {
+    const struct sim_target_form *form = world->targets[target];
     if (!form->service || form->never_touched || form->missing)
         return false;
     return scope->all || (form->rule != SIM_RULE_NONE && form->rule != SIM_RULE_SKIP);
 }
 
+/* Whether the record can be reached now. */
+static bool is_there(const struct sim_world *world, size_t target, const struct sim_record *record)
+{
+    return record->target == target && record->there && world->things[target].where == SIM_THERE;
+}
+
+bool sim_stack_empty(const struct sim_world *world, size_t target)
+{
+    for (size_t i = 0; i < world->record_count; i++)
+        if (is_there(world, target, &world->records[i]))
+            return false;
+    return true;
+}
+
+static bool is_incomparable(const struct sim_record *record, const struct sim_target_form *form,
+                            const struct sim_scope *scope)
+{
+    return !scope->all && by_attribute(form) && (record->form == SIM_TENANT_LIST || record->form == SIM_TENANT_MAP);
+}
+
 struct sim_count sim_stack_count(const struct sim_world *world, size_t target, const struct sim_scope *scope)
 {
     struct sim_count count = {0};
-    if (!applies(world->targets[target], scope))
+    if (!sim_stack_applies(world, target, scope))
         return count;
     for (size_t i = 0; i < world->record_count; i++) {
         const struct sim_record *record = &world->records[i];
-        if (record->target != target || !record->there || !(scope->all || strcmp(record->tenant, scope->orgcode) == 0))
+        if (!is_there(world, target, record))
+            continue;
+        count.incomparable += is_incomparable(record, world->targets[target], scope);
+        if (!(scope->all || strcmp(record->tenant, scope->orgcode) == 0))
             continue;
         if (record->kept) {
             count.kept++;
