@@ -496,7 +496,7 @@ static enum ops_status sim_open(struct ops_catalogue *self, const struct ops_tar
         return OPS_STORE_UNAVAILABLE;
     sim_thing_may_change(process->world, number);
     enum ops_status status = draw_failure_at(process, SIM_SITE_OPEN, number);
-    if (status == OPS_THROTTLED && sim_chance(&process->world->rng, 100))
+    if (status == OPS_THROTTLED && !sim_trouble_lasts(process->world, number) && sim_chance(&process->world->rng, 100))
         status = ops_fail(error, OPS_TARGET_ERROR, "The target is not what it should be.");
     if (status == OPS_OK)
         status = ops_catalogue_open(process->world->catalogue, spec, scope, &inner, error);

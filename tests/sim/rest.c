@@ -265,14 +265,30 @@ static bool others_done(const struct sim_world *world, size_t victim, const stru
 #define OTHERS_DONE_MS (5 * OPS_MINUTE_MS)
 #define TROUBLE_OVER_MS (40 * OPS_MINUTE_MS)
 
+/* Whether the vacuum is over, and no other target has failed for reasons of its own. */
+static bool ended_for_one(struct sim_world *world, const struct sim_vacuum *vacuum, size_t victim)
+{
+    bool is_over = strcmp(vacuum->status, "running") != 0, alone = true;
+    json_t *doc = is_over ? sim_peek(world, "VACUUM", vacuum->id) : NULL, *target;
+    size_t i;
+    json_array_foreach(json_object_get(doc, "targets"), i, target) {
+        const char *status = json_string_value(json_object_get(target, "status"));
+        bool failed = status && strcmp(status, "failed") == 0;
+        alone = alone && !(failed && sim_counts_target_at(world, vacuum, (json_int_t)i) != victim);
+    }
+    json_decref(doc);
+    return is_over && alone;
+}
+
 /* What must have been done by now, while one target is in trouble. */
 static void check_not_held_up(struct sim_world *world, const struct sim_vacuum *vacuum, size_t victim)
 {
     int64_t ran_ms = sim_monotonic_ms(world) - vacuum->running_since_ms;
+    bool is_over = strcmp(vacuum->status, "running") != 0;
     if (strcmp(vacuum->status, "pending") == 0)
         return;
-    bool is_over = strcmp(vacuum->status, "running") != 0;
-    if ((is_over || ran_ms > OTHERS_DONE_MS) && !others_done(world, victim, &vacuum->scope))
+    bool due = is_over ? ended_for_one(world, vacuum, victim) : ran_ms > OTHERS_DONE_MS;
+    if (due && !others_done(world, victim, &vacuum->scope))
         sim_violate(world, SIM_TROUBLE, "vacuum %s is %s after %lld ms, and while %s is in trouble others are not done",
                     vacuum->id, vacuum->status, (long long)ran_ms, world->targets[victim]->name);
     else if (!is_over && ran_ms > TROUBLE_OVER_MS)

@@ -533,7 +533,8 @@ bool sim_thing_has_twin(const struct sim_world *world, size_t target);
  */
 bool sim_thing_skipped(const struct sim_world *world, size_t target, const struct sim_scope *scope);
 bool sim_thing_kept(const struct sim_world *world, size_t target, const struct sim_scope *scope);
-bool sim_trouble_strikes(struct sim_world *world, size_t target);
+bool sim_trouble_lasts(const struct sim_world *world, size_t target);
+bool sim_trouble_strikes(struct sim_world *world, size_t target); /* this call of it; whether it is not answered */
 void sim_trouble_begin(struct sim_world *world, size_t target, int64_t until_ms, bool at_removal);
 bool sim_trouble_takes_answer(struct sim_world *world, size_t target); /* a removal's that has come so far */
 void sim_note_answer(struct sim_process *process, size_t target, enum ops_status status);

@@ -341,14 +341,14 @@ void sim_things_settle(struct sim_world *world)
 
 /* ---- Answers ---- */
 
-static bool in_trouble(const struct sim_world *world, size_t target)
+bool sim_trouble_lasts(const struct sim_world *world, size_t target)
 {
     return world->trouble.target == target && sim_monotonic_ms(world) < world->trouble.until_ms;
 }
 
 bool sim_trouble_strikes(struct sim_world *world, size_t target)
 {
-    bool strikes = in_trouble(world, target) && !world->trouble.at_removal;
+    bool strikes = sim_trouble_lasts(world, target) && !world->trouble.at_removal;
     if (strikes)
         sim_cloud_count(world, SIM_CLOUD_TROUBLE_CALL);
     return strikes;
@@ -356,7 +356,7 @@ bool sim_trouble_strikes(struct sim_world *world, size_t target)
 
 bool sim_trouble_takes_answer(struct sim_world *world, size_t target)
 {
-    bool takes = in_trouble(world, target);
+    bool takes = sim_trouble_lasts(world, target);
     if (takes)
         world->trouble.at_removal = false;
     return takes;
