@@ -12,7 +12,7 @@ enum {
     /* Another process's tasks are looked at so seldom in the end: it ends its passes itself, and when it dies its leases
      * last for a minute. */
     TASKS_EVERY_MAX_MS = 8 * LOOK_EVERY_MS,
-    AT_WORK_WAIT_MS = 50,
+    WAIT_MIN_MS = 50,
 };
 
 /* What is known of a task of the pass under way. */
@@ -184,13 +184,8 @@ int64_t ops_board_wait_ms(struct ops_board *board, int64_t now_ms)
 {
     pthread_mutex_lock(&board->lock);
     int64_t wait_ms = board->synced.look_not_before_ms - now_ms;
-    for (const struct ops_board_entry *entry = board->synced.first; entry; entry = entry->next)
-        if (entry->at_work)
-            wait_ms = AT_WORK_WAIT_MS;
-    if (board->synced.looking)
-        wait_ms = AT_WORK_WAIT_MS;
     pthread_mutex_unlock(&board->lock);
-    return wait_ms > 0 ? wait_ms : AT_WORK_WAIT_MS;
+    return wait_ms > WAIT_MIN_MS ? wait_ms : WAIT_MIN_MS; /* less is left only while somebody is looking */
 }
 
 /* ---- Looking ---- */

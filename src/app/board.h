@@ -53,7 +53,7 @@ enum ops_board_end {
 };
 void ops_board_end_task(struct ops_board *board, const char *vacuum_id, json_int_t number, enum ops_board_end end);
 
-/* How long a worker that found nothing may sleep. */
+/* How long a worker that found nothing may sleep: until the next look is due. */
 int64_t ops_board_wait_ms(struct ops_board *board, int64_t now_ms);
 
 /* ---- Looking ---- */
