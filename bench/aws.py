@@ -1,4 +1,5 @@
-"""Measures the AWS engine beside its peers, prints Markdown tables: aws.py [aws-table|aws-bucket|aws-memory|aws-emulators].
+"""Measures the AWS engine beside its peers, prints Markdown tables:
+aws.py [aws-table|aws-bucket|aws-memory|aws-workers|aws-emulators].
 
 All clients talk to the same server, tests/stub with one thread, on the same machine and taking turns, so what is measured is
 the client: its CPU (user and system), its peak memory and the time it takes. Before a client's turn the stub is filled anew;
@@ -44,12 +45,20 @@ PEAK_BAR_MIB = 64
 PEAK_SPREAD_MIB = 6
 MEMORY_COUNTS = [ROWS // 10, ROWS, ROWS * 5]
 
+WORKER_COUNTS = [2, 8, 32, 64]
+WORKER_TABLES = 32
+WORKER_ITEMS = int(os.environ.get("BENCH_WORKER_ITEMS", "200000"))
+# About what DynamoDB takes, from within its region.
+LATENCIES_MS = {"TransactWriteItems": 12, "BatchWriteItem": 8, "Scan": 20}
+SLOWER_BAR = 1.1
+
 
 class Measure(NamedTuple):
     wall_s: float
     cpu_s: float
     peak_mib: float
     others_cores: float = 0  # what neither the client nor the server took, while it ran
+    requests: int = 0  # that the server was asked meanwhile, where it counts them
 
 
 # ---- what is measured of processes ---------------------------------------------------------------------------------------
@@ -93,6 +102,7 @@ class Place(NamedTuple):
     server_pids: tuple
     scratch: Path
     all_deleted: object  # a function: has the server nothing left? It costs the client nothing. None: there is none
+    requests: object = lambda: 0  # a function: how many has the server had?
 
 
 class Peer(NamedTuple):
@@ -176,15 +186,16 @@ class G3nops:
 
     title = "g3nops"
 
-    def __init__(self, codes_all_the_time=False):
+    def __init__(self, codes_all_the_time=False, workers=WORKERS):
         """codes_all_the_time: a secret code is checked again and again while the vacuum runs, not only before."""
         self.codes_all_the_time = codes_all_the_time
+        self.workers = workers
 
     @staticmethod
     def manifest(what):
-        kind, entry = (("tables", {"org": {"by": "attribute", "name": "orgcode"}}) if what == "table" else
+        kind, entry = (("tables", {"org": {"by": "attribute", "name": "orgcode"}}) if what.startswith("table") else
                        ("buckets", {"org": {"by": "key_prefix", "pattern": "{orgcode}/"}}))
-        return {"stack": "bench", "services": [{"code": "pvm", kind: [{"name": NAME} | entry]}]}
+        return {"stack": "bench", "services": [{"code": "pvm", kind: [{"name": name} | entry for name in names(what)]}]}
 
     def run(self, what, place):
         directory = Path(tempfile.mkdtemp(prefix="home-", dir=place.scratch))
@@ -195,7 +206,7 @@ class G3nops:
         try:
             self.prepare(home, place.environment)
             vacuum_id = self.request(home, options, place.environment)
-            serve = home.serve(*options, "--workers", WORKERS, env=place.environment)
+            serve = home.serve(*options, "--workers", self.workers, env=place.environment)
             measure = self.watch(serve, vacuum_id, place)
         except BaseException:
             say(home.stderr())
@@ -233,10 +244,11 @@ class G3nops:
         self.check_code(serve)
         watch, cpu = None, 0
         while not watch or vacuum()["status"] == "pending":
-            watch, cpu = Stopwatch(place.server_pids), cpu_seconds([serve.pid])
+            watch, cpu, asked = Stopwatch(place.server_pids), cpu_seconds([serve.pid]), place.requests()
             time.sleep(POLL_S)
         now = self.wait_for_end(serve, vacuum, place)
         measure = watch.measure(cpu_seconds([serve.pid]) - cpu, peak_mib(serve.pid))
+        measure = measure._replace(requests=place.requests() - asked)
         assert now["status"] == "completed", now
         return measure
 
@@ -263,9 +275,13 @@ class G3nops:
 # ---- the stub ------------------------------------------------------------------------------------------------------------
 
 
+def names(what):
+    return [f"{NAME}{i:02}" for i in range(WORKER_TABLES)] if what == "tables" else [NAME]
+
+
 def contents(what, count):
-    if what == "table":
-        return {"tables": {NAME: {"items": count}}}
+    if what.startswith("table"):
+        return {"tables": {name: {"items": count // len(names(what))} for name in names(what)}}
     versioning = {"versioning": "Enabled", "versions": 2} if what == "versions" else {}
     return {"buckets": {NAME: {"objects": count // versioning.get("versions", 1)} | versioning}}
 
@@ -282,18 +298,21 @@ class StubServer:
         complaint = self.stub.stop()
         assert not complaint, complaint
 
-    def things(self, what):
-        return self.stub.table(NAME) if what == "table" else self.stub.bucket(NAME)
+    def deleted(self, what, field="deleted"):
+        state = self.stub.state()["tables" if what.startswith("table") else "buckets"]
+        return sum(state[name][field] for name in names(what))
 
-    def run(self, contestant, what, count):
+    def run(self, contestant, what, count, latencies_ms=None):
         """One turn of a contestant, with the truth checked at its end."""
         self.stub.reset()
         self.stub.fill(**contents(what, count), log_groups={AUDIT_LOG_GROUP: {"streams": 0}})
+        self.stub.faults(*[{"fault": "slow", "operation": operation, "delay_ms": delay_ms}
+                           for operation, delay_ms in (latencies_ms or {}).items()])
         place = Place(self.stub.environment(), self.stub.url, (self.stub.process.pid,), self.scratch,
-                      lambda: self.things(what)["deleted"] >= count)
+                      lambda: self.deleted(what) >= count, lambda: sum(self.stub.state()["requests"].values()))
         measure = contestant.run(what, place)
-        things = self.things(what)
-        assert (things["deleted"], things["deleted_again"]) == (count, 0), (contestant.title, things)
+        deleted = self.deleted(what), self.deleted(what, "deleted_again")
+        assert deleted == (count, 0), (contestant.title, deleted)
         return measure
 
 
@@ -372,6 +391,44 @@ def aws_memory(scratch):
         is_flat = max(peaks) < PEAK_BAR_MIB and max(peaks) - min(peaks) < PEAK_SPREAD_MIB
         say(f"| {words} | " + " | ".join(f"{peak:.1f}" for peak in peaks) + f" | {verdict(is_flat)} |")
     say(f"\nThe bar: under {PEAK_BAR_MIB} MiB, and all within {PEAK_SPREAD_MIB} MiB.\n")
+
+
+# ---- workers -------------------------------------------------------------------------------------------------------------
+
+
+def requests(runs):
+    return f"{median(runs, 'requests'):,.0f}" if any(run.requests for run in runs) else "-"
+
+
+def say_by_workers(measures):
+    """measures: the runs for each number of workers, in its order."""
+    say("| --workers | wall s | against the best of fewer | CPU s | requests to the stack and the store | peak MiB |")
+    say("|---|---|---|---|---|---|")
+    best, worst_ratio = None, 0
+    for workers, runs in measures.items():
+        walls = [run.wall_s for run in runs]
+        wall = statistics.median(walls)
+        ratio = wall / best if best else 1
+        worst_ratio = max(worst_ratio, ratio)
+        say(f"| {workers} | {wall:.1f} ({min(walls):.1f} to {max(walls):.1f}) | {ratio:.2f} | {median(runs, 'cpu_s'):.2f} | "
+            f"{requests(runs)} | {max(run.peak_mib for run in runs):.1f} |")
+        best = min(best or wall, wall)
+    say_noise([measure for runs in measures.values() for measure in runs])
+    say_bar("more workers against fewer", worst_ratio, SLOWER_BAR)
+    say()
+
+
+def aws_workers(scratch):
+    """More workers are never slower than fewer, by more than a tenth."""
+    latencies = ", ".join(f"{operation} {delay_ms} ms" for operation, delay_ms in LATENCIES_MS.items())
+    say(f"### AWS engine: {WORKER_ITEMS:,} items of {WORKER_TABLES} tables, by the number of workers ({latencies})\n")
+    count = WORKER_ITEMS // WORKER_TABLES * WORKER_TABLES
+    measures = {workers: [] for workers in WORKER_COUNTS}
+    with StubServer(scratch) as server:
+        for _ in range(RUNS):
+            for workers in WORKER_COUNTS:
+                measures[workers].append(server.run(G3nops(workers=workers), "tables", count, LATENCIES_MS))
+    say_by_workers(measures)
 
 
 # ---- emulators -----------------------------------------------------------------------------------------------------------
@@ -474,7 +531,8 @@ def race_on_emulators(environment, scratch):
 # ---- the door ------------------------------------------------------------------------------------------------------------
 
 
-PARTS = {"aws-table": aws_table, "aws-bucket": aws_bucket, "aws-memory": aws_memory, "aws-emulators": aws_emulators}
+PARTS = {"aws-table": aws_table, "aws-bucket": aws_bucket, "aws-memory": aws_memory, "aws-workers": aws_workers,
+         "aws-emulators": aws_emulators}
 
 
 def run_part(part, scratch):
