@@ -3,6 +3,7 @@
 #include "sim/sim.h"
 
 #include "adapters/memory/clock.h"
+#include "core/task.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,9 +28,18 @@ void sim_clock_set(struct sim_world *world, int64_t ahead_ms)
 {
     int64_t by_ms = true_ms(world) + ahead_ms - sim_now_ms(world);
     ops_memory_clock_set(world->clock, true_ms(world) + ahead_ms);
+    if (llabs(by_ms) > OPS_CLOCKS_APART_MS)
+        world->clocks_set_ms = sim_monotonic_ms(world);
     sim_trace(world, "the wall clock moves by %lld ms", (long long)by_ms);
     if (vacuum_runs(world) && llabs(by_ms) >= FAR_MS)
         sim_cloud_count(world, by_ms < 0 ? SIM_CLOUD_CLOCK_BACK : SIM_CLOUD_CLOCK_AHEAD);
+}
+
+/* Not during a removal, which must end by the clock that it began by; and not while somebody may still trust what the last
+ * setting has taken from them. */
+static bool may_be_set(const struct sim_world *world)
+{
+    return !world->removals && sim_monotonic_ms(world) - world->clocks_set_ms > OPS_LEASE_FRESH_MS;
 }
 
 /* One host's, so far from the others' as hosts may be. */
@@ -55,7 +65,7 @@ void sim_clock_step(struct sim_world *world)
                   {-YEAR_MS, YEAR_MS, true}};
     uint32_t error = sim_below(&world->rng, sizeof errors / sizeof errors[0]);
     int64_t ahead_ms = sim_between(&world->rng, errors[error].low_ms, errors[error].high_ms);
-    if (world->removals || (errors[error].far && !world->far_clocks))
+    if (!may_be_set(world) || (errors[error].far && !world->far_clocks))
         return;
     if (sim_chance(&world->rng, 300))
         set_host(world);
@@ -77,7 +87,7 @@ void sim_mutex_runs_out(struct sim_world *world)
     if (world->removals || by_ms <= 0 || by_ms > 25 * OPS_HOUR_MS)
         return;
     sim_cloud_count(world, SIM_CLOUD_RUN_OUT);
-    if (sim_chance(&world->rng, 500))
+    if (!may_be_set(world) || sim_chance(&world->rng, 500))
         sim_pass_time(world, by_ms);
     else
         sim_clock_set(world, sim_now_ms(world) - true_ms(world) + by_ms);

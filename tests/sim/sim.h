@@ -21,7 +21,8 @@
  *
  * Processes are hosts of their own on one store: their clocks are a little apart, none of them adopts what another has
  * leased, and only time takes a lease away. Somebody may set all their wall clocks at once, by up to a year either way,
- * between any two port calls but not during a removal.
+ * between any two port calls but not during a removal, and not there and back within OPS_LEASE_FRESH_MS: for so long a worker
+ * trusts the proof of its lease and mutex, and a clock that is right again does not tell it that others acted by a wrong one.
  */
 #ifndef OPS_TESTS_SIM_SIM_H
 #define OPS_TESTS_SIM_SIM_H
@@ -417,6 +418,7 @@ struct sim_world {
     bool knows_tokens;     /* the store knows a transaction by its token, as DynamoDB does */
     int64_t ahead_most_ms; /* how far a process's clock may be off */
     bool far_clocks;       /* they may be set by a year */
+    int64_t clocks_set_ms; /* monotonic; when they were last set by more than hosts are apart */
     int64_t begin_ms;      /* the true time when the monotonic clock was at 0 */
     struct ops_clock *clock;
     struct ops_store *store;
