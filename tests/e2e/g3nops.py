@@ -319,8 +319,9 @@ class Home:
     def session(self, user="alice", ttl=3600):
         return self.json("session-create", "--user", user, "--ttl", ttl)["session_guid"]
 
-    def serve(self, *arguments, clock=False, before=(), env=None, http="127.0.0.1:0"):
-        """Starts a service. clock: on the home's own clock. before: a command that runs it."""
+    def serve(self, *arguments, clock=False, before=(), env=None, http="127.0.0.1:0", wait=True):
+        """Starts a service. clock: on the home's own clock. before: a command that runs it. wait: until it is ready; else its
+        process is all there is."""
         environment = base_environment() | (self.clock.environment() if clock else {}) | (env or {})
         log = self.directory / f"serve-{len(self.serves)}.err"
         command = [*before, PROGRAM, "serve", "--data", str(self.data), "--http-listen", http, *map(str, arguments)]
@@ -328,7 +329,7 @@ class Home:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
                                        env=environment)
         self.serves.append((process, log))
-        return Serve(self, process, log)
+        return Serve(self, process, log) if wait else process
 
     def serve_refused(self, *arguments, before=(), http="127.0.0.1:0"):
         """A service that must not start: its exit code and what it said."""

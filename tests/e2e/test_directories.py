@@ -40,11 +40,11 @@ def without_power():
     return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 
 
-def serve_within(home, before, *arguments):
+def serve_within(home, before, *arguments, **options):
     """A service on the home's own clock, within what before makes. Only it gets the clock: a sanitizer's library that is loaded
     for the clock's sake makes other programs hang."""
     clock = [f"{name}={value}" for name, value in home.clock.environment().items()]
-    return home.serve(*arguments, before=[*before, "env", *clock])
+    return home.serve(*arguments, before=[*before, "env", *clock], **options)
 
 
 def bind(what, where):
