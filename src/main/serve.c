@@ -147,6 +147,20 @@ static void write_endpoints(struct serving *serving)
     json_decref(endpoints);
 }
 
+static unsigned worker_count(struct ops_cli *cli, const struct serving *serving)
+{
+    unsigned asked = (unsigned)ops_cli_integer(cli, "--workers", WORKERS_DEFAULT);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned most = serving->engine.backend->ops->workers_per_core * (unsigned)(cores > 0 ? cores : 1);
+    if (most == 0 || asked <= most)
+        return asked;
+    char line[LINE_SIZE];
+    (void)snprintf(line, sizeof line, "%u of the %u workers are started: on this engine more would be slower with %ld cores",
+                   most, asked, cores);
+    report(line);
+    return most;
+}
+
 static enum ops_status start(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
     struct ops_place place;
@@ -164,8 +178,7 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
     if (status == OPS_OK)
         status = start_invoke(cli, serving, error);
     if (status == OPS_OK)
-        status = ops_threads_start(serving->engine.app, (unsigned)ops_cli_integer(cli, "--workers", WORKERS_DEFAULT), report,
-                                   &serving->threads, error);
+        status = ops_threads_start(serving->engine.app, worker_count(cli, serving), report, &serving->threads, error);
     return status;
 }
 
