@@ -553,6 +553,16 @@ static void a_line_leaves_out_whole_parts_and_the_time_left_last_of_all(void **s
         assert_string_equal(line_of(LINE_RECORD, &view, rows[i].width), rows[i].line);
 }
 
+static void a_pending_one_has_its_countdown_at_any_width(void **state)
+{
+    static const char record[] = "{\"status\":\"pending\",\"execute_at\":\"2025-11-24T03:47:05Z\"}";
+    static const struct ops_progress_view view = {.rate_per_second = -1};
+    (void)state;
+    assert_string_equal(line_of(record, &view, 0), "pending: starts in 4:12");
+    assert_string_equal(line_of(record, &view, 23), "pending: starts in 4:12");
+    assert_string_equal(line_of(record, &view, 22), "pending: 4:12");
+}
+
 static void a_line_says_what_it_does_not_know(void **state)
 {
     static const struct {
@@ -607,6 +617,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_stands_still_gives_no_rate),
         cmocka_unit_test(what_the_dry_run_found_is_the_total),
         cmocka_unit_test(a_line_leaves_out_whole_parts_and_the_time_left_last_of_all),
+        cmocka_unit_test(a_pending_one_has_its_countdown_at_any_width),
         cmocka_unit_test(a_line_says_what_it_does_not_know),
     };
     setlocale(LC_CTYPE, "C.UTF-8");

@@ -190,17 +190,19 @@ static void fit_line(struct line *line, size_t width)
     }
 }
 
-static void append_pending(struct ops_buf *buf, const json_t *vacuum, int64_t now_ms)
+static void append_pending(struct ops_buf *buf, const json_t *vacuum, int64_t now_ms, size_t width)
 {
     int64_t execute_ms;
-    char text[OPS_HUMAN_SIZE];
+    char text[OPS_HUMAN_SIZE], line[PART_SIZE] = "pending: starts now";
     if (ops_json_instant(vacuum, "execute_at", &execute_ms) != OPS_OK)
         execute_ms = now_ms;
     int64_t left_seconds = (execute_ms - now_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
+    (void)ops_human_countdown(left_seconds, text);
     if (execute_ms > now_ms)
-        ops_buf_append_format(buf, "pending: starts in %s", ops_human_countdown(left_seconds, text));
-    else
-        ops_buf_append_text(buf, "pending: starts now");
+        (void)snprintf(line, sizeof line, "pending: starts in %s", text);
+    if (width > 0 && strlen(line) > width)
+        (void)snprintf(line, sizeof line, "pending: %s", text);
+    ops_buf_append_text(buf, line);
 }
 
 void ops_progress_append_line(struct ops_buf *buf, const json_t *vacuum, const struct ops_progress_view *view,
@@ -209,7 +211,7 @@ void ops_progress_append_line(struct ops_buf *buf, const json_t *vacuum, const s
     enum { STATUS_MAX_BYTES = 256 };
     struct line line = {.parts = {""}};
     if (strcmp(ops_json_text(vacuum, "status", ""), "pending") == 0) {
-        append_pending(buf, vacuum, now_ms);
+        append_pending(buf, vacuum, now_ms, width);
         return;
     }
     ops_buf_init(&line.status, STATUS_MAX_BYTES);
