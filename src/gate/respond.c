@@ -51,8 +51,8 @@ static int64_t whole_seconds(int64_t duration_ms)
     return (duration_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
 }
 
-/* The time that is left, and up to a quarter more; of a window that is overdue nobody knows it. Nobody has longer to wait than the window is to last: where it looks like
- * that our clock is behind the one that the window was begun by. */
+/* The time that is left, which of a window that is overdue nobody knows, and up to a quarter more. Nobody has longer to wait
+ * than the window is to last: where it looks like that our clock is behind the one that the window was begun by. */
 static int64_t roll_retry_s(struct opsgate *gate, const struct facts *facts)
 {
     int64_t most_s = facts->estimate_ms ? whole_seconds(facts->estimate_ms) : RETRY_MOST_S;
@@ -97,13 +97,10 @@ static json_t *build(void)
 static json_t *failure(const struct reply *reply, const struct facts *facts)
 {
     enum ops_category category = ops_status_category(OPS_MAINTENANCE_MODE);
-    const char *sentence =
-        facts->overdue ? "The service is closed for maintenance, and it takes longer than expected."
-                       : ops_status_sentence(OPS_MAINTENANCE_MODE);
+    const char *sentence = facts->overdue ? "The service is closed for maintenance, and it takes longer than expected."
+                                          : ops_status_sentence(OPS_MAINTENANCE_MODE);
     return ops_json_pack("{s:o, s:o, s:O*}", "major", message(ops_category_tag(category), ops_category_sentence(category)),
-                         "minor",
-                         message(ops_status_tag(OPS_MAINTENANCE_MODE), sentence),
-                         "details", reply->window);
+                         "minor", message(ops_status_tag(OPS_MAINTENANCE_MODE), sentence), "details", reply->window);
 }
 
 static json_t *statistics(const struct opsgate *gate, const struct facts *facts)
@@ -116,8 +113,8 @@ static json_t *statistics(const struct opsgate *gate, const struct facts *facts)
 
 static enum ops_status write_json(const struct opsgate *gate, struct reply *reply, const struct facts *facts)
 {
-    json_t *envelope = json_pack("{s:b, s:o, s:o, s:o}", "success", 0, "error", failure(reply, facts), "build", build(), "stats",
-                                 statistics(gate, facts));
+    json_t *envelope = json_pack("{s:b, s:o, s:o, s:o}", "success", 0, "error", failure(reply, facts), "build", build(),
+                                 "stats", statistics(gate, facts));
     enum ops_status status = envelope ? ops_json_append(envelope, &reply->body) : OPS_NO_MEMORY;
     json_decref(envelope);
     return status;

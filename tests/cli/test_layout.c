@@ -354,7 +354,7 @@ static void a_cards_values_are_wrapped_and_an_id_stays_whole_where_it_can(void *
 static const char everything[] =
     "{\"success\":true,\"data\":{\"status\":\"completed\",\"service\":\"ops\",\"vacuum_id\":\"" ID
     "\",\"maintenance_id\":\"" ID "\",\"orgcode\":\"an-orgcode.of-64-characters_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\","
-                                  "\"dry_run\":true,\"actor\":\"" SENTENCE "\",\"reason\":\"" SENTENCE
+    "\"dry_run\":true,\"actor\":\"" SENTENCE "\",\"reason\":\"" SENTENCE
     "\",\"plan_sha256\":\"ea4c15c4f3037a017df0d0e79390b8c1a293ff3cd195c68d1cfa9322fb0beb01\","
     "\"requested_at\":\"2025-11-24T03:30:00Z\",\"started_at\":\"2025-11-24T03:35:00Z\",\"finished_at\":\"2025-11-24T03:39:"
     "12Z\","

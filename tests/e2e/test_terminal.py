@@ -24,12 +24,14 @@ def set_columns(fd, columns):
 class Terminal:
     """A command on a terminal of its own."""
 
-    def __init__(self, *arguments, env=None, columns=80):
+    def __init__(self, *arguments, env=None, columns=None):
+        """columns None: a terminal that does not say how wide it is."""
         self.text = ""
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a part may end within a character
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            set_columns(1, columns)
+            if columns:
+                set_columns(1, columns)
             # As a login shell leaves it; whoever runs the tests in the background has it ignored.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(PROGRAM, [PROGRAM, *map(str, arguments)], base_environment() | {"TERM": "xterm"} | (env or {}))

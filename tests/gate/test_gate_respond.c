@@ -257,7 +257,9 @@ static void a_browser_gets_a_page_with_everything_escaped(void **state)
     assert_string_equal(script_header(response, "Cache-Control"), "no-store");
     assert_int_equal(response->body_length, strlen(response->body));
     assert_non_null(strstr(response->body, "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; more"));
-    assert_non_null(strstr(response->body, "<p>We expect to be back at <time datetime=\"2099-11-24T04:00:00Z\">2099-11-24 04:00 UTC</time>.</p>"));
+    assert_non_null(
+        strstr(response->body,
+               "<p>We expect to be back at <time datetime=\"2099-11-24T04:00:00Z\">2099-11-24 04:00 UTC</time>.</p>"));
     assert_non_null(strstr(response->body, "<li>&lt;b&gt; first &lt;i&gt;"));
     assert_null(strstr(response->body, "<script"));
     assert_null(strstr(response->body, "<i>"));
