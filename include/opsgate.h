@@ -158,7 +158,7 @@ typedef struct opsgate_response {
 
 /* accept: the request's Accept header; NULL: none. HTML goes to those who prefer text/html, which browsers do. Retry-After
    is the time to the window's estimated end, at least 20 s, and up to a quarter more, by chance, so that callers do not all
-   come back at once.
+   come back at once. Past that end the response says that it takes longer than expected, and details has "overdue": true.
    NULL: no memory; then send a bare 503. When the window has just ended the response is still one. */
 OPSGATE_API opsgate_response *opsgate_respond(opsgate *gate, const char *accept);
 OPSGATE_API void opsgate_response_free(opsgate_response *response); /* NULL is fine */
@@ -171,8 +171,9 @@ typedef struct opsgate_window {
     const char *maintenance_id;    /* a ULID */
     const char *description;       /* UTF-8 */
     const char *started_at;        /* RFC 3339 in UTC with a Z */
-    const char *estimated_end_utc; /* likewise */
+    const char *estimated_end_utc; /* likewise; past when overdue is 1 */
     const char *updates_json;      /* [{"at": ..., "text": ...}, ...], oldest first */
+    int overdue;                   /* 1: it takes longer than was estimated, and nobody knows until when */
 } opsgate_window;
 
 /* NULL: no memory. */

@@ -46,6 +46,7 @@ static enum ops_status fill(const json_t *from, struct ops_gate_notice *notice)
         status = copy_member(from, text_members[i], notice->window);
     if (status == OPS_OK)
         status = find_end(from, notice->window, notice);
+    notice->told_overdue = ops_json_flag(from, "overdue", false);
     json_t *updates = json_object_get(from, "updates");
     if (status == OPS_OK)
         status = ops_json_set(notice->window, "updates", json_is_array(updates) ? json_incref(updates) : json_array());
@@ -67,4 +68,9 @@ enum ops_status ops_gate_notice_read(struct ops_view text, struct ops_gate_notic
     if (status != OPS_OK)
         ops_gate_notice_release(ret_notice);
     return status;
+}
+
+bool ops_gate_notice_overdue(const struct ops_gate_notice *notice, int64_t now_ms)
+{
+    return notice->told_overdue || (notice->end_ms && now_ms > notice->end_ms);
 }

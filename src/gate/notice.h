@@ -13,6 +13,7 @@ struct ops_gate_notice {
     json_t *window; /* the five members of the contract's details, each there; NULL: no window */
     int64_t end_ms;      /* the estimated end, wall clock; 0: not known */
     int64_t estimate_ms; /* how long it is to last, by itself; 0: not known */
+    bool told_overdue;   /* the source says so; one that says nothing of it says no */
 };
 
 void ops_gate_notice_release(struct ops_gate_notice *notice); /* leaves it zeroed */
@@ -20,5 +21,9 @@ void ops_gate_notice_release(struct ops_gate_notice *notice); /* leaves it zeroe
 /* From what a source gave; "" is no window. Members that are missing are null, updates an empty array. OPS_CORRUPT: it is no
  * JSON object; OPS_NO_MEMORY. */
 enum ops_status ops_gate_notice_read(struct ops_view text, struct ops_gate_notice *ret_notice) OPS_MUST_USE;
+
+/* The window goes on for longer than was estimated, by the source's clock or by the caller's: then its end is nothing to
+ * promise any more. */
+bool ops_gate_notice_overdue(const struct ops_gate_notice *notice, int64_t now_ms);
 
 #endif

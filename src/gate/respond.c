@@ -31,6 +31,7 @@ struct facts {
     int64_t now_ms;
     int64_t end_ms;      /* 0: not known */
     int64_t estimate_ms; /* likewise */
+    bool overdue;
     char request_id[OPS_ULID_SIZE];
     int64_t retry_s;
 };
@@ -50,12 +51,12 @@ static int64_t whole_seconds(int64_t duration_ms)
     return (duration_ms + OPS_SECOND_MS - 1) / OPS_SECOND_MS;
 }
 
-/* The time that is left, and up to a quarter more. Nobody has longer to wait than the window is to last: where it looks like
- * that our clock is behind the one that the window was begun by. */
+/* The time that is left, which of a window that is overdue nobody knows, and up to a quarter more. Nobody has longer to wait
+ * than the window is to last: where it looks like that our clock is behind the one that the window was begun by. */
 static int64_t roll_retry_s(struct opsgate *gate, const struct facts *facts)
 {
     int64_t most_s = facts->estimate_ms ? whole_seconds(facts->estimate_ms) : RETRY_MOST_S;
-    int64_t least_s = facts->end_ms ? whole_seconds(facts->end_ms - facts->now_ms) : 0;
+    int64_t least_s = facts->end_ms && !facts->overdue ? whole_seconds(facts->end_ms - facts->now_ms) : 0;
     least_s = least_s < most_s ? least_s : most_s;
     least_s = least_s < RETRY_MOST_S ? least_s : RETRY_MOST_S;
     least_s = least_s > RETRY_LEAST_S ? least_s : RETRY_LEAST_S;
@@ -69,12 +70,15 @@ static enum ops_status look_up(struct opsgate *gate, struct reply *reply, struct
     const struct ops_gate_notice *notice = &gate->synced.notice;
     facts->end_ms = notice->end_ms;
     facts->estimate_ms = notice->estimate_ms;
+    facts->overdue = ops_gate_notice_overdue(notice, facts->now_ms);
     make_request_id(gate, facts);
     facts->retry_s = roll_retry_s(gate, facts);
     bool had_window = notice->window;
     reply->window = had_window ? ops_json_copy(notice->window) : NULL;
     pthread_mutex_unlock(&gate->mutex);
-    return had_window && !reply->window ? OPS_NO_MEMORY : OPS_OK;
+    if (had_window && !reply->window)
+        return OPS_NO_MEMORY;
+    return reply->window && facts->overdue ? ops_json_set(reply->window, "overdue", json_true()) : OPS_OK;
 }
 
 /* ---- JSON ---- */
@@ -90,13 +94,13 @@ static json_t *build(void)
                      OPS_GATE_BUILD_ID);
 }
 
-static json_t *failure(const struct reply *reply)
+static json_t *failure(const struct reply *reply, const struct facts *facts)
 {
     enum ops_category category = ops_status_category(OPS_MAINTENANCE_MODE);
+    const char *sentence = facts->overdue ? "The service is closed for maintenance, and it takes longer than expected."
+                                          : ops_status_sentence(OPS_MAINTENANCE_MODE);
     return ops_json_pack("{s:o, s:o, s:O*}", "major", message(ops_category_tag(category), ops_category_sentence(category)),
-                         "minor",
-                         message(ops_status_tag(OPS_MAINTENANCE_MODE), ops_status_sentence(OPS_MAINTENANCE_MODE)),
-                         "details", reply->window);
+                         "minor", message(ops_status_tag(OPS_MAINTENANCE_MODE), sentence), "details", reply->window);
 }
 
 static json_t *statistics(const struct opsgate *gate, const struct facts *facts)
@@ -109,8 +113,8 @@ static json_t *statistics(const struct opsgate *gate, const struct facts *facts)
 
 static enum ops_status write_json(const struct opsgate *gate, struct reply *reply, const struct facts *facts)
 {
-    json_t *envelope = json_pack("{s:b, s:o, s:o, s:o}", "success", 0, "error", failure(reply), "build", build(), "stats",
-                                 statistics(gate, facts));
+    json_t *envelope = json_pack("{s:b, s:o, s:o, s:o}", "success", 0, "error", failure(reply, facts), "build", build(),
+                                 "stats", statistics(gate, facts));
     enum ops_status status = envelope ? ops_json_append(envelope, &reply->body) : OPS_NO_MEMORY;
     json_decref(envelope);
     return status;
@@ -179,21 +183,23 @@ static void append_updates(struct ops_buf *buf, const json_t *updates)
     ops_buf_append_text(buf, json_array_size(updates) ? "</ul>\n" : "");
 }
 
-static void append_end(struct ops_buf *buf, const char *end)
+static void append_end(struct ops_buf *buf, const char *end, bool overdue)
 {
-    if (!end[0])
-        return;
-    ops_buf_append_text(buf, "<p>We expect to be back at ");
-    append_time(buf, end);
-    ops_buf_append_text(buf, ".</p>\n");
+    if (end[0]) {
+        ops_buf_append_text(buf, overdue ? "<p>We expected to be back at " : "<p>We expect to be back at ");
+        append_time(buf, end);
+        ops_buf_append_text(buf, overdue ? ". It takes longer than expected.</p>\n" : ".</p>\n");
+    } else if (overdue) {
+        ops_buf_append_text(buf, "<p>It takes longer than expected.</p>\n");
+    }
 }
 
-static enum ops_status write_html(struct reply *reply)
+static enum ops_status write_html(struct reply *reply, const struct facts *facts)
 {
     struct ops_buf *buf = &reply->body;
     ops_buf_append_text(buf, page_begin);
     append_paragraph(buf, "<p>", ops_json_text(reply->window, "description", ""), "</p>\n");
-    append_end(buf, ops_json_text(reply->window, "estimated_end_utc", ""));
+    append_end(buf, ops_json_text(reply->window, "estimated_end_utc", ""), facts->overdue);
     append_updates(buf, json_object_get(reply->window, "updates"));
     ops_buf_append_text(buf, page_end);
     return ops_buf_status(buf);
@@ -237,7 +243,7 @@ opsgate_response *opsgate_respond(opsgate *gate, const char *accept)
     ops_buf_init(&reply->body, BODY_MAX_BYTES);
     enum ops_status status = look_up(gate, reply, &facts);
     if (status == OPS_OK)
-        status = html ? write_html(reply) : write_json(gate, reply, &facts);
+        status = html ? write_html(reply, &facts) : write_json(gate, reply, &facts);
     if (status == OPS_OK) {
         finish(reply, html, &facts);
         return &reply->response;

@@ -18,6 +18,7 @@ static enum ops_status fill(struct copy *copy, const struct ops_gate_notice *not
     if (!copy->texts)
         return OPS_NO_MEMORY;
     copy->window.active = 1;
+    copy->window.overdue = ops_gate_notice_overdue(notice, ops_gate_wall_ns(NULL) / OPS_GATE_MS);
     copy->window.maintenance_id = ops_json_text(copy->texts, "maintenance_id", "");
     copy->window.description = ops_json_text(copy->texts, "description", "");
     copy->window.started_at = ops_json_text(copy->texts, "started_at", "");

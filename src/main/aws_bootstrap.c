@@ -26,16 +26,18 @@ static enum ops_status make(const struct ops_place *place, json_t **ret_report, 
     enum ops_status status = ops_account_open(place, &account, error);
     if (status != OPS_OK)
         return status;
-    status = ops_aws_bootstrap(account.client, OPS_PROTECTED_TABLE, OPS_AUDIT_LOG_GROUP, OPS_AWS_AUDIT_STREAM, ret_report,
-                               error);
+    status =
+        ops_aws_bootstrap(account.client, OPS_PROTECTED_TABLE, OPS_AUDIT_LOG_GROUP, OPS_AWS_AUDIT_STREAM, ret_report, error);
     ops_account_close(&account);
     return status;
 }
 
 static enum ops_status print_report(struct ops_cli *cli, const json_t *report)
 {
-    static const struct ops_table_column columns[] = {
-        {"KIND", false, false}, {"NAME", false, true}, {"", false, false}, {"", false, true}};
+    static const struct ops_table_column columns[] = {{.title = "KIND"},
+                                                      {.title = "NAME", .kind = OPS_COLUMN_NAME},
+                                                      {.title = ""},
+                                                      {.title = "", .kind = OPS_COLUMN_WORDS, .quiet = true}};
     struct ops_table table;
     ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     size_t i;

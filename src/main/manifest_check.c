@@ -164,11 +164,11 @@ static void warn_of(struct ops_cli *cli, const json_t *target)
 
 static enum ops_status print(struct ops_cli *cli, const struct check *check)
 {
-    static const struct ops_table_column columns[] = {{"SERVICE", false, false},
-                                                      {"KIND", false, false},
-                                                      {"NAME", false, true},
-                                                      {"FINDING", false, false},
-                                                      {"", false, true}};
+    static const struct ops_table_column columns[] = {{.title = "SERVICE"},
+                                                      {.title = "KIND"},
+                                                      {.title = "NAME", .kind = OPS_COLUMN_NAME},
+                                                      {.title = "FINDING"},
+                                                      {.title = "", .kind = OPS_COLUMN_WORDS, .quiet = true}};
     struct ops_table table;
     ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
     size_t i;

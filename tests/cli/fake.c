@@ -52,9 +52,8 @@ static bool fake_is_terminal(struct ops_terminal *self, enum ops_stream stream)
 
 static int fake_columns(struct ops_terminal *self, enum ops_stream stream)
 {
-    (void)self;
     (void)stream;
-    return 80;
+    return of_terminal(self)->columns;
 }
 
 static enum ops_status fake_ask(struct ops_terminal *self, const char *prompt, bool echo, char *answer, size_t size,
@@ -82,6 +81,8 @@ static bool fake_pause(struct ops_terminal *self, int64_t wait_ms)
     struct fake *fake = of_terminal(self);
     assert_true(fake->held);
     fake->passed_ms += wait_ms;
+    if (fake->pauses_until_narrow > 0 && --fake->pauses_until_narrow == 0)
+        fake->columns = fake->narrow_columns;
     return fake->pauses_until_interrupt == 0 || --fake->pauses_until_interrupt > 0;
 }
 
@@ -118,7 +119,7 @@ void fake_init(struct fake *fake)
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         unsetenv(variables[i]);
     setenv("TERM", "xterm", 1);
-    *fake = (struct fake){.http = {&http_ops}, .terminal = {&terminal_ops}, .clock = {&clock_ops}};
+    *fake = (struct fake){.http = {&http_ops}, .terminal = {&terminal_ops}, .clock = {&clock_ops}, .columns = 80};
     fake->host = (struct ops_cli_host){.http = &fake->http,
                                        .clock = &fake->clock,
                                        .terminal = &fake->terminal,

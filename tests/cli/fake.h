@@ -40,6 +40,8 @@ struct fake {
     size_t asked_count;
     char prompts[1024];
     int pauses_until_interrupt; /* 0: never */
+    int pauses_until_narrow;    /* 0: the terminal stays as it is */
+    int columns, narrow_columns;
     bool held;
 
     char words[1024]; /* argv as it is after the run */

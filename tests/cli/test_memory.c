@@ -23,6 +23,19 @@ static const struct ops_mem_functions failing = {failing_alloc, failing_resize, 
     "\"2025-11-24T03:47:53Z\",\"targets\":[{\"name\":\"a\",\"status\":\"running\"},{\"name\":\"b\",\"status\":\"skipped\"}" \
     "],"                                                                                                                    \
     "\"totals\":{\"deleted\":3},\"error\":{\"tag\":\"t\",\"message\":\"m\"}}}"
+/* Two names that no cut tells apart at forty columns, with all that there may be of a target. */
+#define NAMES "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define TROUBLE(name)                                                                                                       \
+    "{\"service\":\"pvm\",\"kind\":\"table\",\"name\":\"" NAMES name NAMES                                                  \
+    "\",\"status\":\"failed\",\"matched\":12,\"error\":"                                                                    \
+    "\"It is "                                                                                                              \
+    "locked.\",\"unreadable\":2,\"remarks\":[{\"what\":\"a\",\"name\":\"b\",\"reason\":\"c\"}],\"warnings\":[\"w\"]}"
+#define TROUBLES                                                                                                            \
+    "{\"success\":true,\"data\":{\"vacuum_id\":\"x\",\"type\":\"all\",\"status\":\"completed\",\"dry_run\":true,\"plan_"    \
+    "sha256\":"                                                                                                             \
+    "\"5c\",\"requested_at\":\"2025-11-24T03:47:53Z\",\"place\":{\"engine\":\"local\"},\"standing_still\":{\"seconds\":1}," \
+    "\"targets\":[" TROUBLE("a") "," TROUBLE(                                                                               \
+        "b") ",{\"name\":\"z\",\"status\":\"unclassified\"}],\"totals\":{\"matched\":3}}}"
 #define LIST                                                                                                                \
     "{\"success\":true,\"data\":{\"items\":[{\"status\":\"active\",\"seq\":1,\"at\":\"2025-11-24T03:47:53Z\"}],\"next_"     \
     "token\":\"t\"}}"
@@ -33,7 +46,8 @@ static const struct ops_mem_functions failing = {failing_alloc, failing_resize, 
 struct sweep_case {
     const char *line;
     const char *answers[3];
-    int code; /* when nothing fails */
+    int code;            /* when nothing fails */
+    const char *columns; /* NULL: as wide as it takes */
 };
 
 static const struct sweep_case cases[] = {
@@ -44,6 +58,8 @@ static const struct sweep_case cases[] = {
     {"maintenance-list --status all --next-token a --session-guid g", {LIST}, 0},
     {"audit-list", {LIST}, 0},
     {"sweep", {LIST}, 0},
+    {"vacuum-status", {TROUBLES}, 0, .columns = "40"},
+    {"vacuum-status", {TROUBLES}, 0},
     {"vacuum-og", {LIST}, 2},
     {"vacuum-org --json", {LIST}, 2},
     {"vacuum-org", {LIST}, 2},
@@ -60,6 +76,8 @@ static bool run_with_failure_at(const struct sweep_case *one, long n)
     fake_init(&fake);
     for (size_t i = 0; i < 3 && one->answers[i]; i++)
         fake_answer(&fake, OPS_OK, 200, one->answers[i]);
+    if (one->columns)
+        setenv("COLUMNS", one->columns, 1);
     left = n;
     ops_mem_use(&failing);
     int code = fake_run(&fake, one->line);
@@ -67,6 +85,8 @@ static bool run_with_failure_at(const struct sweep_case *one, long n)
     bool reached_end = left > 0;
     if (reached_end)
         assert_int_equal(code, one->code);
+    else if (one->code == OPS_EXIT_DONE)
+        assert_int_not_equal(code, OPS_EXIT_DONE);
     assert_true(code >= 0 && code <= 4);
     fake_release(&fake);
     return reached_end;

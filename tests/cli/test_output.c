@@ -189,7 +189,7 @@ static void tables_align_by_width_not_by_bytes(void **state)
 {
     (void)state;
     static const struct ops_table_column columns[] = {
-        {.title = "NAME", .flexible = true}, {.title = "N", .right = true}, {.title = "LAST"}};
+        {.title = "NAME", .kind = OPS_COLUMN_NAME}, {.title = "N", .right = true}, {.title = "LAST"}};
     struct ops_table table;
     struct ops_buf buf;
     struct ops_style narrow = {.columns = 26};
@@ -207,9 +207,10 @@ static void tables_align_by_width_not_by_bytes(void **state)
                                             "  日本語の名前         -5\n");
     ops_buf_clear(&buf);
     assert_int_equal(ops_table_write(&table, &narrow, &buf), OPS_OK);
-    assert_string_equal(ops_buf_text(&buf), "  NAME              N  LAST\n"
-                                            "  café      1,234,567  a\n"
-                                            "  日本語…          -5\n");
+    assert_string_equal(ops_buf_text(&buf), "  NAME                  N\n"
+                                            "  café          1,234,567\n"
+                                            "    last a\n"
+                                            "  日本語の名前         -5\n");
     ops_buf_release(&buf);
     ops_table_release(&table);
 }
@@ -390,6 +391,136 @@ static void the_end_of_a_window_shows_which_is_next_and_warns_of_one_that_is_due
     }
 }
 
+static void past_its_estimate_a_window_is_said_to_take_longer(void **state)
+{
+    (void)state;
+#define PING(members) "{\"success\":true,\"data\":{\"status\":\"ok\",\"maintenance\":{\"status\":\"active\"," members "}}}"
+#define RECORD(members) "{\"success\":true,\"data\":{\"maintenance_id\":\"a\"," members "}}"
+#define LATE "  overdue      was expected until 2025-11-24 03:40:00Z (2m 53s ago); it takes longer than expected\n"
+    static const struct {
+        const char *line, *answer;
+        const char *shown; /* NULL: neither word is there */
+    } cases[] = {
+        {"ping", PING("\"overdue\":true,\"estimated_end_utc\":\"2025-11-24T03:40:00Z\""), LATE},
+        /* The service's clock counts, where it gives its word. */
+        {"ping", PING("\"overdue\":false,\"estimated_end_utc\":\"2025-11-24T03:40:00Z\""),
+         "  expected end 2025-11-24 03:40:00Z (2m 53s ago)\n"},
+        {"ping", PING("\"overdue\":false,\"estimated_end_utc\":\"2025-11-24T03:47:05Z\""),
+         "  expected end 2025-11-24 03:47:05Z (in 4m 12s)\n"},
+        {"maintenance-get --maintenance-id a",
+         RECORD("\"status\":\"active\",\"started_at\":\"2025-11-24T03:30:00Z\",\"estimated_duration_seconds\":600"), LATE},
+        {"maintenance-get --maintenance-id a",
+         RECORD("\"status\":\"active\",\"started_at\":\"2025-11-24T03:30:00Z\",\"estimated_duration_seconds\":1025"),
+         "  expected end 2025-11-24 03:47:05Z (in 4m 12s)\n"},
+        {"maintenance-get --maintenance-id a",
+         RECORD("\"status\":\"ended\",\"started_at\":\"2025-11-24T03:30:00Z\",\"estimated_duration_seconds\":600"), NULL},
+        {"maintenance-get --maintenance-id a", RECORD("\"status\":\"scheduled\",\"estimated_duration_seconds\":600"), NULL},
+        {"maintenance-get --maintenance-id a",
+         RECORD("\"status\":\"active\",\"started_at\":\"soon\",\"estimated_duration_seconds\":9000000000000000000"), NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, cases[i].answer);
+        assert_int_equal(fake_run(&fake, cases[i].line), OPS_EXIT_DONE);
+        if (cases[i].shown) {
+            assert_has(fake.out, cases[i].shown);
+        } else {
+            assert_lacks(fake.out, "overdue");
+            assert_lacks(fake.out, "expected");
+        }
+        fake_release(&fake);
+    }
+}
+
+static void a_list_says_which_window_is_overdue(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200,
+                "{\"success\":true,\"data\":{\"items\":[{\"maintenance_id\":\"a\",\"status\":\"active\",\"started_at\":"
+                "\"2025-11-24T03:30:00Z\",\"estimated_duration_seconds\":600,\"description\":\"d\"}]}}");
+    assert_int_equal(fake_run(&fake, "maintenance-list"), OPS_EXIT_DONE);
+    assert_has(fake.out, "  a   active, overdue  2025-11-24 03:30:00Z       10m  d\n");
+    fake_release(&fake);
+}
+
+/* ---- Beneath the row of a target ---- */
+
+#define TROUBLED(status, more)                                                                                              \
+    "{\"success\":true,\"data\":{\"vacuum_id\":\"V\",\"status\":\"failed\",\"targets\":[{\"service\":\"pvm\",\"kind\":"     \
+    "\"table\","                                                                                                            \
+    "\"name\":\"pvm_main\",\"status\":\"" status "\"" more                                                                  \
+    "},{\"service\":\"pvm\",\"kind\":\"table\",\"name\":\"pvm_keys\","                                                      \
+    "\"status\":\"completed\"}]}}"
+#define REMARK(what, name, reason) "{\"what\":\"" what "\",\"name\":\"" name "\",\"reason\":\"" reason "\"}"
+
+static void what_is_wrong_with_a_target_is_beneath_its_row(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        const char *notes; /* between the two rows */
+    } cases[] = {
+        {TROUBLED("completed", ""), ""},
+        {TROUBLED("failed", ",\"error\":\"It is locked.\""), "    It is locked.\n"},
+        /* An error that is the reason of a remark is told with the remark; another one by itself. */
+        {TROUBLED("failed", ",\"error\":\"denied\",\"unreadable\":1,\"remarks\":[" REMARK("unreadable", "x", "denied") "]"),
+         "    1 place could not be looked into\n    unreadable: x: denied\n"},
+        {TROUBLED("failed", ",\"error\":\"It is locked.\",\"remarks\":[" REMARK("refused", "x", "denied") "]"),
+         "    It is locked.\n    refused: x: denied\n"},
+        {TROUBLED("completed", ",\"undeletable\":2000,\"warnings\":[\"it has a trigger\"]"),
+         "    2,000 records could not be deleted as things are\n    warning: it has a trigger\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, cases[i].answer);
+        assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
+        const char *row = strstr(fake.out, "  pvm      table  pvm_main  "),
+                   *next = strstr(fake.out, "  pvm      table  pvm_keys");
+        assert_true(row && next && row < next);
+        const char *notes = strchr(row, '\n') + 1;
+        assert_int_equal(next - notes, strlen(cases[i].notes));
+        assert_memory_equal(notes, cases[i].notes, strlen(cases[i].notes));
+        if (*cases[i].notes)
+            assert_has(fake.out, "\nNeeds a look: table pvm_main\n");
+        else
+            assert_lacks(fake.out, "Needs a look");
+        fake_release(&fake);
+    }
+}
+
+static void of_a_long_list_a_terminal_gets_the_first_and_how_many_more(void **state)
+{
+    (void)state;
+#define SIX                                                                                                                 \
+    REMARK("refused", "a", "r")                                                                                             \
+    "," REMARK("refused", "b", "r") "," REMARK("refused", "c", "r") "," REMARK("refused", "d", "r") "," REMARK(             \
+        "refused", "e", "r") "," REMARK("refused", "f", "r")
+#define FOUR                                                                                                                \
+    REMARK("refused", "a", "r")                                                                                             \
+    "," REMARK("refused", "b", "r") "," REMARK("refused", "c", "r") "," REMARK("refused", "d", "r")
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, TROUBLED("failed", ",\"remarks\":[" SIX "]"));
+    fake_answer(&fake, OPS_OK, 200, TROUBLED("failed", ",\"remarks\":[" SIX "]"));
+    fake_answer(&fake, OPS_OK, 200, TROUBLED("failed", ",\"remarks\":[" FOUR "]"));
+    assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
+    assert_has(fake.out, "    refused: f: r\n");
+    assert_lacks(fake.out, "more:");
+    fake.out_terminal = true;
+    assert_int_equal(fake_run(&fake, "vacuum-status --no-color"), OPS_EXIT_DONE);
+    assert_has(fake.out, "    refused: c: r\n    and 3 more: --json shows all\n");
+    assert_lacks(fake.out, "refused: d");
+    /* One more takes no more room than saying so. */
+    assert_int_equal(fake_run(&fake, "vacuum-status --no-color"), OPS_EXIT_DONE);
+    assert_has(fake.out, "    refused: d: r\n");
+    assert_lacks(fake.out, "more:");
+    fake_release(&fake);
+}
+
 static void colours_are_for_terminals_that_want_them(void **state)
 {
     (void)state;
@@ -428,6 +559,10 @@ int main(void)
         cmocka_unit_test(a_vacuum_shows_how_the_clock_was_set_while_it_waited),
         cmocka_unit_test(stat_shows_what_is_wrong_with_the_clock_and_else_nothing_of_it),
         cmocka_unit_test(the_end_of_a_window_shows_which_is_next_and_warns_of_one_that_is_due),
+        cmocka_unit_test(past_its_estimate_a_window_is_said_to_take_longer),
+        cmocka_unit_test(a_list_says_which_window_is_overdue),
+        cmocka_unit_test(what_is_wrong_with_a_target_is_beneath_its_row),
+        cmocka_unit_test(of_a_long_list_a_terminal_gets_the_first_and_how_many_more),
         cmocka_unit_test(colours_are_for_terminals_that_want_them),
     };
     setlocale(LC_CTYPE, "C.UTF-8");

@@ -134,6 +134,35 @@ def test_callers_are_not_told_to_come_back_all_at_once(closed):
     assert len(set(told)) > 20 and min(told) >= left - 5 and max(told) <= left * 1.25 + 2
 
 
+def test_past_the_estimate_nobody_is_promised_an_end(bare, settable_clock, make_sidecar):
+    serve = bare.serve(clock=True)
+    start_window(serve)
+    sidecar = make_sidecar(serve.http_url, *SOON)
+    sidecar.until_closed()
+
+    def refusal():
+        answer = sidecar.get()
+        return json.loads(answer.body)["error"], int(answer.headers["Retry-After"])
+
+    def page():
+        return sidecar.get(headers={"Accept": BROWSER}).body.decode()
+
+    error, _ = refusal()
+    assert "overdue" not in error["details"] and "longer" not in error["minor"]["message"]["en_US"]
+    assert "We expect to be back at" in page()
+    # OPS says so, whose clock alone has moved on: the gate's own does not.
+    bare.clock.ahead(601)
+    until(lambda: refusal()[0]["details"].get("overdue"), "the gate says that the window is overdue")
+    error, retry_after = refusal()
+    assert error["details"]["estimated_end_utc"] == serve.window()["estimated_end_utc"]
+    assert "takes longer than expected" in error["minor"]["message"]["en_US"] and 20 <= retry_after <= 25
+    assert "It takes longer than expected." in page() and "We expect to be back" not in page()
+    for words in (["ping"], ["maintenance-get", "--maintenance-id", serve.window()["maintenance_id"], "--session-guid",
+                             bare.session()]):
+        shown = bare.run(*words, env=bare.clock.environment()).stdout
+        assert "was expected until" in shown and "it takes longer than expected" in shown and "expected end" not in shown
+
+
 def test_a_page_is_no_way_in_for_what_an_operator_writes(bare, make_sidecar):
     serve = bare.serve()
     window = start_window(serve, description="Disks <script>alert('x')</script> & \"more\"")

@@ -1,10 +1,13 @@
 """g3nops on a terminal: questions, the live line, Ctrl-C."""
 
+import codecs
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import termios
 import time
 
@@ -14,13 +17,21 @@ import stack
 from g3nops import CODE, DEADLINE_SECONDS, PHRASE, PROGRAM, base_environment, until
 
 
+def set_columns(fd, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+
+
 class Terminal:
     """A command on a terminal of its own."""
 
-    def __init__(self, *arguments, env=None):
+    def __init__(self, *arguments, env=None, columns=None):
+        """columns None: a terminal that does not say how wide it is."""
         self.text = ""
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a part may end within a character
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            if columns:
+                set_columns(1, columns)
             # As a login shell leaves it; whoever runs the tests in the background has it ignored.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(PROGRAM, [PROGRAM, *map(str, arguments)], base_environment() | {"TERM": "xterm"} | (env or {}))
@@ -33,7 +44,7 @@ class Terminal:
             part = os.read(self.fd, 65536)
         except OSError:
             return False
-        self.text += part.decode(errors="replace")
+        self.text += self.decoder.decode(part)
         return bool(part)
 
     def expect(self, text):
@@ -43,6 +54,9 @@ class Terminal:
 
     def send(self, text):
         os.write(self.fd, text.encode())
+
+    def resize(self, columns):
+        set_columns(self.fd, columns)
 
     def echoes(self):
         return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)

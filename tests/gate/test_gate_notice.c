@@ -48,6 +48,31 @@ static void a_window_has_the_five_members_and_no_more(void **state)
     assert_null(notice.window);
 }
 
+static void overdue_is_what_the_source_says_or_what_the_clock_says(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t now_ms;
+        bool overdue;
+    } rows[] = {
+        {"{\"estimated_end_utc\": \"" STARTED "\"}", STARTED_MS, false},
+        {"{\"estimated_end_utc\": \"" STARTED "\"}", STARTED_MS + 1, true},
+        {"{\"estimated_end_utc\": \"" STARTED "\", \"overdue\": true}", STARTED_MS - OPS_DAY_MS, true},
+        {"{\"estimated_end_utc\": \"" STARTED "\", \"overdue\": \"yes\"}", STARTED_MS - OPS_DAY_MS, false},
+        {"{\"overdue\": true}", STARTED_MS, true},
+        {"{}", STARTED_MS, false},
+        {"", STARTED_MS, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct ops_gate_notice notice;
+        assert_int_equal(ops_gate_notice_read(ops_view_of(rows[i].text), &notice), OPS_OK);
+        assert_int_equal(ops_gate_notice_overdue(&notice, rows[i].now_ms), rows[i].overdue);
+        assert_null(json_object_get(notice.window, "overdue"));
+        ops_gate_notice_release(&notice);
+    }
+}
+
 struct shape_row {
     const char *text;
     const char *details;
@@ -189,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_text_is_no_window),
         cmocka_unit_test(a_window_has_the_five_members_and_no_more),
+        cmocka_unit_test(overdue_is_what_the_source_says_or_what_the_clock_says),
         cmocka_unit_test(every_shape_of_window_is_read),
         cmocka_unit_test(garbage_is_corrupt),
         cmocka_unit_test(every_cut_of_a_window_is_corrupt),

@@ -20,7 +20,7 @@ enum { ROLLS = 500, TEXT_SIZE = 1024, RETRY_LEAST_S = 20, WEEK_S = 7 * 24 * 3600
 
 static const char window[] = "{\"maintenance_id\": \"" SCRIPT_WINDOW_ID
                              "\", \"description\": \"new disks\", \"started_at\": \"2026-11-24T03:00:00Z\","
-                             "\"estimated_end_utc\": \"2026-11-24T04:00:00Z\", \"updates\": [{\"at\": "
+                             "\"estimated_end_utc\": \"2099-11-24T04:00:00Z\", \"updates\": [{\"at\": "
                              "\"2026-11-24T03:10:00Z\", \"text\": \"half\"}]}";
 
 /* A gate that knows the script's first answer. */
@@ -249,7 +249,7 @@ static void a_browser_gets_a_page_with_everything_escaped(void **state)
     (void)state;
     opsgate *gate = open_with(&script, 1,
                               "{\"description\": \"<script>alert(\\\"x\\\")</script> & more\", "
-                              "\"estimated_end_utc\": \"2026-11-24T04:00:00Z\", \"updates\": ["
+                              "\"estimated_end_utc\": \"2099-11-24T04:00:00Z\", \"updates\": ["
                               "{\"at\": \"<b>\", \"text\": \"first <i>\"}, {\"text\": \"second &amp;\"}, 7]}");
     opsgate_response *response = opsgate_respond(gate, BROWSER);
     assert_int_equal(response->status, 503);
@@ -257,7 +257,9 @@ static void a_browser_gets_a_page_with_everything_escaped(void **state)
     assert_string_equal(script_header(response, "Cache-Control"), "no-store");
     assert_int_equal(response->body_length, strlen(response->body));
     assert_non_null(strstr(response->body, "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; more"));
-    assert_non_null(strstr(response->body, "at <time datetime=\"2026-11-24T04:00:00Z\">2026-11-24 04:00 UTC</time>."));
+    assert_non_null(
+        strstr(response->body,
+               "<p>We expect to be back at <time datetime=\"2099-11-24T04:00:00Z\">2099-11-24 04:00 UTC</time>.</p>"));
     assert_non_null(strstr(response->body, "<li>&lt;b&gt; first &lt;i&gt;"));
     assert_null(strstr(response->body, "<script"));
     assert_null(strstr(response->body, "<i>"));
@@ -328,6 +330,79 @@ static void what_was_handed_out_outlives_the_gate(void **state)
     opsgate_close(NULL);
 }
 
+/* ---- A window that takes longer than expected ---- */
+
+struct overdue_row {
+    const char *window;
+    const char *paragraph; /* of the page */
+    const char *end;       /* in details; NULL: null */
+};
+
+#define PAST "2020-01-01T00:00:00Z"
+#define AHEAD "2099-01-01T00:00:00Z"
+
+/* By the gate's clock; by OPS's word, whatever the gate's clock says; and where nobody told the end. */
+static const struct overdue_row overdue_rows[] = {
+    {"{\"estimated_end_utc\": \"" PAST "\"}",
+     "<p>We expected to be back at <time datetime=\"" PAST "\">2020-01-01 00:00 UTC</time>. It takes longer than "
+     "expected.</p>",
+     PAST},
+    {"{\"started_at\": \"2019-12-31T23:00:00Z\", \"estimated_duration_seconds\": 3600, \"overdue\": false}",
+     "<p>We expected to be back at <time datetime=\"" PAST "\">2020-01-01 00:00 UTC</time>. It takes longer than "
+     "expected.</p>",
+     PAST},
+    {"{\"estimated_end_utc\": \"" AHEAD "\", \"overdue\": true}",
+     "<p>We expected to be back at <time datetime=\"" AHEAD "\">2099-01-01 00:00 UTC</time>. It takes longer than "
+     "expected.</p>",
+     AHEAD},
+    {"{\"overdue\": true}", "<p>It takes longer than expected.</p>", NULL},
+};
+
+static void assert_says_overdue(opsgate *gate, const struct overdue_row *row)
+{
+    opsgate_response *json = opsgate_respond(gate, NULL), *page = opsgate_respond(gate, BROWSER);
+    json_t *envelope = json_loads(json->body, 0, NULL);
+    const json_t *error = json_object_get(envelope, "error"), *details = json_object_get(error, "details");
+    assert_true(json_is_true(json_object_get(details, "overdue")));
+    assert_string_equal(ops_json_text(details, "estimated_end_utc", ""), row->end ? row->end : "");
+    assert_string_equal(text_at(json_object_get(error, "minor"), "message", "en_US"),
+                        "The service is closed for maintenance, and it takes longer than expected.");
+    assert_non_null(strstr(page->body, row->paragraph));
+    assert_null(strstr(page->body, "We expect to be back"));
+    assert_in_range(atoll(script_header(json, "Retry-After")), RETRY_LEAST_S, RETRY_LEAST_S + RETRY_LEAST_S / 4);
+    json_decref(envelope);
+    opsgate_response_free(json);
+    opsgate_response_free(page);
+}
+
+static void past_its_estimate_a_window_promises_no_end(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(overdue_rows); i++) {
+        struct script script = {0};
+        opsgate *gate = open_with(&script, 1, overdue_rows[i].window);
+        assert_says_overdue(gate, &overdue_rows[i]);
+        opsgate_window *copy = opsgate_window_copy(gate);
+        assert_int_equal(copy->overdue, 1);
+        opsgate_window_free(copy);
+        opsgate_close(gate);
+    }
+}
+
+static void a_window_within_its_estimate_is_not_called_overdue(void **state)
+{
+    struct script script = {0};
+    (void)state;
+    opsgate *gate = open_with(&script, 1, window);
+    opsgate_response *json = opsgate_respond(gate, NULL), *page = opsgate_respond(gate, BROWSER);
+    assert_null(strstr(json->body, "overdue"));
+    assert_null(strstr(json->body, "longer"));
+    assert_null(strstr(page->body, "longer"));
+    opsgate_response_free(json);
+    opsgate_response_free(page);
+    opsgate_close(gate);
+}
+
 /* ---- The window's details ---- */
 
 static void the_copy_of_a_window_has_all_of_it(void **state)
@@ -341,7 +416,8 @@ static void the_copy_of_a_window_has_all_of_it(void **state)
     assert_string_equal(copy->maintenance_id, SCRIPT_WINDOW_ID);
     assert_string_equal(copy->description, "new disks");
     assert_string_equal(copy->started_at, "2026-11-24T03:00:00Z");
-    assert_string_equal(copy->estimated_end_utc, "2026-11-24T04:00:00Z");
+    assert_string_equal(copy->estimated_end_utc, "2099-11-24T04:00:00Z");
+    assert_int_equal(copy->overdue, 0);
     assert_string_equal(copy->updates_json, "[{\"at\":\"2026-11-24T03:10:00Z\",\"text\":\"half\"}]");
     opsgate_window_free(copy);
     opsgate_close(gate);
@@ -445,6 +521,8 @@ int main(void)
         cmocka_unit_test(the_largest_window_has_a_page_too),
         cmocka_unit_test(when_the_window_has_just_ended_there_still_is_a_503),
         cmocka_unit_test(what_was_handed_out_outlives_the_gate),
+        cmocka_unit_test(past_its_estimate_a_window_promises_no_end),
+        cmocka_unit_test(a_window_within_its_estimate_is_not_called_overdue),
         cmocka_unit_test(the_copy_of_a_window_has_all_of_it),
         cmocka_unit_test(without_a_window_its_copy_is_empty),
         cmocka_unit_test(a_function_that_writes_nothing_closes_the_gate_all_the_same),

@@ -95,8 +95,11 @@ struct ops_style ops_cli_style(struct ops_cli *cli, enum ops_stream stream)
 
 int ops_cli_write(struct ops_cli *cli, const struct ops_buf *text, int code)
 {
-    if (ops_buf_status(text) != OPS_OK)
-        return ops_cli_fail(cli, ops_buf_status(text), NULL);
+    enum ops_status status = ops_buf_status(text);
+    if (status == OPS_OK && ops_mem_failure_count() != cli->failed_allocations)
+        status = OPS_NO_MEMORY;
+    if (status != OPS_OK)
+        return ops_cli_fail(cli, status, NULL);
     struct ops_view view = ops_buf_view(text);
     bool written = fwrite(view.data ? view.data : "", 1, view.length, cli->host->out) == view.length;
     if (fflush(cli->host->out) == 0 && written)
@@ -201,7 +204,8 @@ static int run_command(struct ops_cli *cli)
 int ops_cli_run(const struct ops_cli_host *host, int argc, char **argv)
 {
     use_utf8();
-    struct ops_cli cli = {.host = host, .json = ops_args_wants_json(argc, argv)};
+    struct ops_cli cli = {
+        .host = host, .json = ops_args_wants_json(argc, argv), .failed_allocations = ops_mem_failure_count()};
     struct ops_error error = OPS_ERROR_INIT;
     enum ops_status status = ops_args_parse(&cli.args, argc, argv, &error);
     ops_args_wipe(argc, argv);

@@ -124,7 +124,7 @@ int ops_cli_done(struct ops_cli *cli, json_t *data, const char *format, ...) OPS
 /* Prints a table on standard output at the terminal's width. Nothing with --json. */
 enum ops_status ops_cli_print_table(struct ops_cli *cli, const struct ops_table *table) OPS_MUST_USE;
 
-/* One line on standard error, control characters escaped: "warning: ...". */
+/* On standard error, control characters escaped: "warning: ...", a line, or more on a terminal that is too narrow. */
 void ops_cli_warn(struct ops_cli *cli, const char *format, ...) OPS_PRINTF(2, 3);
 
 #endif

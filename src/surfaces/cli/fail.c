@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+enum { HANG = 2, TEXTS_SHOWN = 8, HINT_MAX_BYTES = 4096, SENTENCE_SIZE = 8192 };
+
 struct hint {
     const char *tag;
     const char *text; /* {a|b} stands for detail a, or b; a hint whose details are not there is passed over */
@@ -87,14 +89,24 @@ static bool fill_hint(struct ops_buf *buf, const char *text, const json_t *detai
     return true;
 }
 
-static void append_hint(struct ops_buf *buf, const char *tag, const json_t *details)
+/* A line of words, wrapped on a terminal; words goes on where before ended. */
+static void append_line(struct ops_buf *buf, const struct ops_style *style, enum ops_paint paint, const char *before,
+                        const char *words)
+{
+    ops_paint_append(buf, style, paint, before);
+    ops_buf_append_char(buf, ' ');
+    ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE, words, strlen(before) + 1, HANG);
+    ops_buf_append_char(buf, '\n');
+}
+
+static void append_hint(struct ops_buf *buf, const struct ops_style *style, const char *tag, const json_t *details)
 {
     struct ops_buf filled;
-    ops_buf_init(&filled, 4096);
+    ops_buf_init(&filled, HINT_MAX_BYTES);
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
         ops_buf_clear(&filled);
         if (strcmp(hints[i].tag, tag) == 0 && fill_hint(&filled, hints[i].text, details)) {
-            ops_buf_append_format(buf, "hint: %s\n", ops_buf_text(&filled));
+            append_line(buf, style, OPS_PAINT_NONE, "hint:", ops_buf_text(&filled));
             break;
         }
     }
@@ -111,26 +123,56 @@ static void append_json(struct ops_buf *buf, const json_t *value)
     ops_buf_release(&plain);
 }
 
-static void append_detail(struct ops_buf *buf, const char *name, const json_t *value)
+static bool is_texts(const json_t *value)
 {
+    size_t i;
+    json_t *item;
+    json_array_foreach(value, i, item)
+        if (!json_is_string(item))
+            return false;
+    return json_array_size(value) > 0;
+}
+
+/* "a, b, c", on a terminal no more than some. */
+static void append_texts(struct ops_buf *buf, const struct ops_style *style, const json_t *list)
+{
+    size_t i, count = json_array_size(list);
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        if (style->columns > 0 && i == TEXTS_SHOWN && count > TEXTS_SHOWN + 1) {
+            ops_buf_append_format(buf, " and %zu more: --json shows all", count - i);
+            return;
+        }
+        ops_buf_append_text(buf, i ? ", " : "");
+        ops_text_append_safe(buf, ops_view(json_string_value(item), json_string_length(item)));
+    }
+}
+
+static void append_detail(struct ops_buf *buf, const struct ops_style *style, const char *name, const json_t *value)
+{
+    static const char unit[] = " seconds";
     char human[OPS_HUMAN_SIZE];
-    struct ops_buf label, text;
-    ops_buf_init(&label, 256);
+    struct ops_buf text;
     ops_buf_init(&text, OPS_CLI_OUTPUT_MAX_BYTES);
-    ops_text_append_safe(&label, ops_view_of(name));
-    for (size_t i = 0; i < label.length; i++)
-        label.data[i] = label.data[i] == '_' ? ' ' : label.data[i];
-    size_t length = label.length;
-    bool seconds = length > 8 && strcmp(label.data + length - 8, " seconds") == 0 && json_is_integer(value);
+    ops_text_append_safe(&text, ops_view_of(name));
+    for (size_t i = 0; i < text.length; i++)
+        text.data[i] = text.data[i] == '_' ? ' ' : text.data[i];
+    bool seconds = text.length >= sizeof unit && json_is_integer(value) &&
+                   strcmp(text.data + text.length - (sizeof unit - 1), unit) == 0;
+    if (seconds)
+        text.data[text.length -= sizeof unit - 1] = '\0';
+    ops_buf_append_text(&text, ": ");
     if (seconds)
         ops_buf_append_text(&text, ops_human_duration(json_integer_value(value), human));
     else if (json_is_string(value))
         ops_text_append_safe(&text, ops_view(json_string_value(value), json_string_length(value)));
+    else if (is_texts(value))
+        append_texts(&text, style, value);
     else
         append_json(&text, value);
-    int shown = (int)(seconds ? length - 8 : length);
-    ops_buf_append_format(buf, "  %.*s: %s\n", shown, ops_buf_text(&label), ops_buf_text(&text));
-    ops_buf_release(&label);
+    ops_text_append_spaces(buf, HANG);
+    ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE, ops_buf_text(&text), HANG, 2 * HANG);
+    ops_buf_append_char(buf, '\n');
     ops_buf_release(&text);
 }
 
@@ -140,24 +182,24 @@ void ops_cli_print_error(struct ops_cli *cli, const json_t *error)
     const json_t *minor = json_object_get(error, "minor");
     json_t *details = json_object_get(error, "details");
     const char *tag = ops_json_text(minor, "tag", "error");
-    struct ops_buf buf;
+    struct ops_buf buf, words;
     ops_buf_init(&buf, OPS_CLI_OUTPUT_MAX_BYTES);
-    ops_paint_append(&buf, &style, OPS_PAINT_BAD, "error:");
-    ops_buf_append_char(&buf, ' ');
+    ops_buf_init(&words, OPS_CLI_OUTPUT_MAX_BYTES);
     if (strcmp(tag, ops_status_tag(OPS_USAGE)) != 0) {
-        ops_text_append_safe(&buf, ops_view_of(tag));
-        ops_buf_append_text(&buf, ": ");
+        ops_text_append_safe(&words, ops_view_of(tag));
+        ops_buf_append_text(&words, ": ");
     }
-    ops_text_append_safe(&buf,
+    ops_text_append_safe(&words,
                          ops_view_of(ops_json_text(json_object_get(minor, "message"), "en_US", "no words came with it")));
-    ops_buf_append_char(&buf, '\n');
+    append_line(&buf, &style, OPS_PAINT_BAD, "error:", ops_buf_text(&words));
     const char *name;
     json_t *value;
     json_object_foreach(details, name, value)
-        append_detail(&buf, name, value);
-    append_hint(&buf, tag, details);
+        append_detail(&buf, &style, name, value);
+    append_hint(&buf, &style, tag, details);
     (void)fwrite(ops_buf_text(&buf), 1, buf.length, cli->host->err); /* there is no place left to complain at */
     ops_buf_release(&buf);
+    ops_buf_release(&words);
 }
 
 static json_t *words_json(const char *tag, json_t *sentence)
@@ -233,6 +275,30 @@ int ops_cli_fail(struct ops_cli *cli, enum ops_status status, const struct ops_e
     return code;
 }
 
+/* One line, wrapped on a terminal; a text of several lines has a form of its own and is left as it is. */
+static OPS_PRINTF(2, 0) int print_sentence(struct ops_cli *cli, const char *format, va_list args)
+{
+    struct ops_style style = ops_cli_style(cli, OPS_STREAM_OUT);
+    FILE *out = cli->host->out;
+    char text[SENTENCE_SIZE];
+    va_list again;
+    va_copy(again, args);
+    int length = vsnprintf(text, sizeof text, format, args);
+    bool written = length >= 0;
+    if (style.columns > 0 && length > 0 && (size_t)length < sizeof text && !strchr(text, '\n')) {
+        struct ops_buf buf;
+        ops_buf_init(&buf, OPS_CLI_OUTPUT_MAX_BYTES);
+        ops_text_append_wrapped(&buf, text, 0, HANG, style.columns);
+        written = ops_buf_status(&buf) == OPS_OK && fputs(ops_buf_text(&buf), out) != EOF;
+        ops_buf_release(&buf);
+    } else if (written) {
+        written = vfprintf(out, format, again) >= 0;
+    }
+    va_end(again);
+    written = written && fputc('\n', out) != EOF;
+    return fflush(out) == 0 && written ? OPS_EXIT_DONE : OPS_EXIT_REFUSED;
+}
+
 int ops_cli_done(struct ops_cli *cli, json_t *data, const char *format, ...)
 {
     if (cli->json)
@@ -240,9 +306,9 @@ int ops_cli_done(struct ops_cli *cli, json_t *data, const char *format, ...)
     json_decref(data);
     va_list args;
     va_start(args, format);
-    bool written = vfprintf(cli->host->out, format, args) >= 0 && fputc('\n', cli->host->out) != EOF;
+    int code = print_sentence(cli, format, args);
     va_end(args);
-    return fflush(cli->host->out) == 0 && written ? OPS_EXIT_DONE : OPS_EXIT_REFUSED;
+    return code;
 }
 
 void ops_cli_warn(struct ops_cli *cli, const char *format, ...)
@@ -253,11 +319,12 @@ void ops_cli_warn(struct ops_cli *cli, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, args); /* a cut warning is still one */
     va_end(args);
     struct ops_style style = ops_cli_style(cli, OPS_STREAM_ERR);
-    struct ops_buf buf;
-    ops_buf_init(&buf, 4 * sizeof text);
-    ops_paint_append(&buf, &style, OPS_PAINT_BUSY, "warning:");
-    ops_buf_append_char(&buf, ' ');
-    ops_text_append_safe(&buf, ops_view_of(text));
-    (void)fprintf(cli->host->err, "%s\n", ops_buf_text(&buf));
+    struct ops_buf buf, safe;
+    ops_buf_init(&buf, OPS_CLI_OUTPUT_MAX_BYTES);
+    ops_buf_init(&safe, 4 * sizeof text);
+    ops_text_append_safe(&safe, ops_view_of(text));
+    append_line(&buf, &style, OPS_PAINT_BUSY, "warning:", ops_buf_text(&safe));
+    (void)fputs(ops_buf_text(&buf), cli->host->err);
+    ops_buf_release(&safe);
     ops_buf_release(&buf);
 }

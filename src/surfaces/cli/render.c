@@ -1,25 +1,93 @@
 #include "surfaces/cli/render.h"
 
+#include "base/instant.h"
 #include "base/json.h"
 #include "surfaces/cli/card.h"
 #include "surfaces/cli/human.h"
+#include "surfaces/cli/table.h"
 #include "surfaces/cli/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static void append_updates(struct ops_buf *buf, const json_t *updates)
+enum { GAP = 2, LINE_INDENT = 4, TEXT_LEAST = 20, ESTIMATE_MAX_SECONDS = 7 * 24 * 3600 /* OPS's own limit */ };
+
+/* An indented line as it is, gaps and all; wrapped at words where it is too long. */
+static void append_line(struct ops_buf *buf, const struct ops_style *style, const struct ops_buf *line)
+{
+    ops_text_append_spaces(buf, GAP);
+    if (style->columns > 0 && GAP + ops_text_width(ops_buf_view(line)) > style->columns)
+        ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE, ops_buf_text(line), GAP, LINE_INDENT);
+    else
+        ops_buf_append_view(buf, ops_buf_view(line));
+    ops_buf_append_char(buf, '\n');
+}
+
+/* "2026-11-24 03:40:00Z  half done", the words in a column of their own if that leaves them room. */
+static void append_update(struct ops_buf *buf, const struct ops_style *style, const json_t *update)
+{
+    struct ops_buf line;
+    ops_buf_init(&line, buf->limit_bytes);
+    ops_human_append_plain_instant(&line, ops_json_text(update, "at", ""));
+    size_t column = LINE_INDENT + ops_text_width(ops_buf_view(&line)) + GAP;
+    bool aside = style->columns == 0 || style->columns >= column + TEXT_LEAST;
+    ops_text_append_spaces(buf, LINE_INDENT);
+    if (aside) {
+        ops_buf_append_view(buf, ops_buf_view(&line));
+        ops_text_append_spaces(buf, GAP);
+        ops_buf_clear(&line);
+    } else {
+        ops_buf_append_char(&line, ' ');
+    }
+    ops_text_append_safe(&line, ops_view_of(ops_json_text(update, "text", "")));
+    ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE, ops_buf_text(&line), aside ? column : LINE_INDENT,
+                             aside ? column : LINE_INDENT + GAP);
+    ops_buf_append_char(buf, '\n');
+    ops_buf_release(&line);
+}
+
+static void append_updates(struct ops_buf *buf, const struct ops_style *style, const json_t *updates)
 {
     size_t i;
     json_t *update;
     if (json_array_size(updates) > 0)
         ops_buf_append_text(buf, "  updates\n");
-    json_array_foreach(updates, i, update) {
-        ops_buf_append_text(buf, "    ");
-        ops_human_append_plain_instant(buf, ops_json_text(update, "at", ""));
-        ops_buf_append_text(buf, "  ");
-        ops_text_append_safe(buf, ops_view_of(ops_json_text(update, "text", "")));
-        ops_buf_append_char(buf, '\n');
-    }
+    json_array_foreach(updates, i, update)
+        append_update(buf, style, update);
+}
+
+/* Of a record that is active the end that was estimated, as ping says it; OPS_NOT_FOUND: it has none. */
+static enum ops_status estimated_end(const json_t *window, int64_t *ret_end_ms)
+{
+    int64_t started_ms;
+    json_int_t seconds = ops_json_integer(window, "estimated_duration_seconds", 0);
+    if (ops_json_instant(window, "estimated_end_utc", ret_end_ms) == OPS_OK)
+        return OPS_OK;
+    if (strcmp(ops_json_text(window, "status", ""), "active") != 0 || seconds <= 0 || seconds > ESTIMATE_MAX_SECONDS ||
+        ops_json_instant(window, "started_at", &started_ms) != OPS_OK)
+        return OPS_NOT_FOUND;
+    *ret_end_ms = started_ms + seconds * OPS_SECOND_MS;
+    return OPS_OK;
+}
+
+/* The service's word, where it gives one; in a list or a record it is the clock here that says. */
+static bool is_overdue(const json_t *window, const struct ops_style *style)
+{
+    int64_t end_ms;
+    const json_t *told = json_object_get(window, "overdue");
+    if (json_is_boolean(told))
+        return json_is_true(told);
+    return estimated_end(window, &end_ms) == OPS_OK && style->now_ms > end_ms;
+}
+
+static void append_expected_end(struct ops_buf *buf, const struct ops_style *style, const json_t *window)
+{
+    char end[OPS_INSTANT_TEXT_SIZE];
+    int64_t end_ms;
+    if (estimated_end(window, &end_ms) != OPS_OK)
+        return;
+    ops_instant_format(end_ms, end);
+    ops_card_expected_end(buf, style, end, is_overdue(window, style));
 }
 
 enum ops_status ops_render_window(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
@@ -30,36 +98,48 @@ enum ops_status ops_render_window(const json_t *data, const struct ops_style *st
     ops_card_duration(buf, style, "estimate", data, "estimated_duration_seconds");
     ops_card_instant(buf, style, "started", data, "started_at");
     ops_card_text(buf, style, "started by", data, "started_by");
-    ops_card_instant(buf, style, ops_json_flag(data, "overdue", false) ? "overdue" : "expected end", data,
-                     "estimated_end_utc");
+    append_expected_end(buf, style, data);
     ops_card_instant(buf, style, "ended", data, "ended_at");
     ops_card_text(buf, style, "end message", data, "end_message");
     ops_card_instant(buf, style, "cancelled", data, "cancelled_at");
     ops_card_number(buf, style, "revision", data, "revision");
-    append_updates(buf, json_object_get(data, "updates"));
+    append_updates(buf, style, json_object_get(data, "updates"));
     return ops_buf_status(buf);
 }
 
 /* "01JD...  2026-11-24 06:50:02Z (2s ago)  Move to new disks" */
 static void append_window_line(struct ops_buf *buf, const struct ops_style *style, const json_t *window)
 {
-    ops_buf_append_text(buf, "  ");
-    ops_text_append_safe(buf, ops_view_of(ops_json_text(window, "maintenance_id", "")));
-    ops_buf_append_text(buf, "  ");
-    ops_human_append_instant(buf, ops_json_text(window, "scheduled_start_utc", ""), style->now_ms);
-    ops_buf_append_text(buf, "  ");
-    ops_text_append_safe(buf, ops_view_of(ops_json_text(window, "description", "")));
-    ops_buf_append_char(buf, '\n');
+    struct ops_buf line;
+    ops_buf_init(&line, buf->limit_bytes);
+    ops_text_append_safe(&line, ops_view_of(ops_json_text(window, "maintenance_id", "")));
+    ops_buf_append_text(&line, "  ");
+    ops_human_append_instant(&line, ops_json_text(window, "scheduled_start_utc", ""), style->now_ms);
+    ops_buf_append_text(&line, "  ");
+    ops_text_append_safe(&line, ops_view_of(ops_json_text(window, "description", "")));
+    append_line(buf, style, &line);
+    ops_buf_release(&line);
 }
 
 static void append_due(struct ops_buf *buf, const struct ops_style *style, const json_t *next)
 {
+    struct ops_buf command;
+    ops_buf_init(&command, buf->limit_bytes);
     ops_buf_append_char(buf, '\n');
-    ops_paint_append(buf, style, OPS_PAINT_BUSY, "warning: another window is due, and starts now, with the next sweep:");
+    ops_paint_append_wrapped(buf, style, OPS_PAINT_BUSY,
+                             "warning: another window is due, and starts now, with the next sweep:", 0, GAP);
     ops_buf_append_char(buf, '\n');
     append_window_line(buf, style, next);
-    ops_buf_append_text(buf, "\nEnd it as well: g3nops maintenance-end --maintenance-id ");
-    ops_text_append_safe(buf, ops_view_of(ops_json_text(next, "maintenance_id", "")));
+    ops_buf_append_text(&command, "g3nops maintenance-end --maintenance-id ");
+    ops_text_append_safe(&command, ops_view_of(ops_json_text(next, "maintenance_id", "")));
+    ops_buf_append_char(buf, '\n');
+    ops_card_command(buf, style, "End it as well: ", ops_buf_text(&command));
+    ops_buf_release(&command);
+}
+
+static void append_sentence(struct ops_buf *buf, const struct ops_style *style, const char *text)
+{
+    ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE, text, 0, GAP);
     ops_buf_append_char(buf, '\n');
 }
 
@@ -73,9 +153,11 @@ enum ops_status ops_render_window_end(const json_t *data, const struct ops_style
         ops_buf_append_text(buf, "\nNext:\n");
         append_window_line(buf, style, next);
     } else if (json_is_null(next)) {
-        ops_buf_append_text(buf, "\nNo other window is scheduled.\n");
+        ops_buf_append_char(buf, '\n');
+        append_sentence(buf, style, "No other window is scheduled.");
     } else {
-        ops_buf_append_text(buf, "\nWhich window is next could not be read: see 'g3nops maintenance-list'.\n");
+        ops_buf_append_char(buf, '\n');
+        append_sentence(buf, style, "Which window is next could not be read: see 'g3nops maintenance-list'.");
     }
     return status == OPS_OK ? ops_buf_status(buf) : status;
 }
@@ -86,57 +168,58 @@ enum ops_status ops_render_ping(const json_t *data, const struct ops_style *styl
     ops_card_title(buf, style, "ops", "", ops_json_text(data, "status", ""));
     if (json_is_object(window))
         return ops_render_window(window, style, buf);
-    ops_buf_append_text(buf, "No maintenance window is active.\n");
+    append_sentence(buf, style, "No maintenance window is active.");
     return ops_buf_status(buf);
 }
 
 /* Only where something is wrong with it. */
 static void append_clock(struct ops_buf *buf, const struct ops_style *style, const json_t *clock)
 {
-    char duration[OPS_HUMAN_SIZE];
+    char duration[OPS_HUMAN_SIZE], text[2 * OPS_HUMAN_SIZE];
     json_int_t step = ops_json_integer(clock, "step_seconds", 0), ahead = ops_json_integer(clock, "ahead_seconds", 0);
     if (step)
         ops_card_clock_step(buf, style, step, ops_json_text(clock, "at", ""));
     if (!ahead)
         return;
-    ops_card_name(buf, style, "clock");
-    ops_paint_append(buf, style, OPS_PAINT_BAD, ahead < 0 ? "behind AWS's" : "ahead of AWS's");
-    ops_buf_append_format(buf, " by %s\n", ops_human_duration(ahead < 0 ? -ahead : ahead, duration));
+    (void)snprintf(text, sizeof text, "%s AWS's by %s", ahead < 0 ? "behind" : "ahead of",
+                   ops_human_duration(ahead < 0 ? -ahead : ahead, duration));
+    ops_card_value(buf, style, "clock", OPS_PAINT_BAD, text);
 }
 
 enum ops_status ops_render_stat(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
-    const json_t *store = json_object_get(data, "store");
+    const json_t *store = json_object_get(data, "store"), *latency = json_object_get(store, "latency_ms");
     bool reachable = ops_json_flag(store, "reachable", false);
+    char text[2 * OPS_HUMAN_SIZE], took[OPS_HUMAN_SIZE] = "";
     ops_card_title(buf, style, "ops", "", ops_json_text(data, "status", ""));
     ops_card_duration(buf, style, "up for", data, "uptime_seconds");
-    ops_card_name(buf, style, "store");
-    ops_paint_append(buf, style, reachable ? OPS_PAINT_GOOD : OPS_PAINT_BAD, reachable ? "reachable" : "not reachable");
-    json_t *latency = json_object_get(store, "latency_ms");
     if (json_is_number(latency))
-        ops_buf_append_format(buf, " in %.3g ms", json_number_value(latency));
-    ops_buf_append_char(buf, '\n');
+        (void)snprintf(took, sizeof took, " in %.3g ms", json_number_value(latency));
+    (void)snprintf(text, sizeof text, "%sreachable%s", reachable ? "" : "not ", took);
+    ops_card_value(buf, style, "store", reachable ? OPS_PAINT_GOOD : OPS_PAINT_BAD, text);
     append_clock(buf, style, json_object_get(data, "clock"));
     return ops_buf_status(buf);
 }
 
-static enum ops_status append_member(struct ops_buf *buf, const char *name, const json_t *value)
+static enum ops_status append_member(struct ops_buf *buf, const struct ops_style *style, const char *name,
+                                     const json_t *value)
 {
-    struct ops_buf text;
+    struct ops_buf text, line;
     ops_buf_init(&text, buf->limit_bytes);
+    ops_buf_init(&line, buf->limit_bytes);
     enum ops_status status = OPS_OK;
     if (json_is_string(value))
         ops_buf_append(&text, json_string_value(value), json_string_length(value));
     else
         status = ops_json_append(value, &text);
-    ops_buf_append_text(buf, "  ");
-    ops_text_append_safe(buf, ops_view_of(name));
-    ops_buf_append_text(buf, ": ");
-    ops_text_append_safe(buf, ops_buf_view(&text));
-    ops_buf_append_char(buf, '\n');
+    ops_text_append_safe(&line, ops_view_of(name));
+    ops_buf_append_text(&line, ": ");
+    ops_text_append_safe(&line, ops_buf_view(&text));
+    append_line(buf, style, &line);
     if (status == OPS_OK)
-        status = ops_buf_status(&text);
+        status = ops_buf_status(&text) == OPS_OK ? ops_buf_status(&line) : ops_buf_status(&text);
     ops_buf_release(&text);
+    ops_buf_release(&line);
     return status;
 }
 
@@ -146,10 +229,9 @@ enum ops_status ops_render_object(const json_t *data, const struct ops_style *st
     const char *name;
     json_t *value;
     enum ops_status status = OPS_OK;
-    (void)style; /* nothing here has a colour */
     json_object_foreach((json_t *)(uintptr_t)data, name, value)
         if (status == OPS_OK)
-            status = append_member(buf, name, value);
+            status = append_member(buf, style, name, value);
     return status == OPS_OK ? ops_buf_status(buf) : status;
 }
 
@@ -174,9 +256,12 @@ static enum ops_status finish_list(struct ops_table *table, const json_t *data, 
     ops_table_release(table);
     const char *token = ops_json_text(data, "next_token", NULL);
     if (token) {
-        ops_buf_append_text(buf, "There are more: --next-token ");
-        ops_text_append_safe(buf, ops_view_of(token));
-        ops_buf_append_char(buf, '\n');
+        struct ops_buf flag;
+        ops_buf_init(&flag, buf->limit_bytes);
+        ops_buf_append_text(&flag, "--next-token ");
+        ops_text_append_safe(&flag, ops_view_of(token));
+        ops_card_command(buf, style, "There are more: ", ops_buf_text(&flag));
+        ops_buf_release(&flag);
     }
     return status == OPS_OK ? ops_buf_status(buf) : status;
 }
@@ -188,7 +273,7 @@ enum ops_status ops_render_window_list(const json_t *data, const struct ops_styl
         {.title = "STATUS"},
         {.title = "START"},
         {.title = "ESTIMATE", .right = true},
-        {.title = "DESCRIPTION", .flexible = true},
+        {.title = "DESCRIPTION", .kind = OPS_COLUMN_WORDS, .quiet = true},
     };
     struct ops_table table;
     ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
@@ -198,7 +283,9 @@ enum ops_status ops_render_window_list(const json_t *data, const struct ops_styl
         char duration[OPS_HUMAN_SIZE];
         const char *status = ops_json_text(window, "status", "");
         ops_table_add(&table, ops_json_text(window, "maintenance_id", ""));
-        ops_table_add_painted(&table, status, ops_card_paint(status));
+        bool overdue = is_overdue(window, style);
+        ops_table_add_painted(&table, overdue ? "active, overdue" : status,
+                              overdue ? OPS_PAINT_BAD : ops_card_paint(status));
         add_instant(&table, ops_json_text(window, "started_at", ops_json_text(window, "scheduled_start_utc", "")));
         ops_table_add(&table, ops_human_duration(ops_json_integer(window, "estimated_duration_seconds", 0), duration));
         ops_table_add(&table, ops_json_text(window, "description", ""));
@@ -212,10 +299,10 @@ enum ops_status ops_render_vacuum_list(const json_t *data, const struct ops_styl
         {.title = "ID"},
         {.title = "STATUS"},
         {.title = "REQUESTED"},
-        {.title = "SCOPE"},
-        {.title = "DELETED", .right = true},
-        {.title = "FAILED", .right = true},
-        {.title = "REASON", .flexible = true},
+        {.title = "SCOPE", .kind = OPS_COLUMN_NAME},
+        {.title = "DELETED", .right = true, .quiet = true},
+        {.title = "FAILED", .right = true, .quiet = true},
+        {.title = "REASON", .kind = OPS_COLUMN_WORDS, .quiet = true},
     };
     struct ops_table table;
     ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
@@ -241,8 +328,12 @@ enum ops_status ops_render_vacuum_list(const json_t *data, const struct ops_styl
 enum ops_status ops_render_audit_list(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     static const struct ops_table_column columns[] = {
-        {.title = "SEQ", .right = true},      {.title = "AT"},      {.title = "TYPE"},
-        {.title = "ACTOR", .flexible = true}, {.title = "SUBJECT"}, {.title = "REASON", .flexible = true},
+        {.title = "SEQ", .right = true},
+        {.title = "AT"},
+        {.title = "TYPE"},
+        {.title = "ACTOR", .kind = OPS_COLUMN_NAME},
+        {.title = "SUBJECT", .quiet = true},
+        {.title = "REASON", .kind = OPS_COLUMN_WORDS, .quiet = true},
     };
     struct ops_table table;
     ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);

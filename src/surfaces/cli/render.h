@@ -4,7 +4,7 @@
 #ifndef OPS_SURFACES_CLI_RENDER_H
 #define OPS_SURFACES_CLI_RENDER_H
 
-#include "surfaces/cli/table.h"
+#include "surfaces/cli/style.h"
 
 #include <jansson.h>
 

@@ -5,9 +5,19 @@
 #include "base/json.h"
 #include "surfaces/cli/card.h"
 #include "surfaces/cli/human.h"
+#include "surfaces/cli/table.h"
 #include "surfaces/cli/text.h"
 
 #include <stdio.h>
+#include <string.h>
+
+enum {
+    NOTES_SHOWN = 3, /* of each list of a target, on a terminal */
+    NOTE_MAX_BYTES = 64 * 1024,
+    LEFT_ALONE_SHOWN = 50, /* likewise: a whole account may be unclassified */
+    TROUBLES_NAMED = 5,
+    HANG = 2, /* of lines that go on */
+};
 
 static bool has_status(const json_t *target, const char *status)
 {
@@ -28,10 +38,13 @@ static void append_safe_member(struct ops_buf *buf, const char *before, const js
 static void append_scope(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     const char *orgcode = ops_json_text(data, "orgcode", NULL);
-    ops_card_name(buf, style, "scope");
-    ops_buf_append_text(buf, orgcode ? "organisation " : "all data of all services");
-    ops_text_append_safe(buf, ops_view_of(orgcode));
-    ops_buf_append_text(buf, ops_json_flag(data, "dry_run", false) ? ", dry run: nothing is deleted\n" : "\n");
+    struct ops_buf scope;
+    ops_buf_init(&scope, 4096);
+    ops_buf_append_text(&scope, orgcode ? "organisation " : "all data of all services");
+    ops_text_append_safe(&scope, ops_view_of(orgcode));
+    ops_buf_append_text(&scope, ops_json_flag(data, "dry_run", false) ? ", dry run: nothing is deleted" : "");
+    ops_card_value(buf, style, "scope", OPS_PAINT_NONE, ops_buf_text(&scope));
+    ops_buf_release(&scope);
 }
 
 static void append_took(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
@@ -41,8 +54,7 @@ static void append_took(const json_t *data, const struct ops_style *style, struc
     if (ops_json_instant(data, "started_at", &started_ms) != OPS_OK ||
         ops_json_instant(data, "finished_at", &finished_ms) != OPS_OK)
         return;
-    ops_card_name(buf, style, "took");
-    ops_buf_append_format(buf, "%s\n", ops_human_duration((finished_ms - started_ms) / OPS_SECOND_MS, text));
+    ops_card_value(buf, style, "took", OPS_PAINT_NONE, ops_human_duration((finished_ms - started_ms) / OPS_SECOND_MS, text));
 }
 
 static void append_error(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
@@ -55,9 +67,7 @@ static void append_error(const json_t *data, const struct ops_style *style, stru
     ops_text_append_safe(&words, ops_view_of(ops_json_text(error, "tag", "error")));
     ops_buf_append_text(&words, ": ");
     ops_text_append_safe(&words, ops_view_of(ops_json_text(error, "message", "")));
-    ops_card_name(buf, style, "error");
-    ops_paint_append(buf, style, OPS_PAINT_BAD, ops_buf_text(&words));
-    ops_buf_append_char(buf, '\n');
+    ops_card_value(buf, style, "error", OPS_PAINT_BAD, ops_buf_text(&words));
     ops_buf_release(&words);
 }
 
@@ -68,13 +78,15 @@ static void append_place(const json_t *data, const struct ops_style *style, stru
     const json_t *place = json_object_get(data, "place");
     if (!json_is_object(place))
         return;
-    ops_card_name(buf, style, "place");
-    append_safe_member(buf, "", place, "engine");
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
+    append_safe_member(&words, "", place, "engine");
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
         if (ops_json_text(place, members[i], NULL))
-            append_safe_member(buf, " ", place, members[i]);
-    append_safe_member(buf, ", store ", place, "store_id");
-    ops_buf_append_char(buf, '\n');
+            append_safe_member(&words, " ", place, members[i]);
+    append_safe_member(&words, ", store ", place, "store_id");
+    ops_card_value(buf, style, "place", OPS_PAINT_NONE, ops_buf_text(&words));
+    ops_buf_release(&words);
 }
 
 static void append_standing(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
@@ -83,10 +95,12 @@ static void append_standing(const json_t *data, const struct ops_style *style, s
     char duration[OPS_HUMAN_SIZE];
     if (!json_is_object(standing))
         return;
-    ops_card_name(buf, style, "stands still");
-    ops_paint_append(buf, style, OPS_PAINT_BAD, ops_human_duration(ops_json_integer(standing, "seconds", 0), duration));
-    append_safe_member(buf, ": ", standing, "reason");
-    ops_buf_append_char(buf, '\n');
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
+    ops_buf_append_text(&words, ops_human_duration(ops_json_integer(standing, "seconds", 0), duration));
+    append_safe_member(&words, ": ", standing, "reason");
+    ops_card_value(buf, style, "stands still", OPS_PAINT_BAD, ops_buf_text(&words));
+    ops_buf_release(&words);
 }
 
 static void append_clock_steps(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
@@ -116,84 +130,6 @@ static void append_card(const json_t *data, const struct ops_style *style, struc
     append_standing(data, style, buf);
 }
 
-static const char *const counters[] = {"matched", "deleted", "failed", "protected"};
-
-static void add_target(struct ops_table *table, const json_t *target)
-{
-    const char *status = ops_json_text(target, "status", "");
-    char bytes[OPS_HUMAN_SIZE];
-    ops_table_add(table, ops_json_text(target, "service", ""));
-    ops_table_add(table, ops_json_text(target, "kind", ""));
-    ops_table_add(table, ops_json_text(target, "name", ""));
-    ops_table_add_painted(table, status, ops_card_paint(status));
-    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
-        ops_table_add_number(table, ops_json_integer(target, counters[i], 0));
-    bool sized = json_is_integer(json_object_get(target, "bytes"));
-    ops_table_add(table, sized ? ops_human_bytes(ops_json_integer(target, "bytes", 0), bytes) : "");
-}
-
-static enum ops_status append_targets(const json_t *targets, const struct ops_style *style, struct ops_buf *buf)
-{
-    static const struct ops_table_column columns[] = {
-        {.title = "SERVICE"},
-        {.title = "KIND"},
-        {.title = "NAME", .flexible = true},
-        {.title = "STATUS"},
-        {.title = "MATCHED", .right = true},
-        {.title = "DELETED", .right = true},
-        {.title = "FAILED", .right = true},
-        {.title = "PROTECTED", .right = true},
-        {.title = "BYTES", .right = true},
-    };
-    struct ops_table table;
-    ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
-    size_t i;
-    json_t *target;
-    json_array_foreach(targets, i, target)
-        if (is_touched(target))
-            add_target(&table, target);
-    enum ops_status status = table.status;
-    if (status == OPS_OK && ops_table_rows(&table) > 0) {
-        ops_buf_append_char(buf, '\n');
-        status = ops_table_write(&table, style, buf);
-    }
-    ops_table_release(&table);
-    return status;
-}
-
-/* Targets that were left alone, with a heading. */
-static enum ops_status append_left_alone(const json_t *targets, const char *wanted, const char *heading,
-                                         enum ops_paint paint, const struct ops_style *style, struct ops_buf *buf)
-{
-    static const struct ops_table_column columns[] = {
-        {.title = "SERVICE"},
-        {.title = "KIND"},
-        {.title = "NAME", .flexible = true},
-        {.title = "WHY", .flexible = true},
-    };
-    struct ops_table table;
-    ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
-    size_t i;
-    json_t *target;
-    json_array_foreach(targets, i, target) {
-        if (!has_status(target, wanted))
-            continue;
-        ops_table_add(&table, ops_json_text(target, "service", ""));
-        ops_table_add(&table, ops_json_text(target, "kind", ""));
-        ops_table_add(&table, ops_json_text(target, "name", ""));
-        ops_table_add(&table, ops_json_text(target, "skipped_reason", "not in the manifest"));
-    }
-    enum ops_status status = table.status;
-    if (status == OPS_OK && ops_table_rows(&table) > 0) {
-        ops_buf_append_char(buf, '\n');
-        ops_paint_append(buf, style, paint, heading);
-        ops_buf_append_char(buf, '\n');
-        status = ops_table_write(&table, style, buf);
-    }
-    ops_table_release(&table);
-    return status;
-}
-
 /* ---- what needs a look ---- */
 
 struct rare_counter {
@@ -218,21 +154,7 @@ static bool needs_a_look(const json_t *target)
     return needs && !has_status(target, "unclassified");
 }
 
-enum { NOTE_INDENT = 4, NOTE_WIDTH = 100 };
-
-static void append_note(struct ops_buf *buf, const struct ops_style *style, const char *text)
-{
-    struct ops_buf safe;
-    ops_buf_init(&safe, buf->limit_bytes);
-    ops_text_append_safe(&safe, ops_view_of(text));
-    ops_text_append_spaces(buf, NOTE_INDENT);
-    ops_text_append_wrapped(buf, ops_buf_text(&safe), NOTE_INDENT, NOTE_INDENT + 2,
-                            style->columns ? style->columns : NOTE_WIDTH);
-    ops_buf_append_char(buf, '\n');
-    ops_buf_release(&safe);
-}
-
-static void append_counts(struct ops_buf *buf, const struct ops_style *style, const json_t *target)
+static void note_counts(struct ops_table *table, const json_t *target)
 {
     char text[OPS_HUMAN_SIZE + 96], number[OPS_HUMAN_SIZE];
     for (size_t i = 0; i < sizeof rare_counters / sizeof rare_counters[0]; i++) {
@@ -241,62 +163,185 @@ static void append_counts(struct ops_buf *buf, const struct ops_style *style, co
             continue;
         (void)snprintf(text, sizeof text, "%s %s", ops_human_number(count, number),
                        count == 1 ? rare_counters[i].one : rare_counters[i].many);
-        append_note(buf, style, text);
+        ops_table_note(table, text, OPS_PAINT_BUSY);
     }
 }
 
-static void append_remarks(struct ops_buf *buf, const struct ops_style *style, const json_t *target)
+/* A remark's reason often is the target's error as well: once is enough. */
+static bool is_reason_of_a_remark(const json_t *target, const char *error)
 {
-    struct ops_buf line;
-    ops_buf_init(&line, buf->limit_bytes);
     size_t i;
-    json_t *remark, *warning;
-    json_array_foreach(json_object_get(target, "remarks"), i, remark) {
+    json_t *remark;
+    json_array_foreach(json_object_get(target, "remarks"), i, remark)
+        if (i < NOTES_SHOWN && strcmp(ops_json_text(remark, "reason", ""), error) == 0)
+            return true;
+    return false;
+}
+
+typedef void (*append_item_fn)(struct ops_buf *line, const json_t *item);
+
+static void append_remark(struct ops_buf *line, const json_t *remark)
+{
+    ops_buf_append_format(line, "%s: %s: %s", ops_json_text(remark, "what", ""), ops_json_text(remark, "name", ""),
+                          ops_json_text(remark, "reason", ""));
+}
+
+static void append_warning(struct ops_buf *line, const json_t *warning)
+{
+    ops_buf_append_format(line, "warning: %s", json_is_string(warning) ? json_string_value(warning) : "");
+}
+
+/* The first of a list on a terminal; all of it for whatever else reads. */
+static void note_list(struct ops_table *table, const struct ops_style *style, const json_t *list, append_item_fn append)
+{
+    size_t i;
+    json_t *item;
+    struct ops_buf line;
+    ops_buf_init(&line, NOTE_MAX_BYTES);
+    json_array_foreach(list, i, item) {
         ops_buf_clear(&line);
-        ops_buf_append_text(&line, ops_json_text(remark, "what", ""));
-        ops_buf_append_text(&line, ": ");
-        ops_buf_append_text(&line, ops_json_text(remark, "name", ""));
-        ops_buf_append_text(&line, ": ");
-        ops_buf_append_text(&line, ops_json_text(remark, "reason", ""));
-        append_note(buf, style, ops_buf_text(&line));
-    }
-    json_array_foreach(json_object_get(target, "warnings"), i, warning) {
-        ops_buf_clear(&line);
-        ops_buf_append_text(&line, "warning: ");
-        ops_buf_append_text(&line, json_is_string(warning) ? json_string_value(warning) : "");
-        append_note(buf, style, ops_buf_text(&line));
+        if (style->columns > 0 && i == NOTES_SHOWN && json_array_size(list) > NOTES_SHOWN + 1) {
+            ops_buf_append_format(&line, "and %zu more: --json shows all", json_array_size(list) - NOTES_SHOWN);
+            ops_table_note(table, ops_buf_text(&line), OPS_PAINT_DIM);
+            break;
+        }
+        append(&line, item);
+        ops_table_note(table, ops_buf_text(&line), OPS_PAINT_BUSY);
     }
     ops_buf_release(&line);
 }
 
-/* Each target that is not as it should be: why, and what by name. */
+/* Beneath the row of a target that is not as it should be: why, and what by name. */
+static void note_trouble(struct ops_table *table, const struct ops_style *style, const json_t *target)
+{
+    const char *error = ops_json_text(target, "error", NULL);
+    if (!needs_a_look(target))
+        return;
+    if (error && !is_reason_of_a_remark(target, error))
+        ops_table_note(table, error, OPS_PAINT_BAD);
+    note_counts(table, target);
+    note_list(table, style, json_object_get(target, "remarks"), append_remark);
+    note_list(table, style, json_object_get(target, "warnings"), append_warning);
+}
+
+/* Where to look in a long table. */
 static void append_troubles(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
-    bool headed = false;
-    size_t i;
+    size_t i, count = 0;
     json_t *target;
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
     json_array_foreach(json_object_get(data, "targets"), i, target) {
         if (!needs_a_look(target))
             continue;
-        ops_buf_append_text(buf, headed ? "" : "\n");
-        if (!headed)
-            ops_paint_append(buf, style, OPS_PAINT_BUSY, "Needs a look:");
-        ops_buf_append_text(buf, headed ? "" : "\n");
-        headed = true;
-        ops_buf_append_text(buf, "  ");
-        ops_text_append_safe(buf, ops_view_of(ops_json_text(target, "kind", "")));
-        ops_buf_append_char(buf, ' ');
-        ops_text_append_safe(buf, ops_view_of(ops_json_text(target, "name", "")));
-        ops_buf_append_char(buf, '\n');
-        if (ops_json_text(target, "error", NULL) && !json_object_get(target, "remarks"))
-            append_note(buf, style, ops_json_text(target, "error", ""));
-        append_counts(buf, style, target);
-        append_remarks(buf, style, target);
+        if (count++ < TROUBLES_NAMED) {
+            append_safe_member(&words, count > 1 ? ", " : "Needs a look: ", target, "kind");
+            append_safe_member(&words, " ", target, "name");
+        }
     }
+    if (count > TROUBLES_NAMED)
+        ops_buf_append_format(&words, " and %zu more", count - TROUBLES_NAMED);
     json_int_t left_out = ops_json_integer(data, "left_out", 0);
     if (left_out)
-        ops_buf_append_format(buf, "  Of %" JSON_INTEGER_FORMAT " lists of names there was no room in the record.\n",
-                              left_out);
+        ops_buf_append_format(&words, "%sOf %" JSON_INTEGER_FORMAT " lists of names there was no room in the record.",
+                              count ? ". " : "", left_out);
+    if (words.length > 0) {
+        ops_buf_append_char(buf, '\n');
+        ops_paint_append_wrapped(buf, style, OPS_PAINT_BUSY, ops_buf_text(&words), 0, HANG);
+        ops_buf_append_char(buf, '\n');
+    }
+    ops_buf_release(&words);
+}
+
+/* ---- the targets ---- */
+
+static const char *const counters[] = {"matched", "deleted", "failed", "protected"};
+
+static void add_target(struct ops_table *table, const struct ops_style *style, const json_t *target)
+{
+    const char *status = ops_json_text(target, "status", "");
+    char bytes[OPS_HUMAN_SIZE];
+    ops_table_add(table, ops_json_text(target, "service", ""));
+    ops_table_add(table, ops_json_text(target, "kind", ""));
+    ops_table_add(table, ops_json_text(target, "name", ""));
+    ops_table_add_painted(table, status, ops_card_paint(status));
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        ops_table_add_number(table, ops_json_integer(target, counters[i], 0));
+    bool sized = json_is_integer(json_object_get(target, "bytes"));
+    ops_table_add(table, sized ? ops_human_bytes(ops_json_integer(target, "bytes", 0), bytes) : "");
+    note_trouble(table, style, target);
+}
+
+/* A table that is not empty, with words before it; releases it. */
+static enum ops_status finish_table(struct ops_table *table, const struct ops_style *style, enum ops_paint paint,
+                                    const char *heading, struct ops_buf *buf)
+{
+    enum ops_status status = table->status;
+    if (status == OPS_OK && ops_table_rows(table) > 0) {
+        ops_buf_append_char(buf, '\n');
+        if (*heading) {
+            ops_paint_append_wrapped(buf, style, paint, heading, 0, HANG);
+            ops_buf_append_char(buf, '\n');
+        }
+        status = ops_table_write(table, style, buf);
+    }
+    ops_table_release(table);
+    return status;
+}
+
+static enum ops_status append_targets(const json_t *targets, const struct ops_style *style, struct ops_buf *buf)
+{
+    static const struct ops_table_column columns[] = {
+        {.title = "SERVICE"},
+        {.title = "KIND"},
+        {.title = "NAME", .kind = OPS_COLUMN_NAME},
+        {.title = "STATUS"},
+        {.title = "MATCHED", .right = true},
+        {.title = "DELETED", .right = true, .quiet = true},
+        {.title = "FAILED", .right = true, .quiet = true},
+        {.title = "PROTECTED", .right = true, .quiet = true},
+        {.title = "BYTES", .right = true, .quiet = true},
+    };
+    struct ops_table table;
+    ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    size_t i;
+    json_t *target;
+    json_array_foreach(targets, i, target)
+        if (is_touched(target))
+            add_target(&table, style, target);
+    return finish_table(&table, style, OPS_PAINT_NONE, "", buf);
+}
+
+/* Targets that were left alone, with a heading. */
+static enum ops_status append_left_alone(const json_t *targets, const char *wanted, const char *heading,
+                                         enum ops_paint paint, const struct ops_style *style, struct ops_buf *buf)
+{
+    static const struct ops_table_column columns[] = {
+        {.title = "SERVICE", .quiet = true},
+        {.title = "KIND"},
+        {.title = "NAME", .kind = OPS_COLUMN_NAME},
+        {.title = "WHY", .kind = OPS_COLUMN_WORDS},
+    };
+    struct ops_table table;
+    ops_table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    size_t i, count = 0, shown = style->columns > 0 ? LEFT_ALONE_SHOWN : SIZE_MAX;
+    json_t *target;
+    json_array_foreach(targets, i, target) {
+        if (!has_status(target, wanted) || count++ >= shown)
+            continue;
+        ops_table_add(&table, ops_json_text(target, "service", ""));
+        ops_table_add(&table, ops_json_text(target, "kind", ""));
+        ops_table_add(&table, ops_json_text(target, "name", ""));
+        ops_table_add(&table, ops_json_text(target, "skipped_reason", "not in the manifest"));
+        note_trouble(&table, style, target);
+    }
+    if (count > shown) {
+        char more[2 * OPS_HUMAN_SIZE], number[OPS_HUMAN_SIZE];
+        (void)snprintf(more, sizeof more, "and %s more: --json shows all",
+                       ops_human_number((int64_t)(count - shown), number));
+        ops_table_note(&table, more, OPS_PAINT_DIM);
+    }
+    return finish_table(&table, style, paint, heading, buf);
 }
 
 static void append_unlisted(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
@@ -304,68 +349,96 @@ static void append_unlisted(const json_t *data, const struct ops_style *style, s
     size_t i;
     json_t *unlisted;
     json_array_foreach(json_object_get(data, "unlisted"), i, unlisted) {
+        struct ops_buf words;
+        ops_buf_init(&words, buf->limit_bytes);
+        append_safe_member(&words, "warning: what else exists can't be told (", unlisted, "kind");
+        append_safe_member(&words, "): ", unlisted, "reason");
         ops_buf_append_char(buf, '\n');
-        ops_paint_append(buf, style, OPS_PAINT_BUSY, "warning: what else exists can't be told");
-        append_safe_member(buf, " (", unlisted, "kind");
-        append_safe_member(buf, "): ", unlisted, "reason");
+        ops_paint_append_wrapped(buf, style, OPS_PAINT_BUSY, ops_buf_text(&words), 0, HANG);
         ops_buf_append_char(buf, '\n');
+        ops_buf_release(&words);
     }
 }
 
-static void append_totals(const json_t *data, struct ops_buf *buf)
+static void append_totals(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     const json_t *totals = json_object_get(data, "totals");
     char text[OPS_HUMAN_SIZE];
+    struct ops_buf words;
     if (json_object_size(totals) == 0)
         return;
-    ops_buf_append_text(buf, "\nTotal: ");
+    ops_buf_init(&words, buf->limit_bytes);
+    ops_buf_append_text(&words, "Total: ");
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
-        ops_buf_append_format(buf, "%s %s, ", ops_human_number(ops_json_integer(totals, counters[i], 0), text), counters[i]);
+        ops_buf_append_format(&words, "%s %s, ", ops_human_number(ops_json_integer(totals, counters[i], 0), text),
+                              counters[i]);
     for (size_t i = 0; i < sizeof rare_counters / sizeof rare_counters[0]; i++)
         if (ops_json_integer(totals, rare_counters[i].name, 0) > 0)
-            ops_buf_append_format(buf, "%s %s, ", ops_human_number(ops_json_integer(totals, rare_counters[i].name, 0), text),
+            ops_buf_append_format(&words, "%s %s, ",
+                                  ops_human_number(ops_json_integer(totals, rare_counters[i].name, 0), text),
                                   rare_counters[i].name);
-    ops_buf_append_format(buf, "%s\n", ops_human_bytes(ops_json_integer(totals, "bytes", 0), text));
+    ops_buf_append_text(&words, ops_human_bytes(ops_json_integer(totals, "bytes", 0), text));
+    ops_buf_append_char(buf, '\n');
+    ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE, ops_buf_text(&words), 0, HANG);
+    ops_buf_append_char(buf, '\n');
+    ops_buf_release(&words);
+}
+
+/* "Follow it: g3nops ... --vacuum-id ID". */
+static void append_command(const json_t *data, const struct ops_style *style, const char *words, const char *command,
+                           const char *member, struct ops_buf *buf)
+{
+    struct ops_buf line;
+    ops_buf_init(&line, buf->limit_bytes);
+    append_safe_member(&line, command, data, member);
+    ops_card_command(buf, style, words, ops_buf_text(&line));
+    ops_buf_release(&line);
 }
 
 /* The command that deletes just what a dry run has found. */
-static void append_real_run(const json_t *data, struct ops_buf *buf)
+static void append_real_run(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
-    ops_buf_append_text(buf, "\nTo delete just this:\n  g3nops ");
+    struct ops_buf command;
+    ops_buf_init(&command, buf->limit_bytes);
     if (ops_json_text(data, "orgcode", NULL))
-        append_safe_member(buf, "vacuum-org --orgcode ", data, "orgcode");
+        append_safe_member(&command, "g3nops vacuum-org --orgcode ", data, "orgcode");
     else
-        ops_buf_append_text(buf, "vacuum-all");
-    append_safe_member(buf, " --plan-sha256 ", data, "plan_sha256");
-    ops_buf_append_char(buf, '\n');
+        ops_buf_append_text(&command, "g3nops vacuum-all");
+    append_safe_member(&command, " --plan-sha256 ", data, "plan_sha256");
+    ops_buf_append_text(buf, "\nTo delete just this:\n");
+    ops_card_command(buf, style, "", ops_buf_text(&command));
+    ops_buf_release(&command);
 }
 
 /* That a vacuum of this plan would not end as the dry run did. */
-static void append_foretold(const json_t *data, struct ops_buf *buf)
+static void append_foretold(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     bool fails = ops_json_integer(json_object_get(data, "totals"), "undeletable", 0) > 0;
     size_t i;
     json_t *target;
     json_array_foreach(json_object_get(data, "targets"), i, target)
         fails = fails || ops_json_flag(target, "would_fail", false);
-    if (fails)
-        ops_buf_append_text(buf, "\nwarning: as things are, a vacuum of this would end as failed and leave records behind; see "
-                                 "above.\n");
+    if (!fails)
+        return;
+    ops_buf_append_char(buf, '\n');
+    ops_paint_append_wrapped(
+        buf, style, OPS_PAINT_NONE,
+        "warning: as things are, a vacuum of this would end as failed and leave records behind; see above.", 0, HANG);
+    ops_buf_append_char(buf, '\n');
 }
 
 /* What the reader may want to do next. */
-static void append_next(const json_t *data, struct ops_buf *buf)
+static void append_next(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
-    bool pending = has_status(data, "pending"), completed = has_status(data, "completed");
-    if (pending || has_status(data, "running"))
-        append_safe_member(buf, "\nFollow it: g3nops vacuum-status --watch --vacuum-id ", data, "vacuum_id");
+    bool pending = has_status(data, "pending"), open = pending || has_status(data, "running");
+    ops_buf_append_text(buf, open ? "\n" : "");
+    if (open)
+        append_command(data, style, "Follow it: ", "g3nops vacuum-status --watch --vacuum-id ", "vacuum_id", buf);
     if (pending)
-        append_safe_member(buf, "\nCancel it: g3nops vacuum-cancel --vacuum-id ", data, "vacuum_id");
-    if (pending || has_status(data, "running"))
-        ops_buf_append_char(buf, '\n');
-    if (completed && ops_json_flag(data, "dry_run", false) && ops_json_text(data, "plan_sha256", NULL)) {
-        append_foretold(data, buf);
-        append_real_run(data, buf);
+        append_command(data, style, "Cancel it: ", "g3nops vacuum-cancel --vacuum-id ", "vacuum_id", buf);
+    if (has_status(data, "completed") && ops_json_flag(data, "dry_run", false) && ops_json_text(data, "plan_sha256", NULL)) {
+        append_foretold(data, style, buf);
+        append_real_run(data, style, buf);
     }
 }
 
@@ -382,7 +455,7 @@ enum ops_status ops_render_vacuum(const json_t *data, const struct ops_style *st
                                    style, buf);
     append_troubles(data, style, buf);
     append_unlisted(data, style, buf);
-    append_totals(data, buf);
-    append_next(data, buf);
+    append_totals(data, style, buf);
+    append_next(data, style, buf);
     return status == OPS_OK ? ops_buf_status(buf) : status;
 }

@@ -11,14 +11,16 @@ struct ops_cli {
     const struct ops_cli_host *host;
     struct ops_args args;
     bool json;
-    char *data_dir; /* once asked for; owned */
-    char *actor;    /* likewise */
+    char *data_dir;            /* once asked for; owned */
+    char *actor;               /* likewise */
+    size_t failed_allocations; /* of this thread, before the run */
 };
 
 /* How to write on a stream, now. */
 struct ops_style ops_cli_style(struct ops_cli *cli, enum ops_stream stream);
 
-/* Writes a whole text to standard output. Returns code, or 1 when it can't be written. */
+/* Writes a whole text to standard output. Returns code, or 1 when it can't be written, or when memory ran out while it was
+ * made: a part of a record is worse than none. */
 int ops_cli_write(struct ops_cli *cli, const struct ops_buf *text, int code);
 
 /* Prints the error object of an envelope for a person. */

@@ -1,33 +1,27 @@
-/* A table of text, aligned by the columns that a terminal gives its characters. */
+/* A table of text, aligned by the columns that a terminal gives its characters, and laid out so that no line is wider than
+ * the terminal.
+ *
+ * With room enough a row is a line. With less, names are cut in the middle as long as that leaves them apart, words are
+ * wrapped, and the columns for which that is not enough go beneath their row, from the last on. Without a terminal every
+ * column is there and nothing is cut or wrapped: whatever reads it gets it whole.
+ */
 #ifndef OPS_SURFACES_CLI_TABLE_H
 #define OPS_SURFACES_CLI_TABLE_H
 
-#include "base/buf.h"
+#include "surfaces/cli/style.h"
 
-enum ops_paint {
-    OPS_PAINT_NONE,
-    OPS_PAINT_GOOD,
-    OPS_PAINT_BUSY,
-    OPS_PAINT_BAD,
-    OPS_PAINT_DIM,
-    OPS_PAINT_BOLD,
-    OPS_PAINT_COUNT
+/* What may be done with a column for which there is no room. */
+enum ops_column_kind {
+    OPS_COLUMN_WHOLE, /* nothing: an id, a time, a number, a status */
+    OPS_COLUMN_NAME,  /* cut in the middle; a name that would look like another is broken over lines instead */
+    OPS_COLUMN_WORDS, /* wrapped at words; the first to go beneath its row, where it needs no title */
 };
-
-/* How to write for one stream. */
-struct ops_style {
-    bool color;
-    size_t columns; /* 0: as wide as it takes */
-    int64_t now_ms;
-};
-
-/* Appends text as it is, in colour when the style has it. */
-void ops_paint_append(struct ops_buf *buf, const struct ops_style *style, enum ops_paint paint, const char *text);
 
 struct ops_table_column {
     const char *title;
-    bool right;    /* aligned to the right, as numbers are */
-    bool flexible; /* may be cut when the table is too wide */
+    enum ops_column_kind kind;
+    bool right; /* aligned to the right, as numbers are */
+    bool quiet; /* left out on a terminal where there is nothing but "" and "0" in it */
 };
 
 struct ops_table_cell {
@@ -35,14 +29,25 @@ struct ops_table_cell {
     enum ops_paint paint;
 };
 
+/* A line beneath a row. */
+struct ops_table_note {
+    size_t row;
+    struct ops_table_cell cell;
+};
+
 struct ops_table {
     const struct ops_table_column *columns;
     size_t column_count;
     struct ops_table_cell *cells; /* row after row */
     size_t cell_count;
-    size_t capacity;
+    size_t cell_capacity;
+    struct ops_table_note *notes; /* by row */
+    size_t note_count;
+    size_t note_capacity;
     enum ops_status status; /* the first failure of an add; it sticks */
 };
+
+enum { OPS_TABLE_COLUMNS_MAX = 16 };
 
 /* columns is borrowed. */
 void ops_table_init(struct ops_table *table, const struct ops_table_column *columns, size_t column_count);
@@ -52,6 +57,9 @@ void ops_table_release(struct ops_table *table);
 void ops_table_add(struct ops_table *table, const char *text);
 void ops_table_add_painted(struct ops_table *table, const char *text, enum ops_paint paint);
 void ops_table_add_number(struct ops_table *table, int64_t number);
+
+/* Words for beneath the row that the latest cell belongs to, wrapped on a terminal. */
+void ops_table_note(struct ops_table *table, const char *text, enum ops_paint paint);
 
 size_t ops_table_rows(const struct ops_table *table);
 

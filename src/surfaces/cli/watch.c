@@ -4,6 +4,7 @@
 #include "surfaces/cli/watch.h"
 
 #include "base/json.h"
+#include "surfaces/cli/card.h"
 #include "surfaces/cli/progress.h"
 #include "surfaces/cli/text.h"
 
@@ -14,6 +15,8 @@ enum {
     PLAIN_LINE_EVERY_MS = 5000,
     LOOK_TIMEOUT_MS = 10 * 1000,
     GIVE_UP_AFTER_MS = 60 * 1000,
+    LINE_COLUMNS = 79, /* of a terminal that does not say how wide it is */
+    LINE_MAX_BYTES = 64 * 1024,
 };
 
 struct watch {
@@ -22,7 +25,8 @@ struct watch {
     struct ops_progress progress;
     bool live;               /* one line, written over */
     bool cancel_told;        /* how to cancel was written, on a line that stays */
-    bool line_shown;         /* live: there is a line to clear */
+    size_t line_width;       /* live: of the line that is to be cleared; 0: there is none */
+    bool standing_told;      /* why it stands still was written, on a line that stays */
     char last_status[16];    /* plain: of the last line */
     int64_t last_line_ms;    /* plain: when it was written */
     int64_t last_contact_ms; /* when the service last answered */
@@ -39,28 +43,45 @@ static bool has_status(const struct watch *watch, const char *status)
     return strcmp(ops_json_text(vacuum_of(watch), "status", ""), status) == 0;
 }
 
+/* Whatever is not over yet, held ones too. */
 static bool is_open(const struct watch *watch)
 {
-    return has_status(watch, "pending") || has_status(watch, "running");
+    static const char *const open[] = {"pending", "running", "pausing", "paused", "stopping"};
+    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
+        if (has_status(watch, open[i]))
+            return true;
+    return false;
 }
 
+/* The columns that the line may have: those asked for, but never more than there are, since it is written over. The last one
+ * stays free: some terminals go on to the next line when it is written. */
+static size_t line_columns(struct watch *watch)
+{
+    struct ops_terminal *terminal = watch->cli->host->terminal;
+    int own = terminal->ops->columns(terminal, OPS_STREAM_ERR);
+    size_t columns = ops_cli_style(watch->cli, OPS_STREAM_ERR).columns;
+    if (own > 0 && (columns == 0 || columns > (size_t)own))
+        columns = (size_t)own;
+    return columns > 1 ? columns - 1 : LINE_COLUMNS;
+}
+
+/* A line that the terminal has become too narrow for may be on two rows by now, or cut off: nobody can tell how a terminal
+ * does it. It is left alone, and what comes next begins a new one. */
 static void clear_line(struct watch *watch)
 {
-    if (watch->line_shown)
-        (void)fputs("\r\033[K", watch->cli->host->err);
-    watch->line_shown = false;
+    if (watch->line_width > 0)
+        (void)fputs(watch->line_width > line_columns(watch) ? "\n" : "\r\033[K", watch->cli->host->err);
+    watch->line_width = 0;
 }
 
 static void show_live(struct watch *watch, const struct ops_buf *line)
 {
-    struct ops_style style = ops_cli_style(watch->cli, OPS_STREAM_ERR);
     struct ops_buf cut;
-    ops_buf_init(&cut, 4096);
-    /* The last column stays free: some terminals go on to the next line when it is written. */
-    ops_text_append_cut(&cut, ops_buf_view(line), style.columns ? style.columns - 1 : 79);
+    ops_buf_init(&cut, LINE_MAX_BYTES);
+    ops_text_append_cut(&cut, ops_buf_view(line), line_columns(watch));
     clear_line(watch);
     (void)fputs(ops_buf_text(&cut), watch->cli->host->err);
-    watch->line_shown = true;
+    watch->line_width = ops_text_width(ops_buf_view(&cut));
     ops_buf_release(&cut);
 }
 
@@ -75,17 +96,38 @@ static void show_plain(struct watch *watch, const struct ops_buf *line, int64_t 
     (void)fprintf(watch->cli->host->err, "%s\n", ops_buf_text(line));
 }
 
-/* Once, and not in the line that is written over: an id that is cut to the terminal's width would be of no use. */
+/* A command for the vacuum, on lines that stay: an id that is cut to the terminal's width would be of no use. */
+static void print_command(struct watch *watch, const char *words, const char *command)
+{
+    struct ops_style style = ops_cli_style(watch->cli, OPS_STREAM_ERR);
+    struct ops_buf line, buf;
+    ops_buf_init(&line, LINE_MAX_BYTES);
+    ops_buf_init(&buf, LINE_MAX_BYTES);
+    ops_buf_append_format(&line, "%s --vacuum-id ", command);
+    ops_text_append_safe(&line, ops_view_of(ops_json_text(vacuum_of(watch), "vacuum_id", "ID")));
+    ops_card_command(&buf, &style, words, ops_buf_text(&line));
+    (void)fputs(ops_buf_text(&buf), watch->cli->host->err);
+    ops_buf_release(&line);
+    ops_buf_release(&buf);
+}
+
 static void tell_how_to_cancel(struct watch *watch)
 {
     if (watch->cancel_told || !has_status(watch, "pending"))
         return;
     watch->cancel_told = true;
-    struct ops_buf id;
-    ops_buf_init(&id, 4096);
-    ops_text_append_safe(&id, ops_view_of(ops_json_text(vacuum_of(watch), "vacuum_id", "ID")));
-    (void)fprintf(watch->cli->host->err, "Cancel it with: g3nops vacuum-cancel --vacuum-id %s\n", ops_buf_text(&id));
-    ops_buf_release(&id);
+    print_command(watch, "Cancel it with: ", "g3nops vacuum-cancel");
+}
+
+/* Once for each time that it does. */
+static void tell_why_it_stands(struct watch *watch)
+{
+    const json_t *standing = json_object_get(vacuum_of(watch), "standing_still");
+    if (json_is_object(standing) && !watch->standing_told) {
+        clear_line(watch);
+        ops_cli_warn(watch->cli, "it stands still: %s", ops_json_text(standing, "reason", ""));
+    }
+    watch->standing_told = json_is_object(standing);
 }
 
 static void show(struct watch *watch)
@@ -97,9 +139,11 @@ static void show(struct watch *watch)
     if (cli->json)
         return;
     tell_how_to_cancel(watch);
+    tell_why_it_stands(watch);
     struct ops_buf line;
-    ops_buf_init(&line, 4096);
-    ops_progress_append_line(&line, vacuum_of(watch), &view, ops_clock_now_ms(cli->host->clock));
+    ops_buf_init(&line, LINE_MAX_BYTES);
+    ops_progress_append_line(&line, vacuum_of(watch), &view, ops_clock_now_ms(cli->host->clock),
+                             watch->live ? line_columns(watch) : 0);
     if (watch->live)
         show_live(watch, &line);
     else
@@ -165,20 +209,15 @@ static bool note_silence(struct watch *watch)
 
 static int interrupted(struct watch *watch)
 {
-    FILE *err = watch->cli->host->err;
-    struct ops_buf id;
     clear_line(watch);
     if (watch->cli->json) {
         (void)ops_cli_print_reply(watch->cli, &watch->reply);
         return OPS_EXIT_INTERRUPTED;
     }
-    ops_buf_init(&id, 4096);
-    ops_text_append_safe(&id, ops_view_of(ops_json_text(vacuum_of(watch), "vacuum_id", "")));
-    (void)fprintf(err, "Not watching any more; the vacuum goes on.\nSee it:    g3nops vacuum-status --vacuum-id %s\n",
-                  ops_buf_text(&id));
+    (void)fprintf(watch->cli->host->err, "Not watching any more; the vacuum goes on.\n");
+    print_command(watch, "See it:    ", "g3nops vacuum-status");
     if (has_status(watch, "pending"))
-        (void)fprintf(err, "Cancel it: g3nops vacuum-cancel --vacuum-id %s\n", ops_buf_text(&id));
-    ops_buf_release(&id);
+        print_command(watch, "Cancel it: ", "g3nops vacuum-cancel");
     return OPS_EXIT_INTERRUPTED;
 }
 
