@@ -1,5 +1,6 @@
 #include "surfaces/wire/server.h"
 
+#include "base/api_version.h"
 #include "base/mem.h"
 #include "surfaces/wire/tls.h"
 #include "surfaces/wire/waiting.h"
@@ -128,7 +129,8 @@ static struct MHD_Response *response_of(struct ops_wire_reply *reply)
 static bool add_headers(struct MHD_Response *response, const struct ops_wire_reply *reply, bool closing)
 {
     bool added = MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
-                 MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES;
+                 MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
+                 MHD_add_response_header(response, OPS_API_VERSION_HEADER, OPS_API_VERSION) == MHD_YES;
     if (reply->content_type)
         added = added && MHD_add_response_header(response, "Content-Type", reply->content_type) == MHD_YES;
     if (reply->retry_after_seconds > 0) {
