@@ -45,7 +45,7 @@ static int start_server(void **state)
 static int start_impatient_server(void **state)
 {
     (void)state;
-    struct ops_http_config config = {.host = "127.0.0.1", .idle_timeout_seconds = 1};
+    struct ops_http_config config = {.host = "127.0.0.1", .limits = {.idle_timeout_seconds = 1}};
     server = start(&config);
     port = ops_http_server_port(server);
     return 0;
@@ -297,6 +297,8 @@ static void a_chunked_body_is_read_and_limited(void **state)
     assert_int_equal(got.status, 200);
     assert_non_null(strstr(got.body, "{\"a\":1}"));
     response_release(&got);
+    client_close(&client);
+    client = client_tcp(port);
     client_send(&client, head);
     char chunk[1024];
     memset(chunk, 'x', sizeof chunk);

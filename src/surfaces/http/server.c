@@ -69,6 +69,15 @@ static enum ops_status refuse_method(struct ops_wire_reply *reply, const char *m
     return status;
 }
 
+/* It is not its own size, so a later try may be better (RFC 9110, section 15.5.14). */
+static enum ops_status refuse_crowded(struct ops_error *error)
+{
+    enum ops_status status = ops_fail(error, OPS_PAYLOAD_TOO_LARGE,
+                                      "There is no room for this body now: others that are under way take all of it.");
+    ops_error_detail_integer(error, "retry_after_seconds", 1);
+    return status;
+}
+
 static enum ops_status refuse_large(struct ops_error *error)
 {
     enum ops_status status =
@@ -103,6 +112,8 @@ static enum ops_status read_post(const struct ops_wire_request *request, struct 
 {
     if (!is_json(ops_wire_request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE)))
         return OPS_UNSUPPORTED_MEDIA_TYPE;
+    if (request->body_status == OPS_THROTTLED)
+        return refuse_crowded(&query->error);
     if (request->body_status != OPS_OK)
         return request->body_status == OPS_PAYLOAD_TOO_LARGE ? refuse_large(&query->error) : request->body_status;
     if (query->status != OPS_OK || query->values)
@@ -188,10 +199,23 @@ static void reply_refusal(struct ops_http_server *server, enum ops_status status
     ops_wire_reply_answer(reply);
 }
 
+static void refuse_fault(struct ops_http_server *server, const struct ops_wire_fault *fault, struct ops_wire_reply *reply)
+{
+    struct ops_error error = OPS_ERROR_INIT;
+    (void)ops_fail(&error, OPS_INVALID_FIELD, "%s", fault->sentence);
+    ops_error_detail(&error, "field", fault->field);
+    reply_refusal(server, OPS_INVALID_FIELD, &error, reply);
+    ops_error_release(&error);
+}
+
 static void answer(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply)
 {
     struct ops_http_server *server = context;
     struct ops_query_inputs query;
+    if (request->fault) {
+        refuse_fault(server, request->fault, reply);
+        return;
+    }
     ops_query_inputs_init(&query, request);
     const struct page *page = page_of(server, request->path);
     enum ops_status status = OPS_OK;
@@ -214,11 +238,13 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
         .context = server,
         .body_max_bytes = OPS_HTTP_BODY_MAX_BYTES,
         .threads = config->threads,
-        .idle_timeout_seconds = config->idle_timeout_seconds,
+        .limits = config->limits,
         .tls = config->tls,
         .traffic = config->traffic,
         .surface = OPS_SURFACE_HTTP,
     };
+    if (wire.limits.connections_per_party == 0)
+        wire.limits.connections_per_party = OPS_HTTP_CONNECTIONS_PER_ADDRESS;
     enum ops_status status = ops_listen_tcp(&tcp, &fd, &server->port, error);
     if (status != OPS_OK) {
         ops_shared_let_go(config->tls);

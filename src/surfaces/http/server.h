@@ -8,9 +8,13 @@
 
 #include "app/call.h"
 #include "base/slot.h"
+#include "surfaces/wire/limits.h"
 #include "surfaces/wire/traffic.h"
 
-enum { OPS_HTTP_BODY_MAX_BYTES = 64 * 1024 };
+enum {
+    OPS_HTTP_BODY_MAX_BYTES = 64 * 1024,
+    OPS_HTTP_CONNECTIONS_PER_ADDRESS = 1024, /* where config says nothing: a quarter of all */
+};
 
 /* All but tls is borrowed; openapi and traffic outlive the server. */
 struct ops_http_config {
@@ -18,7 +22,7 @@ struct ops_http_config {
     uint16_t port;                 /* 0: the kernel picks one */
     struct ops_shared *tls;        /* of ops_tls_read (surfaces/wire/tls.h), whose hold is taken; NULL: no TLS */
     unsigned threads;              /* 0: as many as the wire thinks fit */
-    unsigned idle_timeout_seconds; /* 0: the wire's own; tests use a short one */
+    struct ops_wire_limits limits; /* connections_per_party 0: OPS_HTTP_CONNECTIONS_PER_ADDRESS */
     struct ops_view openapi;       /* what GET /ops/openapi.yaml answers; empty: there is no such route */
     struct ops_traffic *traffic;   /* where answers are counted, and what GET /metrics tells of; NULL: no such route */
 };

@@ -156,6 +156,12 @@ static const struct refusal *check_body(const struct ops_wire_request *request, 
 {
     if (request->body_status == OPS_NO_MEMORY)
         return &no_memory;
+    if (request->body_status == OPS_THROTTLED) {
+        (void)ops_fail(error, OPS_PAYLOAD_TOO_LARGE,
+                       "There is no room for this payload now: others that are under way take all of it.");
+        ops_error_detail_integer(error, "retry_after_seconds", 1);
+        return &too_large;
+    }
     if (request->body_status != OPS_PAYLOAD_TOO_LARGE)
         return NULL;
     (void)ops_fail(error, OPS_PAYLOAD_TOO_LARGE, "The payload is larger than %d bytes.", (int)OPS_INVOKE_BODY_MAX);
@@ -234,13 +240,24 @@ static void run(struct ops_invoke_server *server, const struct ops_wire_request 
     ops_error_release(&error);
 }
 
+static const struct refusal *check_framing(const struct ops_wire_request *request, struct ops_error *error)
+{
+    if (!request->fault)
+        return NULL;
+    (void)ops_fail(error, OPS_INVALID_FIELD, "%s", request->fault->sentence);
+    ops_error_detail(error, "field", request->fault->field);
+    return &bad_parameter;
+}
+
 static void answer(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply)
 {
     struct ops_invoke_server *server = context;
     struct ops_error error = OPS_ERROR_INIT;
     struct ops_call call = {.operation = NULL};
     enum invocation invocation = invocation_of(request);
-    const struct refusal *refusal = find_operation(request, reply, &call.operation, &error);
+    const struct refusal *refusal = check_framing(request, &error);
+    if (!refusal)
+        refusal = find_operation(request, reply, &call.operation, &error);
     if (!refusal && invocation == INVOCATION_UNKNOWN) {
         (void)ops_fail(&error, OPS_INVALID_FIELD, "The invocation type must be RequestResponse, Event or DryRun.");
         ops_error_detail(&error, "field", "X-Amz-Invocation-Type");
@@ -264,6 +281,18 @@ static void leave(void *context, struct ops_turn *turn)
 
 /* ---- start and stop ---- */
 
+static struct ops_wire_limits limits_of(const struct ops_invoke_config *config)
+{
+    struct ops_wire_limits limits = config->limits;
+    if (limits.connections == 0)
+        limits.connections = OPS_INVOKE_CONNECTIONS_MAX;
+    if (limits.connections_per_party == 0)
+        limits.connections_per_party = OPS_INVOKE_CONNECTIONS_PER_PARTY;
+    if (limits.bodies_max_bytes == 0)
+        limits.bodies_max_bytes = OPS_INVOKE_BODIES_MAX_BYTES;
+    return limits;
+}
+
 enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_invoke_config *config,
                                         struct ops_invoke_server **ret_server, struct ops_error *error)
 {
@@ -277,7 +306,7 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
         .context = server,
         .body_max_bytes = OPS_INVOKE_BODY_MAX,
         .threads = config->threads,
-        .idle_timeout_seconds = config->idle_timeout_seconds,
+        .limits = limits_of(config),
         .traffic = config->traffic,
         .surface = OPS_SURFACE_INVOKE,
     };
