@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "surfaces/invoke/function_name.h"
+#include "surfaces/invoke/guard.h"
 #include "surfaces/wire/listen.h"
 #include "surfaces/wire/percent.h"
 #include "surfaces/wire/server.h"
@@ -37,6 +38,7 @@ static const struct refusal wrong_method = {MHD_HTTP_METHOD_NOT_ALLOWED, "Unknow
                                             OPS_METHOD_NOT_ALLOWED};
 static const struct refusal unknown_function = {MHD_HTTP_NOT_FOUND, "ResourceNotFoundException", OPS_ROUTE_NOT_FOUND};
 static const struct refusal bad_parameter = {MHD_HTTP_BAD_REQUEST, "InvalidParameterValueException", OPS_INVALID_FIELD};
+static const struct refusal denied = {MHD_HTTP_FORBIDDEN, "AccessDeniedException", OPS_INVALID_FIELD};
 static const struct refusal bad_content = {MHD_HTTP_BAD_REQUEST, "InvalidRequestContentException", OPS_INVALID_JSON};
 static const struct refusal too_large = {MHD_HTTP_CONTENT_TOO_LARGE, "RequestTooLargeException", OPS_PAYLOAD_TOO_LARGE};
 static const struct refusal no_memory = {MHD_HTTP_INTERNAL_SERVER_ERROR, "ServiceException", OPS_NO_MEMORY};
@@ -212,7 +214,16 @@ static void put_outcome(enum invocation invocation, struct ops_wire_reply *reply
     }
 }
 
-/* An empty payload is {}. One that is not JSON is refused as an operation would; but whoever waits for no answer learns it
+/* Lambda looks no further than that: what is JSON is the function's to judge. */
+static bool is_json(struct ops_view payload)
+{
+    json_t *value = NULL;
+    bool is_so = ops_json_load(payload, JSON_DECODE_ANY | JSON_ALLOW_NUL, &value, NULL) == OPS_OK;
+    json_decref(value);
+    return is_so;
+}
+
+/* An empty payload is {}. One that is no object is refused as an operation would; but whoever waits for no answer learns it
  * by Lambda's 400. */
 static void run(struct ops_invoke_server *server, const struct ops_wire_request *request, struct ops_call *call,
                 enum invocation invocation, struct ops_wire_reply *reply)
@@ -222,7 +233,7 @@ static void run(struct ops_invoke_server *server, const struct ops_wire_request 
     enum ops_status status = OPS_OK;
     if (request->body.length > 0)
         status = ops_json_parse_object(request->body, &input, &error);
-    if (status == OPS_INVALID_JSON && invocation == INVOKE_AND_ACCEPT) {
+    if (status == OPS_INVALID_JSON && (invocation == INVOKE_AND_ACCEPT || !is_json(request->body))) {
         refuse(server, &bad_content, &error, reply);
         return;
     }
@@ -240,13 +251,16 @@ static void run(struct ops_invoke_server *server, const struct ops_wire_request 
     ops_error_release(&error);
 }
 
-static const struct refusal *check_framing(const struct ops_wire_request *request, struct ops_error *error)
+/* What stands against any request, whatever it asks for. */
+static const struct refusal *check_caller(const struct ops_invoke_server *server, const struct ops_wire_request *request,
+                                          struct ops_error *error)
 {
-    if (!request->fault)
-        return NULL;
-    (void)ops_fail(error, OPS_INVALID_FIELD, "%s", request->fault->sentence);
-    ops_error_detail(error, "field", request->fault->field);
-    return &bad_parameter;
+    if (request->fault) {
+        (void)ops_fail(error, OPS_INVALID_FIELD, "%s", request->fault->sentence);
+        ops_error_detail(error, "field", request->fault->field);
+        return &bad_parameter;
+    }
+    return ops_invoke_guard(request, server->listener.port, error) == OPS_OK ? NULL : &denied;
 }
 
 static void answer(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply)
@@ -255,7 +269,7 @@ static void answer(void *context, const struct ops_wire_request *request, struct
     struct ops_error error = OPS_ERROR_INIT;
     struct ops_call call = {.operation = NULL};
     enum invocation invocation = invocation_of(request);
-    const struct refusal *refusal = check_framing(request, &error);
+    const struct refusal *refusal = check_caller(server, request, &error);
     if (!refusal)
         refusal = find_operation(request, reply, &call.operation, &error);
     if (!refusal && invocation == INVOCATION_UNKNOWN) {

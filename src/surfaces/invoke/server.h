@@ -2,8 +2,8 @@
  *
  * POST /2015-03-31/functions/{FunctionName}/invocations runs the operation of that function name (see app/call.h). What an
  * operation refuses is HTTP 200 with an error envelope, as Lambda answers; other statuses mean that nothing ran:
- *   400 InvalidParameterValueException, InvalidRequestContentException · 404 ResourceNotFoundException,
- *   UnknownOperationException · 405 · 413 RequestTooLargeException
+ *   400 InvalidParameterValueException, InvalidRequestContentException · 403 AccessDeniedException (guard.h) · 404
+ *   ResourceNotFoundException, UnknownOperationException · 405 · 413 RequestTooLargeException
  * each with x-amzn-ErrorType, and a body with Lambda's Type and Message before the envelope's own members. Signatures are
  * not looked at: the file's mode, or loopback, says who may call. There is one version of each function, $LATEST, and any
  * qualifier means it.
