@@ -238,6 +238,104 @@ static void what_stands_behind_a_body_in_chunks_is_not_read(void **state)
     client_close(&client);
 }
 
+/* ---- hosts ---- */
+
+static void only_requests_for_our_hosts_are_answered_where_they_are_named(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"ops.example.com", "ops", NULL};
+    static const struct {
+        const char *target, *host;
+        int status;
+    } cases[] = {
+        {"/ops/ping", "ops.example.com", 200},
+        {"/ops/ping", "OPS.example.com.:443", 200},
+        {"/ops/ping", "ops", 200},
+        {"/ops/ping", "localhost:1", 200},
+        {"/ops/ping", "127.0.0.1:8080", 200},
+        {"/ops/ping", "[::1]", 200},
+        {"/ops/ping", "evil.example", 421},
+        {"/ops/ping", "ops.example.com.evil.example", 421},
+        {"/ops/ping", "ops:80x", 421},
+        {"/ops/ping", "", 421},
+        {"http://ops/ops/ping", "evil.example", 200},
+        {"http://evil.example/ops/ping", "ops", 421},
+        {"/metrics", "evil.example", 421},
+        {"/metrics", "ops", 200},
+        {"/ops/openapi.yaml", "evil.example", 421},
+        {"/nowhere", "evil.example", 421},
+        {"/healthz", "10.0.0.7:8080", 200},
+    };
+    struct ops_traffic *traffic = NULL;
+    assert_int_equal(ops_traffic_new(&traffic), OPS_OK);
+    const struct ops_http_config config = {
+        .host = "127.0.0.1", .openapi = ops_view_of("openapi"), .hosts = hosts, .traffic = traffic};
+    start_http(&config);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char request[256];
+        (void)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", cases[i].target, cases[i].host);
+        struct client client = client_tcp(port);
+        client_send(&client, request);
+        struct response got = client_receive(&client);
+        if (got.status != cases[i].status)
+            fail_msg("%s for '%s': %d", cases[i].target, cases[i].host, got.status);
+        if (got.status == 421)
+            assert_non_null(strstr(got.body, "\"field\":\"Host\""));
+        response_release(&got);
+        client_close(&client);
+    }
+    (void)stop_http(state);
+    ops_traffic_free(traffic);
+}
+
+/* ---- the invoke surface on TCP ---- */
+
+static void a_host_that_is_not_loopbacks_calls_no_function(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        bool with_port;
+        int status;
+    } cases[] = {
+        {"localhost", true, 200},
+        {"127.0.0.1", true, 200},
+        {"LOCALHOST", true, 200},
+        {"[::1]", true, 200},
+        {"127.7.7.7", true, 200},
+        {"evil.example", true, 403},
+        {"10.0.0.1", true, 403},
+        {"localhost", false, 403},
+        {"", false, 403},
+        {"localhost:1", false, 403},
+        {"127.0.0.1.evil.example", true, 403},
+    };
+    struct ops_invoke_server *server = NULL;
+    struct ops_invoke_config config = {.listen = "127.0.0.1:0"};
+    unsigned picked = 0;
+    assert_int_equal(ops_invoke_server_start(&app, &config, &server, NULL), OPS_OK);
+    assert_int_equal(sscanf(ops_invoke_server_address(server), "127.0.0.1:%u", &picked), 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char request[256], number[16] = "";
+        if (cases[i].with_port)
+            (void)snprintf(number, sizeof number, ":%u", picked);
+        (void)snprintf(request, sizeof request, INVOKE_LINE "Host: %s%s\r\nContent-Length: 2\r\n\r\n{}", cases[i].host,
+                       number);
+        struct client client = client_tcp((uint16_t)picked);
+        client_send(&client, request);
+        struct response got = client_receive(&client);
+        if (got.status != cases[i].status)
+            fail_msg("'%s': %d", cases[i].host, got.status);
+        if (got.status == 403) {
+            assert_non_null(strcasestr(got.head, "\r\nx-amzn-ErrorType: AccessDeniedException\r\n"));
+            assert_non_null(strstr(got.body, "\"field\":\"Host\""));
+        }
+        response_release(&got);
+        client_close(&client);
+    }
+    ops_invoke_server_stop(server);
+}
+
 /* ---- bodies ---- */
 
 enum { BODY_BYTES = 60000, HALVES = 3 };
@@ -367,6 +465,8 @@ int main(void)
         WITH_HTTP(a_head_without_tricks_passes_however_it_looks),
         WITH_HTTP(a_head_in_single_bytes_is_read_as_one),
         WITH_HTTP(what_stands_behind_a_body_in_chunks_is_not_read),
+        cmocka_unit_test(only_requests_for_our_hosts_are_answered_where_they_are_named),
+        cmocka_unit_test(a_host_that_is_not_loopbacks_calls_no_function),
         cmocka_unit_test(bodies_together_have_a_limit_that_small_ones_do_not_feel),
         cmocka_unit_test(whoever_holds_a_place_to_no_purpose_makes_way),
         cmocka_unit_test(who_drips_is_cut_off_in_the_head_and_in_the_body),
