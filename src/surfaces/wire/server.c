@@ -326,15 +326,18 @@ static enum MHD_Result begin_request(struct ops_wire_server *server, struct ops_
 {
     atomic_fetch_add_explicit(&server->under_way, 1, memory_order_relaxed);
     *ret_state = &no_body;
-    struct visit *visit = visit_of(request->connection);
-    if (!visit || !enter_phase(server, request->connection, OPS_GUEST_BODY))
+    const struct visit *visit = visit_of(request->connection);
+    if (!visit)
         return MHD_NO;
     const struct ops_request_line line = {request->method, request->target, visit->target_end, version};
     request->fault = ops_framing_fault(request->connection, &line);
     if (request->fault)
         return answer_request(server, request, &no_body);
     uint64_t length = declared_length(request);
-    return length > 0 ? begin_body(server, request, length, ret_state) : MHD_YES;
+    if (length == 0)
+        return MHD_YES;
+    return enter_phase(server, request->connection, OPS_GUEST_BODY) ? begin_body(server, request, length, ret_state)
+                                                                    : MHD_NO;
 }
 
 /* A body that is refused is read to its end, since only then is the answer sure to arrive; but not without a limit. */
