@@ -146,12 +146,13 @@ typedef struct opsgate_header {
     const char *value;
 } opsgate_header;
 
-enum { OPSGATE_HEADERS_MAX = 4 };
+enum { OPSGATE_HEADERS_MAX = 8 };
 
 typedef struct opsgate_response {
     int status;                                  /* 503 */
     size_t header_count;
-    opsgate_header headers[OPSGATE_HEADERS_MAX]; /* Content-Type, Retry-After, Cache-Control, x-ops-maintenance */
+    opsgate_header headers[OPSGATE_HEADERS_MAX]; /* Content-Type, Retry-After, Cache-Control, X-API-Version,
+                                                    x-ops-maintenance */
     const char *body;                            /* the envelope in JSON, or a page in HTML; NUL behind it */
     size_t body_length;
 } opsgate_response;

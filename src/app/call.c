@@ -158,11 +158,11 @@ static enum ops_status append_data(struct ops_call_context *context, const struc
     return status;
 }
 
-static struct ops_envelope envelope_of(const struct ops_call_context *context)
+static struct ops_envelope envelope_of(const struct ops_call_context *context, const struct ops_call *call)
 {
     const char *actor = context->has_session ? context->session.user : ops_input_text(context, "actor");
     return (struct ops_envelope){
-        .call_name = context->operation->name,
+        .call_name = call->name ? call->name : context->operation->name,
         .request_id = context->request_id,
         .now_ms = context->now_ms,
         .latency_ms = ops_clock_monotonic_ms(context->app->ports.clock) - context->began_ms,
@@ -223,7 +223,7 @@ void ops_app_answer(struct ops_app *app, const struct ops_call *call, struct ops
         context_release(&context);
         return;
     }
-    struct ops_envelope envelope = envelope_of(&context);
+    struct ops_envelope envelope = envelope_of(&context, call);
     if (status == OPS_OK) {
         ops_envelope_end(&answer->body, &app->build, &envelope);
         answer->status = OPS_OK;

@@ -45,7 +45,7 @@ enum ops_access {
 struct ops_call_context; /* app's own */
 
 struct ops_operation {
-    const char *name;     /* "maintenance/list", "ops_vacuumall": stats.call */
+    const char *name;     /* "maintenance/list", "ops_vacuumall" */
     const char *route;    /* HTTP: "/ops/maintenance/list"; NULL on the invoke surface */
     const char *function; /* invoke: "ops_vacuumall"; NULL on the HTTP surface */
     bool takes_post;      /* HTTP: POST as well as GET */
@@ -73,6 +73,7 @@ struct ops_turn {
 
 struct ops_call {
     const struct ops_operation *operation;
+    const char *name;             /* what stats.call shows, "GET /maintenance/list"; NULL: the operation's */
     json_t *input;                /* object or NULL for none; borrowed, but its secret_code is overwritten once checked */
     bool from_query;              /* values are texts and are read as the field's type */
     struct ops_view session_guid; /* from the header; empty for none (a POST body's session_guid is found in input) */

@@ -4,6 +4,7 @@
 #include "gate/accept.h"
 #include "gate/gate.h"
 
+#include "base/api_version.h"
 #include "base/instant.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -229,6 +230,7 @@ static void finish(struct reply *reply, bool html, const struct facts *facts)
     add_header(response, "Content-Type", html ? "text/html; charset=utf-8" : "application/json");
     add_header(response, "Retry-After", reply->retry_after);
     add_header(response, "Cache-Control", "no-store");
+    add_header(response, OPS_API_VERSION_HEADER, OPS_API_VERSION);
     if (header_id(reply))
         add_header(response, "x-ops-maintenance", header_id(reply));
 }

@@ -10,11 +10,13 @@
 #include "main/lock.h"
 #include "main/manager.h"
 #include "main/open_files.h"
+#include "main/ready.h"
 #include "main/reload.h"
 #include "main/signals.h"
 #include "main/threads.h"
 #include "surfaces/http/server.h"
 #include "surfaces/invoke/server.h"
+#include "surfaces/wire/host.h"
 #include "surfaces/wire/listen.h"
 #include "surfaces/wire/tls.h"
 
@@ -25,6 +27,7 @@ enum {
     WORKERS_DEFAULT = 2,
     ADDRESS_SIZE = 512,
     PATH_TEXT_MAX = 4096,
+    HOSTS_MAX = 32,
     LINE_SIZE = 4096 + 64,
 };
 
@@ -38,10 +41,14 @@ struct serving {
     struct ops_engine engine;
     const char *tls_cert; /* paths; NULL: no TLS */
     const char *tls_key;
+    char *hosts_text; /* cut up */
+    const char *hosts[HOSTS_MAX + 1];
+    struct ops_ready ready;
     struct ops_traffic *traffic;
     struct ops_http_server *http;
     struct ops_invoke_server *invoke;
     struct ops_threads *threads;
+    char http_shown[ADDRESS_SIZE]; /* where it listens: "http://0.0.0.0:8080" */
     /* As --endpoint takes them. */
     char http_address[ADDRESS_SIZE];   /* "http://127.0.0.1:8080" */
     char invoke_address[ADDRESS_SIZE]; /* "unix:/path" or "http://127.0.0.1:9001" */
@@ -97,24 +104,62 @@ static enum ops_status read_tls(struct ops_cli *cli, struct serving *serving, st
     return serving->tls_cert ? ops_tls_read(serving->tls_cert, serving->tls_key, ret_tls, error) : OPS_OK;
 }
 
+/* A list of names with commas between them; nothing for any host. */
+static enum ops_status read_hosts(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
+{
+    const char *text = ops_cli_text(cli, "--http-host");
+    size_t count = 0;
+    char *rest = NULL;
+    if (!text)
+        return OPS_OK;
+    serving->hosts_text = ops_mem_strdup(text);
+    if (!serving->hosts_text)
+        return OPS_NO_MEMORY;
+    for (char *name = strtok_r(serving->hosts_text, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
+        struct ops_host host;
+        if (count == HOSTS_MAX)
+            return ops_fail(error, OPS_USAGE, "--http-host names more than %d hosts.", HOSTS_MAX);
+        if (strpbrk(name, "/@*") || !ops_host_read(ops_view_of(name), &host) || host.name.length != strlen(name))
+            return ops_fail(error, OPS_USAGE, "--http-host takes names without a port, not '%.200s'.", name);
+        serving->hosts[count++] = name;
+    }
+    return count ? OPS_OK : ops_fail(error, OPS_USAGE, "--http-host names no host.");
+}
+
+static void write_address(const struct serving *serving, const char *host, char ret_text[static ADDRESS_SIZE])
+{
+    char address[OPS_ADDRESS_SIZE];
+    ops_host_port_format(host, ops_http_server_port(serving->http), address);
+    (void)snprintf(ret_text, ADDRESS_SIZE, "%s://%s", serving->tls_cert ? "https" : "http", address);
+}
+
 static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
     const char *listen = ops_cli_text(cli, "--http-listen");
-    char address[OPS_ADDRESS_SIZE];
     struct ops_host_port at;
     enum ops_status status = ops_host_port_parse(listen ? listen : http_listen_default, &at, error);
     if (status != OPS_OK)
         return ops_error_about(error, status, "--http-listen");
-    struct ops_http_config config = {
-        .host = at.host, .port = at.port, .openapi = ops_embedded_openapi(), .traffic = serving->traffic};
+    ops_ready_init(&serving->ready, serving->config.clock);
+    status = read_hosts(cli, serving, error);
+    if (status != OPS_OK)
+        return status;
+    struct ops_http_config config = {.host = at.host,
+                                     .port = at.port,
+                                     .limits.connections_per_party =
+                                         (size_t)ops_cli_integer(cli, "--http-connections-per-address", 0),
+                                     .openapi = ops_embedded_openapi(),
+                                     .traffic = serving->traffic,
+                                     .hosts = serving->hosts_text ? serving->hosts : NULL,
+                                     .ready = ops_ready_tell,
+                                     .ready_context = &serving->ready};
     status = read_tls(cli, serving, &config.tls, error);
     if (status == OPS_OK)
         status = ops_http_server_start(serving->engine.app, &config, &serving->http, error);
     if (status != OPS_OK)
         return status;
-    ops_host_port_format(at.host, ops_http_server_port(serving->http), address);
-    (void)snprintf(serving->http_address, sizeof serving->http_address, "%s://%s", serving->tls_cert ? "https" : "http",
-                   address);
+    write_address(serving, ops_host_to_show(at.host), serving->http_shown);
+    write_address(serving, ops_host_to_reach(at.host), serving->http_address);
     return OPS_OK;
 }
 
@@ -139,10 +184,9 @@ static void write_endpoints(struct serving *serving)
     char partial[PATH_TEXT_MAX];
     (void)snprintf(serving->endpoints_path, sizeof serving->endpoints_path, "%.4000s/serve.json", serving->engine.data_dir);
     (void)snprintf(partial, sizeof partial, "%.4000s/serve.json.new", serving->engine.data_dir);
-    json_t *endpoints = json_pack("{s:s, s:s, s:I}", "http", serving->http_address, "invoke",
-                                  serving->invoke_address, "pid", (json_int_t)getpid());
-    if (!endpoints || json_dump_file(endpoints, partial, JSON_COMPACT) != 0 ||
-        rename(partial, serving->endpoints_path) != 0)
+    json_t *endpoints = json_pack("{s:s, s:s, s:I}", "http", serving->http_address, "invoke", serving->invoke_address, "pid",
+                                  (json_int_t)getpid());
+    if (!endpoints || json_dump_file(endpoints, partial, JSON_COMPACT) != 0 || rename(partial, serving->endpoints_path) != 0)
         report("serve.json could not be written; other commands will need --endpoint");
     json_decref(endpoints);
 }
@@ -197,12 +241,13 @@ static void stop(struct serving *serving)
     if (serving->lock >= 0)
         ops_serve_unlock(serving->lock);
     ops_manager_close(&serving->manager);
+    ops_mem_free(serving->hosts_text);
 }
 
 static void tell_ready(struct serving *serving, const char *more)
 {
     char status[2 * ADDRESS_SIZE + 64];
-    (void)snprintf(status, sizeof status, "http=%s invoke=%s%s", serving->http_address, serving->invoke_address, more);
+    (void)snprintf(status, sizeof status, "http=%s invoke=%s%s", serving->http_shown, serving->invoke_address, more);
     ops_manager_ready(&serving->manager, status, ops_clock_monotonic_ms(serving->config.clock));
 }
 
@@ -221,12 +266,14 @@ static void wait_for_end(struct serving *serving, const sigset_t *waited)
                                     .tls_cert = serving->tls_cert,
                                     .tls_key = serving->tls_key};
     int number = 0;
+    ops_ready_look(&serving->ready, ops_threads_sweep_pulse(serving->threads));
     while (number != SIGTERM && number != SIGINT) {
         number = ops_signals_wait(waited, ops_manager_wait_ms(&serving->manager));
         if (number == SIGHUP)
             read_anew(serving, &what);
         ops_manager_look(&serving->manager, ops_threads_sweep_pulse(serving->threads),
                          ops_clock_monotonic_ms(serving->config.clock), report);
+        ops_ready_look(&serving->ready, ops_threads_sweep_pulse(serving->threads));
     }
     ops_notify_tell(&serving->manager.notify, "STOPPING=1\nSTATUS=lets what is under way finish");
 }
@@ -244,7 +291,7 @@ int ops_command_serve(struct ops_cli *cli, void *context)
     int code = OPS_EXIT_DONE;
     if (status == OPS_OK) {
         write_endpoints(&serving);
-        (void)fprintf(stderr, "ready http=%s invoke=%s\n", serving.http_address, serving.invoke_address);
+        (void)fprintf(stderr, "ready http=%s invoke=%s\n", serving.http_shown, serving.invoke_address);
         tell_ready(&serving, "");
         wait_for_end(&serving, &waited);
     } else {

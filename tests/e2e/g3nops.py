@@ -18,6 +18,7 @@ PROGRAM = str(Path(os.environ.get("G3NOPS", ROOT / "build" / "g3nops")).resolve(
 CODE = "correct horse battery staple"
 PHRASE = "VACUUM ALL DATA PERMANENTLY"
 PENDING_SECONDS = 300
+API_VERSION = "2026-03-04"  # of the stack, on every HTTP answer
 DEADLINE_SECONDS = 60
 
 

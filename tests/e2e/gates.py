@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from g3nops import DEADLINE_SECONDS, PROGRAM, Answer, UnixConnection, base_environment, copy_home, until
+from g3nops import API_VERSION, DEADLINE_SECONDS, PROGRAM, Answer, UnixConnection, base_environment, copy_home, until
 
 KNOWLEDGE_SECONDS = 20  # the promise: what is older opens the gate
 RETRY_LEAST_SECONDS = 20
@@ -182,7 +182,8 @@ def check_refusal(answer, window, status=503):
 
 
 def check_refusal_headers(answer, window):
-    for name, value in (("Cache-Control", "no-store"), ("x-ops-maintenance", window["maintenance_id"])):
+    for name, value in (("Cache-Control", "no-store"), ("X-API-Version", API_VERSION),
+                        ("x-ops-maintenance", window["maintenance_id"])):
         assert answer.headers.get_all(name) == [value], (name, answer.headers.items())
     assert len(answer.headers.get_all("Retry-After")) == len(answer.headers.get_all("Content-Type")) == 1
     least = max(RETRY_LEAST_SECONDS, seconds_left(window) - 5)

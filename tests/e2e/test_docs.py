@@ -56,7 +56,7 @@ def documented_fields(operation):
 
 def test_the_openapi_file_has_every_route_method_and_field_and_no_other():
     routes = {operation["route"]: operation for operation in OPERATIONS.values() if operation["route"]}
-    assert set(OPENAPI["paths"]) == set(routes) | {"/ops/openapi.yaml"}
+    assert set(OPENAPI["paths"]) == set(routes) | {"/ops/openapi.yaml", "/healthz", "/readyz"}
     for path, operation in routes.items():
         described = OPENAPI["paths"][path]
         assert set(described) == ({"get", "post"} if operation["takes_post"] else {"get"}), path
@@ -238,7 +238,7 @@ def test_the_reference_has_every_route_and_function_and_no_other():
     routes = {operation["route"] for operation in OPERATIONS.values() if operation["route"]}
     functions = {operation["function"] for operation in OPERATIONS.values() if operation["function"]}
     assert len(routes) == 4 and len(functions) == 12, "operations.c is read as it is written"
-    assert set(parts(section("HTTP routes"))) == routes | {"/ops/openapi.yaml"}
+    assert set(parts(section("HTTP routes"))) == routes | {"/ops/openapi.yaml", "/healthz", "/readyz"}
     assert set(parts(section("Functions"))) == functions
 
 

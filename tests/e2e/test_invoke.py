@@ -267,11 +267,27 @@ def test_a_payload_over_the_limit_is_refused_in_lambdas_words(shared):
     assert answer.status == 413 and answer.headers["x-amzn-ErrorType"] == "RequestTooLargeException"
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{", b'{"a":1,"a":2}', b'{"limit": "\xff"}', b'{"limit":' + b"[" * 100000],
-                         ids=["array", "cut off", "twice", "utf-8", "deep"])
+@pytest.mark.parametrize("body", [b"[]", b'"x"', b"7", b'{"a":1,"a":2}', b'{"limit":' + b"[" * 40 + b"]" * 40 + b"}"],
+                         ids=["array", "text", "number", "twice", "deep"])
 def test_a_payload_that_is_no_json_object_is_an_error_envelope(shared, body):
     answer = shared.invoke_raw("ops_auditlist", body)
     assert (answer.status, answer.tag) == (200, "invalid-json")
+
+
+@pytest.mark.parametrize("kind", ["RequestResponse", "Event"])
+@pytest.mark.parametrize("body", [b"{", b"{} {}", b"nothing", b'{"limit": "\xff"}', b'{"limit":' + b"[" * 100000],
+                         ids=["cut off", "more behind it", "a word", "utf-8", "endless"])
+def test_a_payload_that_is_not_json_is_refused_in_lambdas_words(shared, body, kind):
+    answer = shared.invoke_raw("ops_auditlist", body, {"X-Amz-Invocation-Type": kind})
+    assert (answer.status, answer.tag) == (400, "invalid-json")
+    assert answer.headers["x-amzn-ErrorType"] == "InvalidRequestContentException"
+    assert answer.envelope["Type"] == "User" and answer.envelope["Message"]
+
+
+def test_boto3_takes_that_for_the_exception_that_it_is(tcp):
+    client = boto_client(tcp)
+    with pytest.raises(client.exceptions.InvalidRequestContentException, match="JSON|line 1"):
+        client.invoke(FunctionName="ops_sweep", Payload=b"{")
 
 
 def test_an_unknown_invocation_type_is_refused(shared):

@@ -66,6 +66,18 @@ void client_send(struct client *client, const char *text)
     client_send_bytes(client, text, strlen(text));
 }
 
+void client_send_to(struct client *client, uint16_t port, const char *text)
+{
+    static const char before[] = "Host: x";
+    char host[32];
+    const char *at = strstr(text, before);
+    assert_non_null(at);
+    (void)snprintf(host, sizeof host, "Host: localhost:%u", port);
+    client_send_bytes(client, text, (size_t)(at - text));
+    client_send(client, host);
+    client_send(client, at + strlen(before));
+}
+
 /* More bytes; false at the end of the connection. */
 static bool fill(struct client *client, int timeout_ms)
 {
@@ -135,8 +147,8 @@ struct response ask(uint16_t port, const char *method, const char *target, const
     char length[48] = "";
     if (body)
         (void)snprintf(length, sizeof length, "Content-Length: %zu\r\n", strlen(body));
-    assert_true(asprintf(&request, "%s %s HTTP/1.1\r\nHost: x\r\n%s%s\r\n%s", method, target, headers ? headers : "", length,
-                         body ? body : "") > 0);
+    assert_true(asprintf(&request, "%s %s HTTP/1.1\r\nHost: localhost:%u\r\n%s%s\r\n%s", method, target, port,
+                         headers ? headers : "", length, body ? body : "") > 0);
     struct client client = client_tcp(port);
     client_send(&client, request);
     struct response response = strcmp(method, "HEAD") == 0 ? client_receive_head(&client) : client_receive(&client);

@@ -30,6 +30,8 @@ struct client client_unix(const char *path);
 void client_close(struct client *client);
 
 void client_send(struct client *client, const char *text);
+/* Likewise, with "localhost:PORT" of the server in the place of the first "Host: x". */
+void client_send_to(struct client *client, uint16_t port, const char *text);
 void client_send_bytes(struct client *client, const char *bytes, size_t length);
 /* Sends what fits and says whether all did: for a peer that may hang up. */
 bool client_try_send(struct client *client, const char *bytes, size_t length);

@@ -85,8 +85,8 @@ static void echo(const struct ops_call *call, struct ops_buf *body)
     ops_buf_append_format(body,
                           "{\"success\":true,\"call\":\"%s\",\"peer\":\"%s\",\"from_query\":%s,"
                           "\"session\":\"%.*s\",\"input\":",
-                          call->operation->name, peer, call->from_query ? "true" : "false", (int)call->session_guid.length,
-                          call->session_guid.data ? call->session_guid.data : "");
+                          call->name ? call->name : call->operation->name, peer, call->from_query ? "true" : "false",
+                          (int)call->session_guid.length, call->session_guid.data ? call->session_guid.data : "");
     if (!call->input)
         ops_buf_append_text(body, "null");
     else if (ops_json_canonical(call->input, body) != OPS_OK)

@@ -45,7 +45,7 @@ static int start_server(void **state)
 static int start_impatient_server(void **state)
 {
     (void)state;
-    struct ops_http_config config = {.host = "127.0.0.1", .idle_timeout_seconds = 1};
+    struct ops_http_config config = {.host = "127.0.0.1", .limits = {.idle_timeout_seconds = 1}};
     server = start(&config);
     port = ops_http_server_port(server);
     return 0;
@@ -89,7 +89,7 @@ static const struct {
     {"a name without a value likewise", "GET", "/ops/maintenance/list?status", NULL, NULL, 200, "{\"status\":\"\"}"},
     {"an escaped ampersand is part of the value", "GET", "/ops/maintenance/list?status=a%26b", NULL, NULL, 200, "a&b"},
     {"a name twice", "GET", "/ops/maintenance/list?limit=1&limit=2", NULL, NULL, 400,
-     "invalid-field\",\"call\":\"maintenance/list"},
+     "invalid-field\",\"call\":\"GET /maintenance/list"},
     {"a name twice, once escaped", "GET", "/ops/maintenance/list?limit=1&l%69mit=1", NULL, NULL, 400, "\"field\":\"limit\""},
     {"a broken escape", "GET", "/ops/maintenance/list?limit=%zz", NULL, NULL, 400, "\"field\":\"limit\""},
     {"a cut escape", "GET", "/ops/maintenance/list?limit=%4", NULL, NULL, 400, "\"field\":\"limit\""},
@@ -109,7 +109,11 @@ static const struct {
     {"a session behind a broken parameter", "GET", "/ops/ping?a=%zz&session_guid=%zz", NULL, NULL, 400,
      "credential-in-query"},
     {"a secret code in the query", "GET", "/ops/ping?secret_code=x", NULL, NULL, 400, "credential-in-query"},
-    {"no route", "GET", "/ops/nothing", NULL, NULL, 404, "route-not-found\",\"call\":\"http\""},
+    {"no route", "GET", "/ops/nothing", NULL, NULL, 404, "route-not-found\",\"call\":\"GET /nothing\""},
+    {"no route outside of the base path", "BREW", "/opsx/nothing", NULL, NULL, 404, "\"call\":\"BREW /opsx/nothing\""},
+    {"bytes that can't be shown", "GET", "/ops/\xFF", NULL, NULL, 404, "\"call\":\"GET /?\""},
+    {"the process is there", "GET", "/healthz", NULL, NULL, 200, "ok\n"},
+    {"but its store is away", "GET", "/readyz", NULL, NULL, 503, "store: it can't be read\n"},
     {"the root", "GET", "/", NULL, NULL, 404, "route-not-found"},
     {"a slash at the end", "GET", "/ops/ping/", NULL, NULL, 404, "route-not-found"},
     {"a slash twice", "GET", "//ops/ping", NULL, NULL, 404, "route-not-found"},
@@ -145,6 +149,7 @@ static void each_request_gets_its_own_answer(void **state)
             fail_msg("%s: %d %s", cases[i].name, got.status, got.body ? got.body : "(none)");
         assert_true(has_header(&got, "Cache-Control: no-store"));
         assert_true(has_header(&got, "X-Content-Type-Options: nosniff"));
+        assert_true(has_header(&got, "X-API-Version: 2026-03-04"));
         response_release(&got);
     }
 }
@@ -297,6 +302,8 @@ static void a_chunked_body_is_read_and_limited(void **state)
     assert_int_equal(got.status, 200);
     assert_non_null(strstr(got.body, "{\"a\":1}"));
     response_release(&got);
+    client_close(&client);
+    client = client_tcp(port);
     client_send(&client, head);
     char chunk[1024];
     memset(chunk, 'x', sizeof chunk);

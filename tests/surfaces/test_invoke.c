@@ -64,11 +64,39 @@ static const struct {
     {"a signature and a log type are ignored", "POST", ECHO,
      "Authorization: AWS4-HMAC-SHA256 Credential=x\r\nX-Amz-Log-Type: Tail\r\nX-Amz-Date: 20260101T000000Z\r\n", "{}", 200,
      "$LATEST", "ops_echo"},
-    {"any media type", "POST", ECHO, "Content-Type: text/plain\r\n", "{}", 200, "$LATEST", "ops_echo"},
+    {"the media type of SDKs", "POST", ECHO, "Content-Type: application/x-amz-json-1.1\r\n", "{}", 200, "$LATEST",
+     "ops_echo"},
+    {"another", "POST", ECHO, "Content-Type: application/octet-stream\r\n", "{}", 200, "$LATEST", "ops_echo"},
+    {"one with a parameter", "POST", ECHO, "Content-Type: Application/JSON;charset=utf-8\r\n", "{}", 200, "$LATEST",
+     "ops_echo"},
+    {"none to speak of", "POST", ECHO, "Content-Type:\r\n", "{}", 200, "$LATEST", "ops_echo"},
+    {"a person's own navigation", "POST", ECHO, "Sec-Fetch-Site: none\r\n", "{}", 200, "$LATEST", "ops_echo"},
+    {"plain text, as pages send it", "POST", ECHO, "Content-Type: text/plain\r\n", "{}", 403, "AccessDeniedException",
+     "\"tag\":\"invalid-field\""},
+    {"a form", "POST", ECHO, "Content-Type: application/x-www-form-urlencoded\r\n", "{}", 403, "AccessDeniedException",
+     "\"field\":\"Content-Type\""},
+    {"a form in parts", "POST", ECHO, "Content-Type: multipart/form-data; boundary=x\r\n", "{}", 403,
+     "AccessDeniedException", "\"field\":\"Content-Type\""},
+    {"a type that begins as a good one", "POST", ECHO, "Content-Type: application/jsonx\r\n", "{}", 403,
+     "AccessDeniedException", "\"field\":\"Content-Type\""},
+    {"an origin", "POST", ECHO, "Origin: https://evil.example\r\n", "{}", 403, "AccessDeniedException",
+     "{\"Type\":\"User\",\"Message\":\"The header Origin is there"},
+    {"an origin that is hidden", "POST", ECHO, "Origin: null\r\n", "{}", 403, "AccessDeniedException",
+     "\"field\":\"Origin\""},
+    {"a page of the same site", "POST", ECHO, "Sec-Fetch-Site: same-origin\r\n", "{}", 403, "AccessDeniedException",
+     "\"field\":\"Sec-Fetch-Site\""},
+    {"a page asks whether it may", "OPTIONS", ECHO, "Origin: https://evil.example\r\n", NULL, 403, "AccessDeniedException",
+     "\"field\":\"Origin\""},
+    {"a target that is somebody else's", "POST", "http://evil.example" ECHO, NULL, "{}", 403, "AccessDeniedException",
+     "\"field\":\"Host\""},
     {"a refusal is 200", "POST", FUNCTIONS "ops_refuse/invocations", NULL, "{}", 200, "$LATEST", "secret-code-mismatch"},
     {"a crash is told", "POST", FUNCTIONS "ops_crash/invocations", NULL, "{}", 200, "X-Amz-Function-Error: Unhandled",
      "internal-error"},
-    {"a payload that is not JSON is 200", "POST", ECHO, NULL, "{", 200, "$LATEST", "\"invalid-json\",\"call\":\"ops_echo\""},
+    {"a payload that is not JSON", "POST", ECHO, NULL, "{", 400, "InvalidRequestContentException",
+     "{\"Type\":\"User\",\"Message\":"},
+    {"a payload with more behind it", "POST", ECHO, NULL, "{} x", 400, "InvalidRequestContentException", "invalid-json"},
+    {"a member twice is the function's to refuse", "POST", ECHO, NULL, "{\"a\":1,\"a\":2}", 200, "$LATEST",
+     "\"invalid-json\",\"call\":\"ops_echo\""},
     {"a payload that is not an object", "POST", ECHO, NULL, "\"x\"", 200, "$LATEST", "invalid-json"},
     {"an event whose payload is not JSON", "POST", ECHO, "X-Amz-Invocation-Type: Event\r\n", "{", 400,
      "InvalidRequestContentException", "invalid-json"},
@@ -115,8 +143,8 @@ static void a_dry_run_runs_nothing(void **state)
     (void)state;
     int before = atomic_load(&app.calls);
     struct client client = client_tcp(port);
-    client_send(&client,
-                "POST " ECHO " HTTP/1.1\r\nHost: x\r\nX-Amz-Invocation-Type: DryRun\r\nContent-Length: 2\r\n\r\n{}");
+    client_send_to(&client, port,
+                   "POST " ECHO " HTTP/1.1\r\nHost: x\r\nX-Amz-Invocation-Type: DryRun\r\nContent-Length: 2\r\n\r\n{}");
     struct response got = client_receive_head(&client);
     assert_int_equal(got.status, 204);
     assert_int_equal(atomic_load(&app.calls), before);
@@ -137,7 +165,7 @@ static void a_payload_over_the_limit_is_told(void **state)
         payload[0] = '{';
         payload[lengths[i] - 1] = '}';
         (void)snprintf(head, sizeof head, "POST " ECHO " HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", lengths[i]);
-        client_send(&client, head);
+        client_send_to(&client, port, head);
         client_send_bytes(&client, payload, lengths[i]);
         struct response got = client_receive(&client);
         assert_int_equal(got.status, i ? 413 : 200);
@@ -156,7 +184,7 @@ static void a_connection_is_kept_over_invocations(void **state)
     (void)state;
     struct client client = client_tcp(port);
     for (int i = 0; i < 100; i++) {
-        client_send(&client, "POST " ECHO " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+        client_send_to(&client, port, "POST " ECHO " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
         struct response got = client_receive(&client);
         assert_int_equal(got.status, 200);
         response_release(&got);
@@ -195,7 +223,7 @@ static void a_unix_socket_serves_and_is_removed(void **state)
 static void an_address_that_may_not_be_is_refused(void **state)
 {
     (void)state;
-    static const char *const refused[] = {"0.0.0.0:0", "[::]:0", "10.1.2.3:0", "unix:", "nothing", "127.0.0.1"};
+    static const char *const refused[] = {"*:0", "0.0.0.0:0", "[::]:0", "10.1.2.3:0", "unix:", "nothing", "127.0.0.1"};
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         struct ops_error error = OPS_ERROR_INIT;
         struct ops_invoke_server *none = NULL;

@@ -1,6 +1,8 @@
 #include "surfaces/wire/listen.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +47,8 @@ static void host_and_port_are_read_from_text(void **state)
         {"127.0.0.1:8080", "127.0.0.1", 8080},
         {"localhost:0", "localhost", 0},
         {"[::1]:80", "::1", 80},
+        {"*:8080", "*", 8080},
+        {"[::]:80", "::", 80},
         {"::1:80", NULL, 0},
         {"127.0.0.1", NULL, 0},
         {"127.0.0.1:", NULL, 0},
@@ -85,7 +89,7 @@ static enum ops_status try_loopback(const char *host, struct ops_error *error)
 static void only_loopback_is_listened_on_when_asked(void **state)
 {
     (void)state;
-    static const char *const refused[] = {"0.0.0.0", "::", "10.0.0.1", "192.168.1.1", "::ffff:10.0.0.1", "128.0.0.1"};
+    static const char *const refused[] = {"*", "0.0.0.0", "::", "10.0.0.1", "192.168.1.1", "::ffff:10.0.0.1", "128.0.0.1"};
     assert_int_equal(try_loopback("127.0.0.1", NULL), OPS_OK);
     assert_int_equal(try_loopback("127.0.0.2", NULL), OPS_OK);
     assert_int_equal(try_loopback("localhost", NULL), OPS_OK);
@@ -93,6 +97,7 @@ static void only_loopback_is_listened_on_when_asked(void **state)
         struct ops_error error = OPS_ERROR_INIT;
         assert_int_equal(try_loopback(refused[i], &error), OPS_USAGE);
         assert_non_null(strstr(error.text, "loopback"));
+        assert_non_null(strstr(error.text, refused[i]));
         ops_error_release(&error);
     }
 }
@@ -104,6 +109,70 @@ static void ipv6_loopback_is_loopback(void **state)
     enum ops_status status = try_loopback("::1", &error); /* a machine may have no IPv6 */
     assert_true(status == OPS_OK || status == OPS_IO_ERROR);
     ops_error_release(&error);
+}
+
+static bool reaches_v4(const char *address, uint16_t port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(inet_pton(AF_INET, address, &to.sin_addr), 1);
+    bool reached = connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+    (void)close(fd);
+    return reached;
+}
+
+static bool has_v6_loopback(void)
+{
+    struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool has = fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return has;
+}
+
+static bool reaches_v6(uint16_t port)
+{
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool reached = fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return reached;
+}
+
+static void every_address_is_every_address(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"*", "::"};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        int fd = -1;
+        uint16_t port = 0;
+        struct ops_tcp_options options = {.host = hosts[i]};
+        if (i == 1 && !has_v6_loopback())
+            continue; /* a machine without IPv6 */
+        assert_int_equal(ops_listen_tcp(&options, &fd, &port, NULL), OPS_OK);
+        assert_true(reaches_v4("127.0.0.1", port));
+        assert_true(reaches_v4("127.0.0.9", port));
+        assert_true(!has_v6_loopback() || reaches_v6(port));
+        (void)close(fd);
+    }
+}
+
+static void what_listens_everywhere_is_shown_and_reached_at_an_address(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host, *shown, *reached;
+    } cases[] = {{"*", "0.0.0.0", "127.0.0.1"},
+                 {"0.0.0.0", "0.0.0.0", "127.0.0.1"},
+                 {"::", "::", "::1"},
+                 {"10.0.0.1", "10.0.0.1", "10.0.0.1"},
+                 {"localhost", "localhost", "localhost"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_string_equal(ops_host_to_show(cases[i].host), cases[i].shown);
+        assert_string_equal(ops_host_to_reach(cases[i].host), cases[i].reached);
+    }
 }
 
 static void an_address_in_use_is_said_in_one_sentence(void **state)
@@ -214,6 +283,8 @@ int main(void)
         cmocka_unit_test(host_and_port_are_read_from_text),
         cmocka_unit_test(only_loopback_is_listened_on_when_asked),
         cmocka_unit_test(ipv6_loopback_is_loopback),
+        cmocka_unit_test(every_address_is_every_address),
+        cmocka_unit_test(what_listens_everywhere_is_shown_and_reached_at_an_address),
         cmocka_unit_test(an_address_in_use_is_said_in_one_sentence),
         cmocka_unit_test(an_unknown_host_is_refused),
         cmocka_unit_test(the_socket_file_is_private_whatever_the_umask),

@@ -269,7 +269,7 @@ static void on_tcp_the_peer_is_an_address(void **state)
         const char *colon = strrchr(ops_invoke_server_address(tcp), ':');
         uint16_t port = (uint16_t)strtoul(colon + 1, NULL, 10);
         struct client client = i ? client_tcp6(port) : client_tcp(port);
-        client_send(&client, POST("ops_echo"));
+        client_send_to(&client, port, POST("ops_echo"));
         (void)snprintf(words, sizeof words, "\"peer\":\"%s\"", i ? "::1" : "127.0.0.1");
         expect_answer(&client, words);
         client_close(&client);
@@ -285,7 +285,7 @@ static void on_tcp_who_hangs_up_leaves_the_line(void **state)
     assert_int_equal(ops_invoke_server_start(&app, &config, &tcp, NULL), OPS_OK);
     uint16_t port = (uint16_t)strtoul(strrchr(ops_invoke_server_address(tcp), ':') + 1, NULL, 10);
     struct client client = client_tcp(port);
-    client_send(&client, POST("ops_wait"));
+    client_send_to(&client, port, POST("ops_wait"));
     expect_number(&app.waiting, 1, "calls that wait");
     client_close(&client);
     expect_number(&app.left, 1, "calls that left");

@@ -62,7 +62,12 @@ static const struct ops_cli_flag common_flags[] = {
 };
 
 static const struct ops_cli_flag serve_flags[] = {
-    TEXT("--http-listen", "HOST:PORT", NULL, "the HTTP surface (default: 127.0.0.1:8080; port 0 picks one)"),
+    TEXT("--http-listen", "HOST:PORT", NULL,
+         "the HTTP surface (default: 127.0.0.1:8080; *:PORT is every address; port 0 picks one)"),
+    TEXT("--http-host", "NAMES", NULL,
+         "answer only requests for these hosts, with commas between them, and for loopback (default: any)"),
+    {.name = "--http-connections-per-address", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .min = 1, .max = 4096,
+     .help = "connections that one address may have, 1 to 4096 (default: 1024)"},
     TEXT("--invoke-listen", "ADDRESS", NULL,
          "the invoke surface: unix:PATH or a loopback HOST:PORT (default: invoke.sock in --data)"),
     PATH("--tls-cert", "FILE", "certificate for TLS on the HTTP surface; with --tls-key"),

@@ -172,6 +172,10 @@ static bool is_at(const struct route *route, struct ops_view path)
 static void answer(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply)
 {
     ops_buf_clear(&reply->scratch);
+    if (request->fault) {
+        reply_text(reply, MHD_HTTP_BAD_REQUEST, request->fault->sentence);
+        return;
+    }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (is_at(&routes[i], request->path)) {
             routes[i].answer(context, request, reply, &routes[i]);

@@ -4,16 +4,19 @@
 #include "base/mem.h"
 #include "surfaces/http/metrics.h"
 #include "surfaces/http/query.h"
+#include "surfaces/wire/host.h"
 #include "surfaces/wire/listen.h"
 #include "surfaces/wire/prometheus.h"
 #include "surfaces/wire/server.h"
 
 #include <microhttpd.h>
+#include <stdio.h>
 #include <strings.h>
 #include <unistd.h>
 
-/* stats.call of a request that reaches no operation. */
-#define NO_OPERATION "http"
+#define BASE_PATH "/ops"
+
+static const char plain_type[] = "text/plain; charset=utf-8";
 
 struct ops_http_server;
 
@@ -22,10 +25,14 @@ struct page {
     const char *path;
     const char *content_type;
     struct ops_view text; /* "" and no write: there is no such page */
-    enum ops_status (*write)(struct ops_http_server *server, struct ops_buf *buf); /* where the text is another each time */
+    /* Where the text is another each time. *ret_http_status is 200. */
+    enum ops_status (*write)(struct ops_http_server *server, struct ops_buf *buf, int *ret_http_status);
+    bool is_probe; /* asked by whoever watches over the process, by whatever address it has */
 };
 
-enum { PAGE_COUNT = 2 };
+enum { PAGE_OPENAPI, PAGE_METRICS, PAGE_HEALTH, PAGE_READY, PAGE_COUNT };
+
+enum { CALL_NAME_SIZE = 160 };
 
 struct ops_http_server {
     struct ops_app *app;
@@ -34,7 +41,23 @@ struct ops_http_server {
     struct page pages[PAGE_COUNT];
     struct ops_traffic *traffic; /* NULL: not counted, and no metrics */
     struct ops_metrics *metrics;
+    const char *const *hosts; /* NULL: any */
+    ops_http_ready_fn ready;  /* NULL: the store alone counts */
+    void *ready_context;
 };
+
+/* What stats.call says: method and path, without the base path; as much of it as fits, and as can be shown. */
+static void name_call(const struct ops_wire_request *request, char ret_name[static CALL_NAME_SIZE])
+{
+    const struct ops_view base = ops_view_of(BASE_PATH "/");
+    struct ops_view path = request->path;
+    if (ops_view_starts_with(path, base))
+        path = ops_view(path.data + strlen(BASE_PATH), path.length - strlen(BASE_PATH));
+    (void)snprintf(ret_name, CALL_NAME_SIZE, "%.32s %.*s", request->method, (int)path.length, path.data);
+    for (char *c = ret_name; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+}
 
 enum method { METHOD_GET, METHOD_POST, METHOD_OTHER };
 
@@ -66,6 +89,15 @@ static enum ops_status refuse_method(struct ops_wire_reply *reply, const char *m
     ops_wire_reply_header(reply, "Allow", allow);
     enum ops_status status = ops_fail(error, OPS_METHOD_NOT_ALLOWED, "This path answers %s, not %.32s.", allow, method);
     ops_error_detail(error, "allow", allow);
+    return status;
+}
+
+/* It is not its own size, so a later try may be better (RFC 9110, section 15.5.14). */
+static enum ops_status refuse_crowded(struct ops_error *error)
+{
+    enum ops_status status = ops_fail(error, OPS_PAYLOAD_TOO_LARGE,
+                                      "There is no room for this body now: others that are under way take all of it.");
+    ops_error_detail_integer(error, "retry_after_seconds", 1);
     return status;
 }
 
@@ -103,6 +135,8 @@ static enum ops_status read_post(const struct ops_wire_request *request, struct 
 {
     if (!is_json(ops_wire_request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE)))
         return OPS_UNSUPPORTED_MEDIA_TYPE;
+    if (request->body_status == OPS_THROTTLED)
+        return refuse_crowded(&query->error);
     if (request->body_status != OPS_OK)
         return request->body_status == OPS_PAYLOAD_TOO_LARGE ? refuse_large(&query->error) : request->body_status;
     if (query->status != OPS_OK || query->values)
@@ -112,9 +146,25 @@ static enum ops_status read_post(const struct ops_wire_request *request, struct 
     return ops_json_parse_object(request->body, ret_body, &query->error);
 }
 
-static enum ops_status write_metrics(struct ops_http_server *server, struct ops_buf *buf)
+static enum ops_status write_readiness(struct ops_http_server *server, struct ops_buf *buf, int *ret_http_status)
 {
     struct ops_measures measures;
+    ops_metrics_read(server->metrics, &measures);
+    if (!measures.store_up)
+        ops_buf_append_text(buf, "store: it can't be read\n");
+    if (server->ready)
+        server->ready(server->ready_context, buf);
+    if (buf->length == 0)
+        ops_buf_append_text(buf, "ok\n");
+    else
+        *ret_http_status = MHD_HTTP_SERVICE_UNAVAILABLE;
+    return ops_buf_status(buf);
+}
+
+static enum ops_status write_metrics(struct ops_http_server *server, struct ops_buf *buf, int *ret_http_status)
+{
+    struct ops_measures measures;
+    (void)ret_http_status; /* what can't be read is left out */
     ops_metrics_read(server->metrics, &measures);
     ops_http_metrics_append(&measures, server->traffic, buf);
     return ops_buf_status(buf);
@@ -137,10 +187,11 @@ static enum ops_status reply_page(struct ops_http_server *server, const struct p
     if (request->has_body)
         return OPS_BODY_NOT_ALLOWED;
     ops_buf_clear(&reply->scratch);
-    enum ops_status status = page->write ? page->write(server, &reply->scratch) : OPS_OK;
+    reply->http_status = MHD_HTTP_OK;
+    enum ops_status status = page->write ? page->write(server, &reply->scratch, &reply->http_status) : OPS_OK;
     if (status != OPS_OK)
         return status;
-    reply->http_status = MHD_HTTP_OK;
+    reply->is_probe = page->is_probe;
     reply->content_type = page->content_type;
     reply->body = page->write ? ops_buf_view(&reply->scratch) : page->text;
     reply->body_is_static = !page->write;
@@ -166,41 +217,79 @@ static enum ops_status read_call(const struct ops_wire_request *request, struct 
     return status;
 }
 
-static void answer_operation(struct ops_http_server *server, const struct ops_wire_request *request,
+static void answer_operation(struct ops_http_server *server, const struct ops_wire_request *request, const char *call_name,
                              struct ops_query_inputs *query, struct ops_wire_reply *reply)
 {
-    struct ops_call call = {.operation = NULL};
+    struct ops_call call = {.name = call_name};
     json_t *body = NULL;
     enum ops_status status = read_call(request, query, reply, &call, &body);
     if (status == OPS_OK)
         ops_app_answer(server->app, &call, &reply->answer);
     else
-        ops_app_refuse(server->app, call.operation ? call.operation->name : NO_OPERATION, status, &query->error,
-                       &reply->answer);
+        ops_app_refuse(server->app, call_name, status, &query->error, &reply->answer);
     ops_wire_reply_answer(reply);
     json_decref(body);
 }
 
-static void reply_refusal(struct ops_http_server *server, enum ops_status status, const struct ops_error *error,
-                          struct ops_wire_reply *reply)
+/* Pages of other hosts that have come to mean this one (DNS rebinding) are not answered; this machine's own programs are,
+ * by whatever loopback address they know it. */
+static bool is_for_us(const struct ops_http_server *server, const struct ops_wire_request *request)
 {
-    ops_app_refuse(server->app, NO_OPERATION, status, error, &reply->answer);
+    struct ops_host host;
+    if (!server->hosts)
+        return true;
+    if (!ops_host_read(ops_wire_request_host(request), &host))
+        return false;
+    for (const char *const *name = server->hosts; *name; name++)
+        if (ops_host_is(host.name, *name))
+            return true;
+    return ops_host_is_loopback(host.name);
+}
+
+static enum ops_status check_request(const struct ops_http_server *server, const struct ops_wire_request *request,
+                                     const struct page *page, struct ops_query_inputs *query, int *ret_http_status)
+{
+    *ret_http_status = 0;
+    if (request->fault) {
+        (void)ops_fail(&query->error, OPS_INVALID_FIELD, "%s", request->fault->sentence);
+        ops_error_detail(&query->error, "field", request->fault->field);
+        return OPS_INVALID_FIELD;
+    }
+    if (!(page && page->is_probe) && !is_for_us(server, request)) {
+        (void)ops_fail(&query->error, OPS_INVALID_FIELD, "This is not the host that the request is for.");
+        ops_error_detail(&query->error, "field", MHD_HTTP_HEADER_HOST);
+        *ret_http_status = MHD_HTTP_MISDIRECTED_REQUEST;
+        return OPS_INVALID_FIELD;
+    }
+    return query->has_credential ? OPS_CREDENTIAL_IN_QUERY : OPS_OK;
+}
+
+/* http_status 0: the status's own. */
+static void reply_refusal(struct ops_http_server *server, const char *call_name, enum ops_status status, int http_status,
+                          const struct ops_error *error, struct ops_wire_reply *reply)
+{
+    ops_app_refuse(server->app, call_name, status, status == OPS_CREDENTIAL_IN_QUERY ? NULL : error, &reply->answer);
     ops_wire_reply_answer(reply);
+    if (http_status)
+        reply->http_status = http_status;
 }
 
 static void answer(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply)
 {
     struct ops_http_server *server = context;
     struct ops_query_inputs query;
+    char call_name[CALL_NAME_SIZE];
+    int http_status;
+    name_call(request, call_name);
     ops_query_inputs_init(&query, request);
     const struct page *page = page_of(server, request->path);
-    enum ops_status status = OPS_OK;
-    if (query.has_credential)
-        reply_refusal(server, OPS_CREDENTIAL_IN_QUERY, NULL, reply);
-    else if (!page)
-        answer_operation(server, request, &query, reply);
-    else if ((status = reply_page(server, page, request, reply, &query.error)) != OPS_OK)
-        reply_refusal(server, status, &query.error, reply);
+    enum ops_status status = check_request(server, request, page, &query, &http_status);
+    if (status == OPS_OK && page)
+        status = reply_page(server, page, request, reply, &query.error);
+    else if (status == OPS_OK)
+        answer_operation(server, request, call_name, &query, reply);
+    if (status != OPS_OK)
+        reply_refusal(server, call_name, status, http_status, &query.error, reply);
     ops_query_inputs_release(&query);
 }
 
@@ -214,11 +303,13 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
         .context = server,
         .body_max_bytes = OPS_HTTP_BODY_MAX_BYTES,
         .threads = config->threads,
-        .idle_timeout_seconds = config->idle_timeout_seconds,
+        .limits = config->limits,
         .tls = config->tls,
         .traffic = config->traffic,
         .surface = OPS_SURFACE_HTTP,
     };
+    if (wire.limits.connections_per_party == 0)
+        wire.limits.connections_per_party = OPS_HTTP_CONNECTIONS_PER_ADDRESS;
     enum ops_status status = ops_listen_tcp(&tcp, &fd, &server->port, error);
     if (status != OPS_OK) {
         ops_shared_let_go(config->tls);
@@ -230,11 +321,16 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
     return status;
 }
 
-static enum ops_status add_metrics(struct ops_http_server *server, struct ops_traffic *traffic)
+static void fill_pages(struct ops_http_server *server, const struct ops_http_config *config)
 {
-    server->traffic = traffic;
-    server->pages[1] = (struct page){"/metrics", ops_prometheus_type, ops_view(NULL, 0), write_metrics};
-    return ops_metrics_new(server->app, &server->metrics);
+    struct page *pages = server->pages;
+    pages[PAGE_OPENAPI] =
+        (struct page){BASE_PATH "/openapi.yaml", .content_type = "application/yaml", .text = config->openapi};
+    if (config->traffic)
+        pages[PAGE_METRICS] = (struct page){"/metrics", .content_type = ops_prometheus_type, .write = write_metrics};
+    pages[PAGE_HEALTH] =
+        (struct page){"/healthz", .content_type = plain_type, .text = ops_view_of("ok\n"), .is_probe = true};
+    pages[PAGE_READY] = (struct page){"/readyz", .content_type = plain_type, .write = write_readiness, .is_probe = true};
 }
 
 enum ops_status ops_http_server_start(struct ops_app *app, const struct ops_http_config *config,
@@ -246,8 +342,12 @@ enum ops_status ops_http_server_start(struct ops_app *app, const struct ops_http
         return OPS_NO_MEMORY;
     }
     server->app = app;
-    server->pages[0] = (struct page){"/ops/openapi.yaml", "application/yaml", config->openapi, NULL};
-    enum ops_status status = config->traffic ? add_metrics(server, config->traffic) : OPS_OK;
+    server->traffic = config->traffic;
+    server->hosts = config->hosts;
+    server->ready = config->ready;
+    server->ready_context = config->ready_context;
+    fill_pages(server, config);
+    enum ops_status status = ops_metrics_new(app, &server->metrics);
     if (status == OPS_OK)
         status = start_wire(server, config, error);
     else

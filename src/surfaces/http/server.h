@@ -1,5 +1,6 @@
 /* The HTTP surface: what API Gateway fronts. It reads and never changes anything; see the operations with a route in
- * app/call.h. Beside them stand GET /ops/openapi.yaml and, for Prometheus, GET /metrics.
+ * app/call.h. Beside them stand GET /ops/openapi.yaml and, for Prometheus, GET /metrics; and for whoever watches over the
+ * process GET /healthz, which says that it is there, and GET /readyz, which says that it works or what keeps it from that.
  *
  * A POST takes its inputs from a JSON body, which may be {} but not empty; a GET takes them from the query.
  */
@@ -8,19 +9,30 @@
 
 #include "app/call.h"
 #include "base/slot.h"
+#include "surfaces/wire/limits.h"
 #include "surfaces/wire/traffic.h"
 
-enum { OPS_HTTP_BODY_MAX_BYTES = 64 * 1024 };
+enum {
+    OPS_HTTP_BODY_MAX_BYTES = 64 * 1024,
+    OPS_HTTP_CONNECTIONS_PER_ADDRESS = 1024, /* where config says nothing: a quarter of all */
+};
 
-/* All but tls is borrowed; openapi and traffic outlive the server. */
+/* Appends a line for each thing that keeps the process from working, "sweep: ...\n". From any of the server's threads;
+ * cheap. */
+typedef void (*ops_http_ready_fn)(void *context, struct ops_buf *reasons);
+
+/* All but tls is borrowed; openapi, traffic and hosts outlive the server. */
 struct ops_http_config {
-    const char *host;              /* an address or a name, without brackets */
+    const char *host;              /* an address or a name, without brackets; "*": all addresses */
     uint16_t port;                 /* 0: the kernel picks one */
     struct ops_shared *tls;        /* of ops_tls_read (surfaces/wire/tls.h), whose hold is taken; NULL: no TLS */
     unsigned threads;              /* 0: as many as the wire thinks fit */
-    unsigned idle_timeout_seconds; /* 0: the wire's own; tests use a short one */
+    struct ops_wire_limits limits; /* connections_per_party 0: OPS_HTTP_CONNECTIONS_PER_ADDRESS */
     struct ops_view openapi;       /* what GET /ops/openapi.yaml answers; empty: there is no such route */
     struct ops_traffic *traffic;   /* where answers are counted, and what GET /metrics tells of; NULL: no such route */
+    const char *const *hosts;      /* names that a request's Host may have besides loopback's, up to NULL; NULL: any */
+    ops_http_ready_fn ready;       /* what GET /readyz asks besides the store; NULL: nothing */
+    void *ready_context;
 };
 
 struct ops_http_server;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "surfaces/invoke/function_name.h"
+#include "surfaces/invoke/guard.h"
 #include "surfaces/wire/listen.h"
 #include "surfaces/wire/percent.h"
 #include "surfaces/wire/server.h"
@@ -37,6 +38,7 @@ static const struct refusal wrong_method = {MHD_HTTP_METHOD_NOT_ALLOWED, "Unknow
                                             OPS_METHOD_NOT_ALLOWED};
 static const struct refusal unknown_function = {MHD_HTTP_NOT_FOUND, "ResourceNotFoundException", OPS_ROUTE_NOT_FOUND};
 static const struct refusal bad_parameter = {MHD_HTTP_BAD_REQUEST, "InvalidParameterValueException", OPS_INVALID_FIELD};
+static const struct refusal denied = {MHD_HTTP_FORBIDDEN, "AccessDeniedException", OPS_INVALID_FIELD};
 static const struct refusal bad_content = {MHD_HTTP_BAD_REQUEST, "InvalidRequestContentException", OPS_INVALID_JSON};
 static const struct refusal too_large = {MHD_HTTP_CONTENT_TOO_LARGE, "RequestTooLargeException", OPS_PAYLOAD_TOO_LARGE};
 static const struct refusal no_memory = {MHD_HTTP_INTERNAL_SERVER_ERROR, "ServiceException", OPS_NO_MEMORY};
@@ -156,6 +158,12 @@ static const struct refusal *check_body(const struct ops_wire_request *request, 
 {
     if (request->body_status == OPS_NO_MEMORY)
         return &no_memory;
+    if (request->body_status == OPS_THROTTLED) {
+        (void)ops_fail(error, OPS_PAYLOAD_TOO_LARGE,
+                       "There is no room for this payload now: others that are under way take all of it.");
+        ops_error_detail_integer(error, "retry_after_seconds", 1);
+        return &too_large;
+    }
     if (request->body_status != OPS_PAYLOAD_TOO_LARGE)
         return NULL;
     (void)ops_fail(error, OPS_PAYLOAD_TOO_LARGE, "The payload is larger than %d bytes.", (int)OPS_INVOKE_BODY_MAX);
@@ -206,7 +214,16 @@ static void put_outcome(enum invocation invocation, struct ops_wire_reply *reply
     }
 }
 
-/* An empty payload is {}. One that is not JSON is refused as an operation would; but whoever waits for no answer learns it
+/* Lambda looks no further than that: what is JSON is the function's to judge. */
+static bool is_json(struct ops_view payload)
+{
+    json_t *value = NULL;
+    bool is_so = ops_json_load(payload, JSON_DECODE_ANY | JSON_ALLOW_NUL, &value, NULL) == OPS_OK;
+    json_decref(value);
+    return is_so;
+}
+
+/* An empty payload is {}. One that is no object is refused as an operation would; but whoever waits for no answer learns it
  * by Lambda's 400. */
 static void run(struct ops_invoke_server *server, const struct ops_wire_request *request, struct ops_call *call,
                 enum invocation invocation, struct ops_wire_reply *reply)
@@ -216,7 +233,7 @@ static void run(struct ops_invoke_server *server, const struct ops_wire_request 
     enum ops_status status = OPS_OK;
     if (request->body.length > 0)
         status = ops_json_parse_object(request->body, &input, &error);
-    if (status == OPS_INVALID_JSON && invocation == INVOKE_AND_ACCEPT) {
+    if (status == OPS_INVALID_JSON && (invocation == INVOKE_AND_ACCEPT || !is_json(request->body))) {
         refuse(server, &bad_content, &error, reply);
         return;
     }
@@ -234,13 +251,27 @@ static void run(struct ops_invoke_server *server, const struct ops_wire_request 
     ops_error_release(&error);
 }
 
+/* What stands against any request, whatever it asks for. */
+static const struct refusal *check_caller(const struct ops_invoke_server *server, const struct ops_wire_request *request,
+                                          struct ops_error *error)
+{
+    if (request->fault) {
+        (void)ops_fail(error, OPS_INVALID_FIELD, "%s", request->fault->sentence);
+        ops_error_detail(error, "field", request->fault->field);
+        return &bad_parameter;
+    }
+    return ops_invoke_guard(request, server->listener.port, error) == OPS_OK ? NULL : &denied;
+}
+
 static void answer(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply)
 {
     struct ops_invoke_server *server = context;
     struct ops_error error = OPS_ERROR_INIT;
     struct ops_call call = {.operation = NULL};
     enum invocation invocation = invocation_of(request);
-    const struct refusal *refusal = find_operation(request, reply, &call.operation, &error);
+    const struct refusal *refusal = check_caller(server, request, &error);
+    if (!refusal)
+        refusal = find_operation(request, reply, &call.operation, &error);
     if (!refusal && invocation == INVOCATION_UNKNOWN) {
         (void)ops_fail(&error, OPS_INVALID_FIELD, "The invocation type must be RequestResponse, Event or DryRun.");
         ops_error_detail(&error, "field", "X-Amz-Invocation-Type");
@@ -264,6 +295,18 @@ static void leave(void *context, struct ops_turn *turn)
 
 /* ---- start and stop ---- */
 
+static struct ops_wire_limits limits_of(const struct ops_invoke_config *config)
+{
+    struct ops_wire_limits limits = config->limits;
+    if (limits.connections == 0)
+        limits.connections = OPS_INVOKE_CONNECTIONS_MAX;
+    if (limits.connections_per_party == 0)
+        limits.connections_per_party = OPS_INVOKE_CONNECTIONS_PER_PARTY;
+    if (limits.bodies_max_bytes == 0)
+        limits.bodies_max_bytes = OPS_INVOKE_BODIES_MAX_BYTES;
+    return limits;
+}
+
 enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_invoke_config *config,
                                         struct ops_invoke_server **ret_server, struct ops_error *error)
 {
@@ -277,7 +320,7 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
         .context = server,
         .body_max_bytes = OPS_INVOKE_BODY_MAX,
         .threads = config->threads,
-        .idle_timeout_seconds = config->idle_timeout_seconds,
+        .limits = limits_of(config),
         .traffic = config->traffic,
         .surface = OPS_SURFACE_INVOKE,
     };

@@ -2,8 +2,8 @@
  *
  * POST /2015-03-31/functions/{FunctionName}/invocations runs the operation of that function name (see app/call.h). What an
  * operation refuses is HTTP 200 with an error envelope, as Lambda answers; other statuses mean that nothing ran:
- *   400 InvalidParameterValueException, InvalidRequestContentException · 404 ResourceNotFoundException,
- *   UnknownOperationException · 405 · 413 RequestTooLargeException
+ *   400 InvalidParameterValueException, InvalidRequestContentException · 403 AccessDeniedException (guard.h) · 404
+ *   ResourceNotFoundException, UnknownOperationException · 405 · 413 RequestTooLargeException
  * each with x-amzn-ErrorType, and a body with Lambda's Type and Message before the envelope's own members. Signatures are
  * not looked at: the file's mode, or loopback, says who may call. There is one version of each function, $LATEST, and any
  * qualifier means it.
@@ -14,15 +14,22 @@
 #define OPS_SURFACES_INVOKE_SERVER_H
 
 #include "app/call.h"
+#include "surfaces/wire/limits.h"
 #include "surfaces/wire/traffic.h"
 
-enum { OPS_INVOKE_BODY_MAX = 1024 * 1024 };
+/* Where config says nothing. Of a user's, or of loopback's, are not all: somebody else finds a place whatever they do. */
+enum {
+    OPS_INVOKE_BODY_MAX = 1024 * 1024,
+    OPS_INVOKE_CONNECTIONS_MAX = 1024,
+    OPS_INVOKE_CONNECTIONS_PER_PARTY = 768,
+    OPS_INVOKE_BODIES_MAX_BYTES = 28 * 1024 * 1024, /* 64 MiB with the HTTP surface's and with what small ones have free */
+};
 
 struct ops_invoke_config {
-    const char *listen;            /* "unix:PATH" or "HOST:PORT"; port 0: the kernel picks one */
-    unsigned threads;              /* 0: as many as the wire thinks fit */
-    unsigned idle_timeout_seconds; /* 0: the wire's own; tests use a short one */
-    struct ops_traffic *traffic;   /* where answers are counted; outlives the server; NULL: nowhere */
+    const char *listen; /* "unix:PATH" or "HOST:PORT"; port 0: the kernel picks one */
+    unsigned threads;   /* 0: as many as the wire thinks fit */
+    struct ops_wire_limits limits;
+    struct ops_traffic *traffic; /* where answers are counted; outlives the server; NULL: nowhere */
 };
 
 struct ops_invoke_server;

@@ -24,9 +24,11 @@ static enum ops_status listen_tcp(const char *listen, bool loopback_only, struct
         return status;
     const struct ops_tcp_options options = {.host = at.host, .port = at.port, .loopback_only = loopback_only};
     status = ops_listen_tcp(&options, &ret_listener->fd, &at.port, error);
-    if (status == OPS_OK)
-        ops_host_port_format(at.host, at.port, ret_listener->address);
-    return status;
+    if (status != OPS_OK)
+        return status;
+    ret_listener->port = at.port;
+    ops_host_port_format(at.host, at.port, ret_listener->address);
+    return OPS_OK;
 }
 
 bool ops_listens_on_unix(const char *listen)

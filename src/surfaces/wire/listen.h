@@ -20,7 +20,8 @@ struct ops_host_port {
     uint16_t port;
 };
 
-/* Reads "HOST:PORT"; an IPv6 address stands in brackets, "[::1]:8080". OPS_USAGE with a sentence that repeats the text. */
+/* Reads "HOST:PORT"; an IPv6 address stands in brackets, "[::1]:8080", and "*" for all addresses. OPS_USAGE with a sentence
+ * that repeats the text. */
 enum ops_status ops_host_port_parse(const char *text, struct ops_host_port *ret_host_port,
                                     struct ops_error *error) OPS_MUST_USE;
 
@@ -28,10 +29,18 @@ enum ops_status ops_host_port_parse(const char *text, struct ops_host_port *ret_
 void ops_host_port_format(const char *host, uint16_t port, char ret_text[static OPS_ADDRESS_SIZE]);
 
 struct ops_tcp_options {
-    const char *host;   /* an address, or a name that getaddrinfo knows (which may block) */
+    const char *host;   /* an address, or a name that getaddrinfo knows (which may block); "*" and "::": all addresses, of
+                           IPv4 too */
     uint16_t port;      /* 0: the kernel picks one */
     bool loopback_only; /* every address that host stands for must be loopback, or OPS_USAGE */
 };
+
+/* By which host a client of this machine reaches what listens on host: by the same, but all addresses are no place to
+ * connect to. */
+const char *ops_host_to_reach(const char *host);
+
+/* host as an address: "0.0.0.0" for "*". */
+const char *ops_host_to_show(const char *host);
 
 /* *ret_fd is the caller's. OPS_USAGE: the host can't be resolved or may not be used. OPS_IO_ERROR: the address can't be
  * listened on, with the reason (in use, not this machine's, no permission). */
@@ -59,6 +68,7 @@ void ops_unix_listener_unlink(const struct ops_unix_listener *listener);
 struct ops_listener {
     int fd;
     struct ops_unix_listener unix_listener; /* path "" for TCP */
+    uint16_t port;                          /* TCP; else 0 */
     char address[OPS_ADDRESS_SIZE];         /* as the flag says it, with the port that the kernel picked */
 };
 

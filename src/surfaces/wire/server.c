@@ -1,6 +1,9 @@
 #include "surfaces/wire/server.h"
 
+#include "base/api_version.h"
 #include "base/mem.h"
+#include "surfaces/wire/bodies.h"
+#include "surfaces/wire/crowd.h"
 #include "surfaces/wire/tls.h"
 #include "surfaces/wire/waiting.h"
 
@@ -21,20 +24,29 @@ enum { LOG_LINE_SIZE = 200, UPLOAD_INCREMENT_BYTES = 4096, DRAIN_NAP_MS = 2, SCR
 struct ops_wire_server {
     struct ops_wire_config config;
     struct MHD_Daemon *daemon;
+    struct ops_crowd *crowd;
     struct ops_waiting *waiting; /* NULL: nobody waits here */
     struct ops_slot tls; /* what new connections are shown; where config.tls, which says no more than that, is not NULL */
     pthread_key_t reply_key; /* of each thread's struct ops_wire_reply */
     atomic_uint reply_count; /* threads that have answered so far */
     atomic_uint under_way;   /* requests whose headers are read and whose answer is not sent */
+    struct ops_bodies bodies;
     atomic_bool stopping;
     pthread_t starter; /* the library's words are kept while, and where, it starts */
     atomic_bool started;
     char log_line[LOG_LINE_SIZE];
 };
 
+/* What is kept of a connection, as long as it lasts: the library's socket context. */
+struct visit {
+    struct ops_guest guest;
+    struct ops_shared *tls; /* held; NULL: no TLS */
+    const char *target_end; /* of the request line that was read last */
+};
+
 /* A body as it comes in. */
 struct body {
-    struct ops_buf bytes;
+    struct ops_body_bytes bytes;
     uint64_t received_bytes;
     enum ops_status status;
     int64_t began_ns; /* to be answered; 0: never yet */
@@ -79,6 +91,7 @@ static void reply_reset(struct ops_wire_reply *reply)
     reply->body_is_static = false;
     reply->content_type = NULL;
     reply->retry_after_seconds = 0;
+    reply->is_probe = false;
     reply->wait_ms = 0;
     reply->header_count = 0;
     reply->request_id[0] = '\0';
@@ -128,7 +141,8 @@ static struct MHD_Response *response_of(struct ops_wire_reply *reply)
 static bool add_headers(struct MHD_Response *response, const struct ops_wire_reply *reply, bool closing)
 {
     bool added = MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
-                 MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES;
+                 MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
+                 MHD_add_response_header(response, OPS_API_VERSION_HEADER, OPS_API_VERSION) == MHD_YES;
     if (reply->content_type)
         added = added && MHD_add_response_header(response, "Content-Type", reply->content_type) == MHD_YES;
     if (reply->retry_after_seconds > 0) {
@@ -143,16 +157,24 @@ static bool add_headers(struct MHD_Response *response, const struct ops_wire_rep
     return added;
 }
 
+/* Nothing is read any more behind a request whose end is in doubt. That of one in chunks is: the library takes line ends in
+ * their sizes that others don't. */
+static bool closes(const struct ops_wire_server *server, const struct ops_wire_request *request)
+{
+    return atomic_load_explicit(&server->stopping, memory_order_relaxed) || request->fault ||
+           ops_wire_request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING).data;
+}
+
 /* MHD_NO makes the library close the connection: without memory for an answer that is all that is left. */
-static enum MHD_Result send_reply(struct ops_wire_server *server, struct MHD_Connection *connection,
+static enum MHD_Result send_reply(struct ops_wire_server *server, const struct ops_wire_request *request,
                                   struct ops_wire_reply *reply)
 {
     struct MHD_Response *response = response_of(reply);
     if (!response)
         return MHD_NO;
     enum MHD_Result result = MHD_NO;
-    if (add_headers(response, reply, atomic_load_explicit(&server->stopping, memory_order_relaxed)))
-        result = MHD_queue_response(connection, (unsigned)reply->http_status, response);
+    if (add_headers(response, reply, closes(server, request)))
+        result = MHD_queue_response(request->connection, (unsigned)reply->http_status, response);
     MHD_destroy_response(response);
     return result;
 }
@@ -166,6 +188,25 @@ struct ops_view ops_wire_request_header(const struct ops_wire_request *request, 
     if (MHD_lookup_connection_value_n(request->connection, MHD_HEADER_KIND, name, strlen(name), &value, &length) != MHD_YES)
         return ops_view(NULL, 0);
     return ops_view(value, value ? length : 0);
+}
+
+struct ops_view ops_wire_request_host(const struct ops_wire_request *request)
+{
+    return request->authority.data ? request->authority : ops_wire_request_header(request, MHD_HTTP_HEADER_HOST);
+}
+
+/* NULL: there was no memory for one, and the connection is at its end. */
+static struct visit *visit_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* False: the connection has to go, and nothing is to be begun for it. */
+static bool enter_phase(struct ops_wire_server *server, struct MHD_Connection *connection, enum ops_guest_phase phase)
+{
+    struct visit *visit = visit_of(connection);
+    return visit && ops_crowd_phase(server->crowd, &visit->guest, phase);
 }
 
 struct query_visit {
@@ -224,13 +265,15 @@ static int64_t began_ns(struct body *body)
 static enum MHD_Result answer_request(struct ops_wire_server *server, struct ops_wire_request *request, struct body *body)
 {
     struct ops_wire_reply *reply = reply_of_thread(server);
-    if (!reply || (body->waiter.connection && ops_waiting_gone(request->connection)))
+    if (!reply || (body->waiter.connection && ops_waiting_gone(request->connection)) ||
+        !enter_phase(server, request->connection, OPS_GUEST_ANSWER))
         return MHD_NO;
     const struct ops_wire_config *config = &server->config;
     int64_t at_ns = config->traffic ? began_ns(body) : 0;
     if (!make_reply(server, request, body, reply))
         return MHD_YES;
-    enum MHD_Result result = send_reply(server, request->connection, reply);
+    enum MHD_Result result = send_reply(server, request, reply);
+    (void)enter_phase(server, request->connection, OPS_GUEST_SEND); /* whoever is told to go is, however this went */
     if (config->traffic && result == MHD_YES)
         ops_traffic_count(config->traffic, config->surface, reply->line, reply->http_status, ops_traffic_now_ns() - at_ns);
     return result;
@@ -272,51 +315,55 @@ static enum MHD_Result begin_body(struct ops_wire_server *server, struct ops_wir
         request->body_status = request->body_status == OPS_OK ? OPS_NO_MEMORY : request->body_status;
         return answer_request(server, request, &no_body);
     }
-    ops_buf_init(&body->bytes, server->config.body_max_bytes);
+    ops_body_bytes_init(&body->bytes, server->config.body_max_bytes);
     body->status = request->body_status;
     *ret_state = body;
     return MHD_YES;
 }
 
-static enum MHD_Result begin_request(struct ops_wire_server *server, struct ops_wire_request *request, void **ret_state)
+static enum MHD_Result begin_request(struct ops_wire_server *server, struct ops_wire_request *request, const char *version,
+                                     void **ret_state)
 {
     atomic_fetch_add_explicit(&server->under_way, 1, memory_order_relaxed);
-    uint64_t length = declared_length(request);
-    if (length > 0)
-        return begin_body(server, request, length, ret_state);
     *ret_state = &no_body;
-    return MHD_YES;
+    const struct visit *visit = visit_of(request->connection);
+    if (!visit)
+        return MHD_NO;
+    const struct ops_request_line line = {request->method, request->target, visit->target_end, version};
+    request->fault = ops_framing_fault(request->connection, &line);
+    if (request->fault)
+        return answer_request(server, request, &no_body);
+    uint64_t length = declared_length(request);
+    if (length == 0)
+        return MHD_YES;
+    return enter_phase(server, request->connection, OPS_GUEST_BODY) ? begin_body(server, request, length, ret_state)
+                                                                    : MHD_NO;
 }
 
 /* A body that is refused is read to its end, since only then is the answer sure to arrive; but not without a limit. */
-static enum MHD_Result collect(struct body *body, const char *bytes, size_t length)
+static enum MHD_Result collect(struct ops_wire_server *server, struct body *body, const char *bytes, size_t length)
 {
     body->received_bytes += length;
     if (body->received_bytes > OPS_WIRE_DISCARD_MAX_BYTES)
         return MHD_NO;
-    if (body->status != OPS_OK)
-        return MHD_YES;
-    ops_buf_append(&body->bytes, bytes, length);
-    if (ops_buf_status(&body->bytes) == OPS_OK)
-        return MHD_YES;
-    body->status = ops_buf_status(&body->bytes) == OPS_LIMIT ? OPS_PAYLOAD_TOO_LARGE : OPS_NO_MEMORY;
-    ops_buf_wipe(&body->bytes);
+    if (body->status == OPS_OK)
+        body->status = ops_bodies_append(&server->bodies, &body->bytes, bytes, length);
     return MHD_YES;
 }
 
-/* Of a target in absolute form, which every server must take (RFC 9112, section 3.2.2), what is behind the authority: here
- * it makes no difference whom a client means. */
-static struct ops_view path_of(const char *target)
+/* A target in absolute form, which every server must take (RFC 9112, section 3.2.2), has an authority before its path. */
+static void split_target(struct ops_wire_request *request)
 {
     static const char *const schemes[] = {"http://", "https://"};
+    request->path = ops_view_of(request->target);
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         size_t length = strlen(schemes[i]);
-        if (strncasecmp(target, schemes[i], length) != 0)
+        if (strncasecmp(request->target, schemes[i], length) != 0)
             continue;
-        const char *slash = strchr(target + length, '/');
-        return ops_view_of(slash ? slash : "/");
+        const char *authority = request->target + length, *slash = strchr(authority, '/');
+        request->authority = ops_view(authority, slash ? (size_t)(slash - authority) : strlen(authority));
+        request->path = ops_view_of(slash ? slash : "/");
     }
-    return ops_view_of(target);
 }
 
 /* The library calls this once when the headers are there, then for each piece of the body, and once more at the end. Only a
@@ -324,28 +371,26 @@ static struct ops_view path_of(const char *target)
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *upload_data, size_t *upload_data_size, void **state)
 {
-    (void)version; /* the library answers each version as it must */
     struct ops_wire_server *server = cls;
-    struct ops_wire_request request = {.connection = connection, .method = method, .path = path_of(url)};
+    struct ops_wire_request request = {.connection = connection, .method = method, .target = url};
+    split_target(&request);
     if (!*state)
-        return begin_request(server, &request, state);
+        return begin_request(server, &request, version, state);
     struct body *body = *state;
     if (*upload_data_size > 0 && body != &no_body) {
         size_t length = *upload_data_size;
         *upload_data_size = 0;
-        return collect(body, upload_data, length);
+        return collect(server, body, upload_data, length);
     }
     *upload_data_size = 0;
     request.has_body = body != &no_body;
     request.body_status = body->status;
-    request.body = ops_buf_view(&body->bytes);
+    request.body = ops_buf_view(&body->bytes.buf);
     return answer_request(server, &request, body);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
 {
-    (void)connection;
-    (void)code; /* however it ended, it ended */
     struct ops_wire_server *server = cls;
     struct body *body = *state;
     if (!body)
@@ -353,9 +398,11 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
     *state = NULL;
     if (body != &no_body) {
         leave(server, body);
-        ops_buf_wipe(&body->bytes);
+        ops_bodies_forget(&server->bodies, &body->bytes);
         ops_mem_free(body);
     }
+    if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        (void)enter_phase(server, connection, OPS_GUEST_IDLE); /* whoever has to go finds the end soon enough */
     atomic_fetch_sub_explicit(&server->under_way, 1, memory_order_release);
 }
 
@@ -367,25 +414,72 @@ static size_t leave_encoded(void *cls, struct MHD_Connection *connection, char *
     return strlen(text);
 }
 
-/* ---- TLS ---- */
+/* Before the library cuts up the target: its end tells whether it is whole. There is nothing to be kept for the request yet.
+ */
+static void *on_request_line(void *cls, const char *target, struct MHD_Connection *connection)
+{
+    (void)cls;
+    struct visit *visit = visit_of(connection);
+    if (visit)
+        visit->target_end = target ? ops_target_end(target) : NULL;
+    return NULL;
+}
+
+/* ---- connections ---- */
+
+static int socket_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
 
 /*
- * The library gives a connection a pointer of ours, its socket context, before the handshake and takes leave of it after the
- * session's end. It is a hold of what the slot had in it when the connection came: so a certificate that is replaced stays
+ * With TLS a visit has a hold of what the slot had in it when the connection came: so a certificate that is replaced stays
  * for as long as a session refers to it, and the handshake takes no lock.
  */
+static struct visit *begin_visit(struct ops_wire_server *server, int fd)
+{
+    struct visit *visit = ops_mem_zeroed(1, sizeof *visit);
+    if (!visit || !ops_crowd_enter(server->crowd, &visit->guest, fd, ops_party_of_socket(fd))) {
+        (void)shutdown(fd, SHUT_RDWR); /* the library closes it */
+        ops_mem_free(visit);
+        return NULL;
+    }
+    if (server->config.tls)
+        visit->tls = ops_slot_hold(&server->tls);
+    return visit;
+}
+
+static void end_visit(struct ops_wire_server *server, struct visit *visit)
+{
+    if (!visit)
+        return;
+    ops_crowd_leave(server->crowd, &visit->guest);
+    ops_shared_let_go(visit->tls);
+    ops_mem_free(visit);
+}
+
+/* The library gives a connection a pointer of ours before the first byte is read, TLS's too, and takes leave of it after the
+ * end, before it closes the socket. */
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    (void)connection;
     struct ops_wire_server *server = cls;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = ops_slot_hold(&server->tls);
+        *context = begin_visit(server, socket_of(connection));
     } else {
-        ops_shared_let_go(*context);
+        end_visit(server, *context);
         *context = NULL;
     }
 }
+
+/* ---- TLS ---- */
+
+/* 1.2 and 1.3 only, and only with keys that are made anew for each session and ciphers that authenticate: what is recorded
+ * today is not read with a key that is stolen tomorrow. */
+static const char tls_priorities[] =
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:-SIGN-RSA-SHA1:"
+    "-SIGN-ECDSA-SHA1";
 
 /* GnuTLS asks for what to show. The library has put the connection where a session keeps a pointer of its user's. */
 static int on_handshake(gnutls_session_t session, const gnutls_datum_t *authorities, int authority_count,
@@ -397,11 +491,10 @@ static int on_handshake(gnutls_session_t session, const gnutls_datum_t *authorit
     (void)algorithms;
     (void)algorithm_count;
     struct MHD_Connection *connection = gnutls_session_get_ptr(session);
-    const union MHD_ConnectionInfo *info =
-        connection ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT) : NULL;
-    if (!info || !info->socket_context)
+    const struct visit *visit = connection ? visit_of(connection) : NULL;
+    if (!visit)
         return GNUTLS_E_CERTIFICATE_ERROR;
-    ops_tls_show(info->socket_context, ret_chain, ret_chain_length, ret_key);
+    ops_tls_show(visit->tls, ret_chain, ret_chain_length, ret_key);
     return 0;
 }
 
@@ -431,17 +524,34 @@ static unsigned thread_count(unsigned wanted)
     return count > OPS_WIRE_THREADS_MAX ? OPS_WIRE_THREADS_MAX : count;
 }
 
+/* Who is idle is dropped by the library, unless it drips the bytes of its next head. */
+static enum ops_status start_crowd(struct ops_wire_server *server, struct ops_error *error)
+{
+    enum { MS = 1000 };
+    const struct ops_wire_limits *limits = &server->config.limits;
+    const struct ops_crowd_config config = {
+        .places = limits->connections,
+        .party_places = limits->connections_per_party,
+        .time_ms = {[OPS_GUEST_HEAD] = (int64_t)limits->head_timeout_seconds * MS,
+                    [OPS_GUEST_BODY] = (int64_t)limits->body_timeout_seconds * MS,
+                    [OPS_GUEST_SEND] = (int64_t)OPS_WIRE_ANSWER_TIMEOUT_SECONDS * MS,
+                    [OPS_GUEST_IDLE] = ((int64_t)limits->idle_timeout_seconds + limits->head_timeout_seconds) * MS}};
+    return ops_crowd_start(&config, &server->crowd, error);
+}
+
 static bool start_daemon(struct ops_wire_server *server, int listen_fd)
 {
     const struct ops_wire_config *config = &server->config;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_USE_ITC | MHD_USE_ERROR_LOG;
-    unsigned timeout = config->idle_timeout_seconds ? config->idle_timeout_seconds : OPS_WIRE_IDLE_TIMEOUT_SECONDS;
     unsigned threads = thread_count(config->threads);
+    /* Each thread has a part of the library's own limit, and any may come to have all connections. The limit that counts is
+     * the crowd's. */
+    unsigned connections = threads * 2 * (unsigned)config->limits.connections;
     struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, threads, NULL}, {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     /* The library takes functions here as numbers and as pointers to data. */
     struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, without_const(tls_priorities)},
         {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(intptr_t)on_handshake},
         {MHD_OPTION_END, 0, NULL},
     };
@@ -451,8 +561,9 @@ static bool start_daemon(struct ops_wire_server *server, int listen_fd)
         flags |= MHD_ALLOW_SUSPEND_RESUME;
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)OPS_WIRE_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, timeout,
+        on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_URI_LOG_CALLBACK,
+        on_request_line, NULL, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT, config->limits.idle_timeout_seconds,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)OPS_WIRE_CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
         (size_t)UPLOAD_INCREMENT_BYTES, MHD_OPTION_ARRAY, config->tls ? tls : none, MHD_OPTION_ARRAY,
         threads > 1 ? pool : none, MHD_OPTION_END);
@@ -462,6 +573,7 @@ static bool start_daemon(struct ops_wire_server *server, int listen_fd)
 static void free_server(struct ops_wire_server *server)
 {
     ops_waiting_free(server->waiting);
+    ops_crowd_end(server->crowd);
     if (server->config.tls)
         ops_slot_release(&server->tls);
     ops_mem_free(server);
@@ -476,6 +588,8 @@ enum ops_status ops_wire_server_start(int listen_fd, const struct ops_wire_confi
         return OPS_NO_MEMORY;
     }
     server->config = *config;
+    ops_wire_limits_fill(&server->config.limits);
+    ops_bodies_init(&server->bodies, server->config.limits.bodies_max_bytes);
     if (config->tls)
         ops_slot_init(&server->tls, config->tls);
     server->starter = pthread_self();
@@ -483,7 +597,9 @@ enum ops_status ops_wire_server_start(int listen_fd, const struct ops_wire_confi
         free_server(server);
         return ops_fail(error, OPS_IO_ERROR, "The server can't start: the process has no thread-specific key left.");
     }
-    enum ops_status status = config->leave ? ops_waiting_start(&server->waiting, error) : OPS_OK;
+    enum ops_status status = start_crowd(server, error);
+    if (status == OPS_OK && config->leave)
+        status = ops_waiting_start(&server->waiting, error);
     if (status == OPS_OK && !start_daemon(server, listen_fd)) {
         status = ops_fail(error, OPS_IO_ERROR, "The server can't start: %s",
                           server->log_line[0] ? server->log_line : "its threads could not be set up.");

@@ -1,21 +1,25 @@
-/* What the HTTP and the invoke surface have in common: a pool of threads that read requests, collect their bodies and send
- * answers, over libmicrohttpd.
+/* What the surfaces that listen have in common: a pool of threads that read requests, collect their bodies and send answers,
+ * over libmicrohttpd.
  *
  * A surface hands in one function that turns a request into a reply. It is called once a request is complete, from any of
  * the threads, several at a time.
+ *
+ * Whoever is at the other end may be hostile: who keeps a place for too long or has too many loses it (crowd.h), what all
+ * bodies together may take is limited, and a request that can be read in two ways is refused and its connection closed
+ * (framing.h).
  */
 #ifndef OPS_SURFACES_WIRE_SERVER_H
 #define OPS_SURFACES_WIRE_SERVER_H
 
 #include "app/call.h"
 #include "base/slot.h"
+#include "surfaces/wire/framing.h"
+#include "surfaces/wire/limits.h"
 #include "surfaces/wire/traffic.h"
 
 struct MHD_Connection;
 
 enum {
-    OPS_WIRE_CONNECTIONS_MAX = 4096,               /* open at once; further ones wait to be accepted */
-    OPS_WIRE_IDLE_TIMEOUT_SECONDS = 30,            /* without a byte either way, then the connection is dropped */
     OPS_WIRE_CONNECTION_MEMORY_BYTES = 16 * 1024,  /* request line, headers and buffers of one connection */
     OPS_WIRE_DISCARD_MAX_BYTES = 64 * 1024 * 1024, /* a refused body is read and dropped up to here, to keep the answer */
     OPS_WIRE_DRAIN_MAX_MS = 3000,                  /* how long stop waits for requests under way */
@@ -29,11 +33,16 @@ enum {
 struct ops_wire_request {
     struct MHD_Connection *connection;
     const char *method;
-    struct ops_view path; /* as it was sent: not decoded, without scheme, authority and query */
+    const char *target;   /* as it was sent: not decoded, but without its query */
+    struct ops_view path; /* of target, without scheme and authority */
     bool has_body;
-    enum ops_status body_status; /* OPS_OK, OPS_PAYLOAD_TOO_LARGE or OPS_NO_MEMORY: body is what came, or empty */
+    enum ops_status body_status; /* OPS_OK, OPS_PAYLOAD_TOO_LARGE, OPS_NO_MEMORY, or OPS_THROTTLED: there was no room for it
+                                    beside the others; body is what came, or empty */
     struct ops_view body;
-    struct ops_turn *turn; /* the request's, for its call of app; NULL: it can't wait */
+    const struct ops_wire_fault *fault; /* NULL; else it is to be refused with 400 and OPS_INVALID_FIELD, and nothing in it
+                                           is to be trusted */
+    struct ops_view authority;          /* of a target in absolute form; else empty */
+    struct ops_turn *turn;              /* the request's, for its call of app; NULL: it can't wait */
 };
 
 struct ops_wire_header {
@@ -50,6 +59,7 @@ struct ops_wire_reply {
     bool body_is_static;
     const char *content_type; /* NULL: none */
     int64_t retry_after_seconds;
+    bool is_probe;   /* of whoever watches over the process, again and again: logs leave it out */
     int64_t wait_ms; /* above 0: nothing is sent yet; the request comes again after so long, and holds no thread till then */
     struct ops_wire_header headers[OPS_WIRE_HEADERS_MAX]; /* borrowed until the reply is sent */
     size_t header_count;
@@ -66,17 +76,17 @@ struct ops_wire_config {
                                 its client has gone, or the server stops, before it comes once more, without a turn */
     void *context;
     size_t body_max_bytes;
-    unsigned threads;              /* 0: one for each core, and OPS_WIRE_THREADS_LEAST at least */
-    unsigned idle_timeout_seconds; /* 0: OPS_WIRE_IDLE_TIMEOUT_SECONDS; tests use a short one */
-    struct ops_shared *tls;        /* of ops_tls_read; NULL: no TLS; else the caller's hold is taken */
+    unsigned threads; /* 0: one for each core, and OPS_WIRE_THREADS_LEAST at least */
+    struct ops_wire_limits limits;
+    struct ops_shared *tls;      /* of ops_tls_read; NULL: no TLS; else the caller's hold is taken */
     struct ops_traffic *traffic; /* answers are counted there, as surface's; NULL: nowhere; else it outlives the server */
     enum ops_surface surface;
 };
 
 struct ops_wire_server;
 
-/* Takes listen_fd when it succeeds, and config's tls whatever comes of it. OPS_IO_ERROR: the threads could not be set up, with the
- * library's words. */
+/* Takes listen_fd when it succeeds, and config's tls whatever comes of it. OPS_IO_ERROR: the threads could not be set up,
+ * with the library's words. */
 enum ops_status ops_wire_server_start(int listen_fd, const struct ops_wire_config *config,
                                       struct ops_wire_server **ret_server, struct ops_error *error) OPS_MUST_USE;
 
@@ -94,6 +104,9 @@ void ops_wire_reply_header(struct ops_wire_reply *reply, const char *name, const
 
 /* Who is at the other end of the connection, as the kernel says. */
 void ops_wire_request_peer(const struct ops_wire_request *request, struct ops_peer *ret_peer);
+
+/* Whom it is for: the authority of its target, or else the header Host. */
+struct ops_view ops_wire_request_host(const struct ops_wire_request *request);
 
 /* A request header, or the empty view; name is matched without regard to case. */
 struct ops_view ops_wire_request_header(const struct ops_wire_request *request, const char *name);

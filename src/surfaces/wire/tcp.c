@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define ALL_ADDRESSES "*"
+
 static bool read_port(const char *text, uint16_t *ret_port)
 {
     size_t length = strlen(text);
@@ -56,6 +58,22 @@ void ops_host_port_format(const char *host, uint16_t port, char ret_text[static 
     (void)snprintf(ret_text, OPS_ADDRESS_SIZE, format, host, (unsigned)port);
 }
 
+const char *ops_host_to_reach(const char *host)
+{
+    static const struct {
+        const char *all, *loopback;
+    } hosts[] = {{ALL_ADDRESSES, "127.0.0.1"}, {"0.0.0.0", "127.0.0.1"}, {"::", "::1"}};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
+        if (strcmp(host, hosts[i].all) == 0)
+            return hosts[i].loopback;
+    return host;
+}
+
+const char *ops_host_to_show(const char *host)
+{
+    return strcmp(host, ALL_ADDRESSES) == 0 ? "0.0.0.0" : host;
+}
+
 static bool is_loopback(const struct sockaddr *address)
 {
     enum { LOOPBACK_NET = 127 };
@@ -72,15 +90,31 @@ static bool is_loopback(const struct sockaddr *address)
            (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && v6.sin6_addr.s6_addr[12] == LOOPBACK_NET);
 }
 
+static bool is_any_v6(const struct sockaddr *address)
+{
+    struct sockaddr_in6 v6;
+    if (address->sa_family != AF_INET6)
+        return false;
+    memcpy(&v6, address, sizeof v6);
+    return IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr);
+}
+
+/* "::" takes IPv4 as well, whatever the system's own setting is (ipv6(7), IPV6_V6ONLY). */
+static bool prepare(int fd, const struct sockaddr *address)
+{
+    static const int on = 1, off = 0;
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+           (!is_any_v6(address) || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0);
+}
+
 /* A socket that listens on one address, or -1 with errno. */
 static int open_listener(const struct addrinfo *address)
 {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    int on = 1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, OPS_LISTEN_BACKLOG) == 0)
+    if (prepare(fd, address->ai_addr) && bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
+        listen(fd, OPS_LISTEN_BACKLOG) == 0)
         return fd;
     int reason = errno;
     (void)close(fd); /* nothing was written to it */
@@ -88,12 +122,14 @@ static int open_listener(const struct addrinfo *address)
     return -1;
 }
 
-/* IPv4 first: a client that was told "localhost" or "127.0.0.1" finds us either way. */
-static int open_first(const struct addrinfo *addresses)
+/* IPv4 first: a client that was told "localhost" or "127.0.0.1" finds us either way. But of all addresses IPv6's, which has
+ * IPv4's in it, where the machine has IPv6 at all. */
+static int open_first(const struct addrinfo *addresses, bool all)
 {
-    static const int families[] = {AF_INET, AF_INET6};
+    static const int usual[] = {AF_INET, AF_INET6}, for_all[] = {AF_INET6, AF_INET};
+    const int *families = all ? for_all : usual;
     errno = EADDRNOTAVAIL;
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
         for (const struct addrinfo *a = addresses; a; a = a->ai_next) {
             int fd = a->ai_family == families[i] ? open_listener(a) : -1;
             if (fd >= 0 || errno == EADDRINUSE)
@@ -146,13 +182,14 @@ enum ops_status ops_listen_tcp(const struct ops_tcp_options *options, int *ret_f
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *addresses = NULL;
     int fd = -1;
-    int result = getaddrinfo(options->host, service, &hints, &addresses);
+    bool all = strcmp(options->host, ALL_ADDRESSES) == 0;
+    int result = getaddrinfo(all ? NULL : options->host, service, &hints, &addresses);
     if (result != 0)
         return ops_fail(error, OPS_USAGE, "The host '%s' can't be resolved: %s.", options->host, gai_strerror(result));
     enum ops_status status = check_loopback(options, addresses, error);
     if (status != OPS_OK)
         goto out;
-    fd = open_first(addresses);
+    fd = open_first(addresses, all);
     status = fd < 0 ? refuse_address(options, errno, error) : bound_port(fd, ret_port);
     if (status != OPS_OK)
         goto out;

@@ -22,7 +22,7 @@
 
 const http = require('node:http');
 
-const PASSED_ON = ['content-type', 'retry-after', 'cache-control', 'x-ops-maintenance'];
+const PASSED_ON = ['content-type', 'retry-after', 'cache-control', 'x-api-version', 'x-ops-maintenance'];
 
 function isOneOf(patterns, path) {
     return patterns.some((pattern) => (pattern.endsWith('*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern));

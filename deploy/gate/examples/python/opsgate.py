@@ -17,7 +17,7 @@ import http.client
 import time
 from urllib.parse import urlsplit
 
-PASSED_ON = ("Content-Type", "Retry-After", "Cache-Control", "x-ops-maintenance")
+PASSED_ON = ("Content-Type", "Retry-After", "Cache-Control", "X-API-Version", "x-ops-maintenance")
 
 
 class OpsGate:
