@@ -1,6 +1,7 @@
 /* What is made for people: help, completion, the manual page, tables, records. */
 #include "cli/fake.h"
 
+#include "base/instant.h"
 #include "surfaces/cli/card.h"
 #include "surfaces/cli/generate.h"
 #include "surfaces/cli/human.h"
@@ -232,9 +233,44 @@ static void numbers_and_times_read_well(void **state)
     assert_string_equal(ops_human_countdown(252, text), "4:12");
     struct ops_buf buf;
     ops_buf_init(&buf, 4096);
+    setenv("TZ", "UTC", 1);
     ops_human_append_instant(&buf, "2025-11-24T03:47:05Z", FAKE_NOW_MS);
     assert_string_equal(ops_buf_text(&buf), "2025-11-24 03:47:05Z (in 4m 12s)");
     ops_buf_release(&buf);
+}
+
+static void a_time_is_shown_in_utc_and_in_the_operators_zone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *zone, *instant, *text;
+    } cases[] = {
+        {"UTC", "2026-12-01T02:00:00Z", "2026-12-01 02:00:00Z"},
+        {"", "2026-12-01T02:00:00Z", "2026-12-01 02:00:00Z"},
+        {"Europe/Vienna", "2026-12-01T02:00:00Z", "2026-12-01 02:00:00Z = 2026-12-01 03:00:00 CET"},
+        {"Europe/Vienna", "2026-07-01T23:30:00Z", "2026-07-01 23:30:00Z = 2026-07-02 01:30:00 CEST"},
+        {"Europe/London", "2026-12-01T02:00:00Z", "2026-12-01 02:00:00Z = 2026-12-01 02:00:00 GMT"},
+        {"America/Sao_Paulo", "2026-12-01T02:00:00Z", "2026-12-01 02:00:00Z = 2026-11-30 23:00:00 -03"},
+        {"<x-long-name-of-one-zone-that-goes-on-and-on>-1", "2026-12-01T02:00:00Z",
+         "2026-12-01 02:00:00Z = 2026-12-01 03:00:00 x-long-name-of-one-zone-that"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t at_ms;
+        char text[OPS_HUMAN_TIME_SIZE];
+        setenv("TZ", cases[i].zone, 1);
+        assert_int_equal(ops_instant_parse(ops_view_of(cases[i].instant), &at_ms), OPS_OK);
+        assert_string_equal(ops_human_time(at_ms, text), cases[i].text);
+    }
+    struct ops_buf buf;
+    ops_buf_init(&buf, 4096);
+    setenv("TZ", "Europe/Vienna", 1);
+    ops_human_append_instant(&buf, "2025-11-24T03:47:05Z", FAKE_NOW_MS);
+    ops_buf_append_text(&buf, "\n");
+    ops_human_append_plain_instant(&buf, "2025-11-24T03:47:05Z");
+    assert_string_equal(ops_buf_text(&buf),
+                        "2025-11-24 03:47:05Z = 2025-11-24 04:47:05 CET (in 4m 12s)\n2025-11-24 03:47:05Z");
+    ops_buf_release(&buf);
+    setenv("TZ", "UTC", 1);
 }
 
 #define VACUUM_DONE                                                                                                         \
@@ -422,6 +458,7 @@ int main(void)
         cmocka_unit_test(what_the_service_says_does_not_steer_the_terminal),
         cmocka_unit_test(tables_align_by_width_not_by_bytes),
         cmocka_unit_test(numbers_and_times_read_well),
+        cmocka_unit_test(a_time_is_shown_in_utc_and_in_the_operators_zone),
         cmocka_unit_test(a_vacuum_record_is_shown_whole),
         cmocka_unit_test(a_record_says_what_to_do_next),
         cmocka_unit_test(windows_are_shown_as_a_card_and_as_a_list),

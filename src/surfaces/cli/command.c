@@ -435,6 +435,7 @@ const struct ops_cli_variable *ops_cli_variables(void)
         {"XDG_STATE_HOME", "where the data directory g3nops is by default, when not root"},
         {"NO_COLOR", "when set and not empty: no colours"},
         {"COLUMNS", "the width to write for"},
+        {"TZ", "your time zone, which times are shown in beside UTC (default: that of the machine)"},
         {NULL, NULL},
     };
     return variables;
