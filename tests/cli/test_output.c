@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SOME_ID "01JDE9Q3F0V8M4T6XK2R7W5N1B"
+
 static const struct ops_style plain = {.color = false, .columns = 0, .now_ms = FAKE_NOW_MS};
 
 /* Compares with a file in golden/; OPS_UPDATE_GOLDEN=1 writes it instead. */
@@ -108,7 +110,12 @@ static void the_completion_script_is_bash(void **state)
              "check '--dry-run' g3nops vacuum-all --dr\n"
              "check 'active all' g3nops maintenance-list --status a\n"
              "check 'bash' g3nops completion b\n"
-             "check '' g3nops vacuum-org --orgcode x\n",
+             "check '' g3nops vacuum-org --orgcode x\n"
+             "check 'org all cancel status list' g3nops vacuum ''\n"
+             "check '--dry-run' g3nops vacuum org --dr\n"
+             "check 'active all' g3nops --json maintenance list --status a\n"
+             "check 'vacuum-org vacuum-all vacuum-cancel vacuum-status vacuum-list vacuum' g3nops vac\n"
+             "check '--rows' g3nops demo data --ro\n",
              fake.out);
     assert_int_equal(feed("bash", script), 0);
     fake_release(&fake);
@@ -155,8 +162,13 @@ static void control_characters_are_escaped(void **state)
 static void what_the_service_says_does_not_steer_the_terminal(void **state)
 {
     (void)state;
-    static const char *const lines[] = {
-        "ping", "stat", "sweep", "vacuum-status", "audit-list", "maintenance-list", "maintenance-get --maintenance-id x"};
+    static const char *const lines[] = {"ping",
+                                        "stat",
+                                        "sweep",
+                                        "vacuum-status",
+                                        "audit-list",
+                                        "maintenance-list",
+                                        "maintenance-get --maintenance-id " SOME_ID};
     static const char *const answers[] = {
         "{\"success\":true,\"data\":{\"status\":\"\\u001b]0;\",\"vacuum_id\":\"\\u001b[2J\",\"maintenance_id\":\"\\u009b\","
         "\"description\":\"\\u001b\",\"orgcode\":\"\\u001b\",\"actor\":\"\\u001b\",\"next_token\":\"\\u001b\",\"\\u001b\":["
@@ -341,7 +353,7 @@ static void windows_are_shown_as_a_card_and_as_a_list(void **state)
     fake_init(&fake);
     fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":" MEMBERS "}");
     fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":{\"items\":[" MEMBERS "],\"next_token\":\"abc\"}}");
-    assert_int_equal(fake_run(&fake, "maintenance-get --maintenance-id x"), OPS_EXIT_DONE);
+    assert_int_equal(fake_run(&fake, "maintenance-get --maintenance-id " SOME_ID), OPS_EXIT_DONE);
     assert_golden("window.txt", fake.out);
     assert_int_equal(fake_run(&fake, "maintenance-list"), OPS_EXIT_DONE);
     assert_golden("windows.txt", fake.out);
