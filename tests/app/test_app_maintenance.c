@@ -657,6 +657,34 @@ static void a_lost_race_is_run_again_from_its_reads_and_only_many_in_a_row_are_t
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* As it is: the payload has no code, and there is no session. */
+static json_t *ask(const char *function, const char *payload, const char *tag)
+{
+    json_t *answer = world_invoke(&world, function, payload);
+    assert_string_equal(world_tag(answer), tag);
+    return answer;
+}
+
+static void operators_read_windows_without_a_session_or_a_code(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    world_schedule(&world, 60, id);
+    json_t *read = get(id);
+    json_t *list = ask("ops_maintenancelist", "{'status': 'scheduled'}", "ok");
+    json_t *shown = ask("ops_maintenanceget", with_id(start_text, id), "ok");
+    assert_true(json_equal(json_array_get(json_object_get(world_data(list), "items"), 0), read));
+    assert_true(json_equal(world_data(shown), read));
+    assert_int_equal(ops_json_integer(shown, "revision", 0), 1);
+    json_decref(ask("ops_maintenancelist", "{'secret_code': 'x'}", "unknown-field"));
+    json_decref(ask("ops_maintenancelist", "{'session_guid': 'x'}", "unknown-field"));
+    json_decref(ask("ops_maintenanceget", "{}", "missing-field"));
+    json_decref(ask("ops_maintenanceget", with_id(start_text, "01ARZ3NDEKTSV4RRFFQ69G5FAV"), "maintenance-not-found"));
+    json_decref(read);
+    json_decref(list);
+    json_decref(shown);
+}
+
 int main(void)
 {
     ops_mem_use(NULL);
@@ -686,6 +714,7 @@ int main(void)
         CASE(a_window_that_leaves_the_list_between_two_pages_does_not_break_it),
         CASE(a_token_of_one_list_is_refused_by_another),
         CASE(the_audit_list_goes_back_to_the_first_record),
+        CASE(operators_read_windows_without_a_session_or_a_code),
         CASE(a_lost_race_is_run_again_from_its_reads_and_only_many_in_a_row_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

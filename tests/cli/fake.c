@@ -119,6 +119,7 @@ void fake_init(struct fake *fake)
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         unsetenv(variables[i]);
     setenv("TERM", "xterm", 1);
+    setenv("TZ", "UTC", 1);
     *fake = (struct fake){.http = {&http_ops}, .terminal = {&terminal_ops}, .clock = {&clock_ops}, .columns = 80};
     fake->host = (struct ops_cli_host){.http = &fake->http,
                                        .clock = &fake->clock,

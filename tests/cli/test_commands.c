@@ -44,10 +44,14 @@ static const struct request_case request_cases[] = {
      WITH_SECRET("\"end_message\":\"done\",\"actor\":\"ops-user\"")},
     {"maintenance-cancel --maintenance-id " ID SECRET, WINDOW, "ops_maintenancecancel",
      WITH_SECRET("\"maintenance_id\":\"" ID "\",\"actor\":\"ops-user\"")},
-    {"vacuum-all --confirmation-phrase VACUUM~ALL~DATA~PERMANENTLY" SECRET, VACUUM("pending"), "ops_vacuumall",
+    {"maintenance schedule --description Move~it --duration 1h30m --start +45m" SECRET, WINDOW, "ops_maintenanceschedule",
+     WITH_SECRET("\"description\":\"Move it\",\"estimated_duration_seconds\":5400,\"scheduled_start_utc\":"
+                 "\"2025-11-24T04:27:53Z\",\"actor\":\"ops-user\"")},
+    {"vacuum-all --confirmation-phrase VACUUM~ALL~DATA~PERMANENTLY --yes" SECRET, VACUUM("pending"), "ops_vacuumall",
      WITH_SECRET("\"confirmation_phrase\":\"VACUUM ALL DATA PERMANENTLY\",\"actor\":\"ops-user\"")},
-    {"vacuum-org --orgcode acme --plan-sha256 abc" SECRET, VACUUM("pending"), "ops_vacuumorg",
-     WITH_SECRET("\"orgcode\":\"acme\",\"plan_sha256\":\"abc\",\"actor\":\"ops-user\"")},
+    {"vacuum all --confirmation-phrase VACUUM~ALL~DATA~PERMANENTLY --plan-sha256 abc" SECRET, VACUUM("pending"),
+     "ops_vacuumall",
+     WITH_SECRET("\"confirmation_phrase\":\"VACUUM ALL DATA PERMANENTLY\",\"plan_sha256\":\"abc\",\"actor\":\"ops-user\"")},
     {"vacuum-org --orgcode acme --dry-run" SECRET, VACUUM("completed"), "ops_vacuumorg",
      WITH_SECRET("\"orgcode\":\"acme\",\"dry_run\":true,\"actor\":\"ops-user\"")},
     {"vacuum-cancel --vacuum-id " ID SECRET, VACUUM("cancelled"), "ops_vacuumcancel",
@@ -91,9 +95,10 @@ static void each_reading_command_asks_the_http_surface(void **state)
          NULL},
         {"stat", "{\"success\":true,\"data\":{\"status\":\"ok\",\"uptime_seconds\":61}}", "http://127.0.0.1:8080/ops/stat",
          NULL},
-        {"maintenance-list --status all --limit 3 --next-token a/b=", "{\"success\":true,\"data\":{\"items\":[]}}",
+        {"maintenance-list --session-guid g --status all --limit 3 --next-token a/b=",
+         "{\"success\":true,\"data\":{\"items\":[]}}",
          "http://127.0.0.1:8080/ops/maintenance/list?status=all&limit=3&next_token=a%2Fb%3D", NULL},
-        {"maintenance-get --maintenance-id " ID " --endpoint https://ops.example/", WINDOW,
+        {"maintenance get --maintenance-id " ID " --session-guid g --endpoint https://ops.example/", WINDOW,
          "https://ops.example/ops/maintenance/get?maintenance_id=" ID, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -107,6 +112,41 @@ static void each_reading_command_asks_the_http_surface(void **state)
         assert_null(fake.body);
         fake_release(&fake);
     }
+}
+
+static void without_a_session_windows_are_read_where_operators_are(void **state)
+{
+    (void)state;
+    static const struct request_case cases[] = {
+        {"maintenance-list --status all --limit 3", "{\"success\":true,\"data\":{\"items\":[]}}", "ops_maintenancelist",
+         "{\"status\":\"all\",\"limit\":3}"},
+        {"maintenance-get --maintenance-id " ID, WINDOW, "ops_maintenanceget", "{\"maintenance_id\":\"" ID "\"}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        char url[256];
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, cases[i].answer);
+        snprintf(url, sizeof url, "http://localhost/2015-03-31/functions/%s/invocations", cases[i].url);
+        assert_int_equal(fake_run(&fake, cases[i].line), OPS_EXIT_DONE);
+        assert_string_equal(fake.url, url);
+        assert_string_equal(fake.body, cases[i].body);
+        fake_release(&fake);
+    }
+}
+
+static void an_endpoint_that_knows_routes_only_is_asked_by_its_route(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 404, REFUSAL("route-not-found", "{}"));
+    fake_answer(&fake, OPS_OK, 401, REFUSAL("session-required", "{}"));
+    assert_int_equal(fake_run(&fake, "maintenance-list --endpoint https://ops.example"), OPS_EXIT_REFUSED);
+    assert_string_equal(fake.url, "https://ops.example/ops/maintenance/list");
+    assert_has(fake.err, "error: session-required");
+    assert_has(fake.err, "give --session-guid G");
+    fake_release(&fake);
 }
 
 static void a_session_guid_travels_in_the_header_only(void **state)
@@ -160,12 +200,13 @@ static void a_refusal_is_exit_1_with_tag_details_and_a_hint(void **state)
          "maintenance-end --maintenance-id " ID},
         {REFUSAL("maintenance-already-active", "{}"), "error: maintenance-already-active", "'g3nops maintenance-end'"},
         {REFUSAL("invalid-field", "{\"field\":\"orgcode\",\"max\":64}"), "  field: orgcode\n  max: 64\n", ""},
+        {REFUSAL("invalid-field", "{\"field\":\"plan_sha256\",\"max\":64}"), "  flag: --plan-sha256\n  max: 64\n", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fake fake;
         fake_init(&fake);
         fake_answer(&fake, OPS_OK, 200, cases[i].answer);
-        assert_int_equal(fake_run(&fake, "vacuum-org --orgcode acme" SECRET), OPS_EXIT_REFUSED);
+        assert_int_equal(fake_run(&fake, "vacuum-all --dry-run" SECRET), OPS_EXIT_REFUSED);
         assert_has(fake.err, cases[i].line);
         assert_has(fake.err, cases[i].hint);
         assert_string_equal(fake.out, "");
@@ -265,14 +306,34 @@ static void wrong_usage_is_exit_2_with_a_sentence(void **state)
         {"vacuum-org --orgcode=", "--orgcode has an empty value."},
         {"vacuum-org --orgcode a --dry-run=yes", "--dry-run takes no value."},
         {"vacuum-org --orgcode a b", "'b' is a word too many"},
-        {"maintenance-update --duration soon", "--duration takes a whole number, not 'soon'."},
-        {"maintenance-update --duration 99999999999999999999", "--duration must be between 0 and 1000000000"},
+        {"maintenance-update --duration soon", "--duration takes seconds, or a duration such as 90s, 45m, 2h or 1d12h, not"},
+        {"maintenance-update --duration 2h1d", "not '2h1d'."},
+        {"maintenance-update --duration 99999999999999999999", "--duration takes seconds, or a duration"},
+        {"maintenance-update --duration 1000000001", "--duration must be between 0 and 1000000000 seconds, not 1000000001."},
+        {"session-create --user u --ttl 0m", "--ttl must be between 1 and 1000000000 seconds, not 0m."},
+        {"maintenance-schedule --description d --duration 1h" SECRET, "--start TIME or --now is required."},
+        {"maintenance-schedule --description d --duration 1h --now --start +1h" SECRET, "--start and --now are both given"},
+        {"maintenance-schedule --description d --duration 1h" SECRET, "(--start TIME | --now)"},
+        {"maintenance-schedule --description d --duration 1h --start soon" SECRET, "--start takes a time in UTC"},
+        {"maintenance-schedule --description d --duration 1h --start 2026-12-01T03:00" SECRET,
+         "--start 2026-12-01T03:00 has no zone; add Z"},
+        {"maintenance-end --maintenance-id 01JDE" SECRET,
+         "--maintenance-id takes an id, at least 6 characters of its beginning"},
+        {"limit --limit ten", "There is no command 'limit'"},
+        {"vacuum-list --limit ten", "--limit takes a whole number, not 'ten'."},
+        {"vacuum", "'vacuum' goes on with one of: org, all, cancel, status, list."},
+        {"vacuum --json-not", "'vacuum' goes on with one of: org, all, cancel, status, list."},
+        {"vacuum ogr", "There is no command 'vacuum ogr'; did you mean 'vacuum-org'?"},
+        {"help maintenance frobnicate", "There is no command 'maintenance-frobnicate'"},
         {"maintenance-list --status gone", "--status must be one of current|scheduled|active|ended|cancelled|all"},
         {"serve --workers 0", "--workers must be between 1 and 64, not 0."},
         {"completion zsh", "SHELL must be one of bash"},
         {"ping --endpoint ftp://x", "An endpoint is http://..., https://... or unix:PATH, not 'ftp://x'."},
-        {"vacuum-org --orgcode acme", "there is no terminal to ask on; give --secret-code-file F"},
-        {"vacuum-all" SECRET, "--confirmation-phrase PHRASE is required without a terminal."},
+        {"maintenance-end", "there is no terminal to ask on; give --secret-code-file F"},
+        {"vacuum-all --yes" SECRET, "--confirmation-phrase PHRASE is required without a terminal."},
+        {"vacuum-all --confirmation-phrase VACUUM~ALL~DATA~PERMANENTLY" SECRET,
+         "Without a terminal nobody can be asked: give --plan-sha256 of a dry run, or --yes, if this is meant."},
+        {"vacuum-org --orgcode acme" SECRET, "Without a terminal nobody can be asked: give --plan-sha256"},
         {"vacuum-all --dry-run --secret-code-file x" SECRET, "one is enough"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -344,6 +405,15 @@ static void a_file_that_is_not_there_is_named(void **state)
     fake_release(&fake);
 }
 
+#define LIST(items, token) "{\"success\":true,\"data\":{\"items\":[" items "],\"next_token\":" token "}}"
+#define DRY_RUN(orgcode, matched)                                                                                           \
+    "{\"vacuum_id\":\"" ID "\",\"orgcode\":\"" orgcode "\",\"dry_run\":true,\"status\":\"completed\",\"finished_at\":"      \
+    "\"2025-11-23T03:00:00Z\",\"totals\":{\"matched\":" matched "}}"
+#define NO_DRY_RUN                                                                                                          \
+    "{\"orgcode\":\"acme\",\"dry_run\":false,\"finished_at\":\"2025-11-23T03:00:00Z\",\"totals\":{\"matched\":1}},"         \
+    "{\"dry_run\":true,\"finished_at\":\"2025-11-23T03:00:00Z\",\"totals\":{\"matched\":1}},"                               \
+    "{\"orgcode\":\"acme\",\"dry_run\":true,\"status\":\"running\",\"totals\":{\"matched\":1}}," DRY_RUN("acme2", "7")
+
 struct confirm_case {
     const char *line, *typed;
     int code;
@@ -356,38 +426,154 @@ static void a_real_vacuum_is_confirmed_on_a_terminal(void **state)
         {"vacuum-org --orgcode acme" SECRET, "acme", OPS_EXIT_DONE},
         {"vacuum-org --orgcode acme" SECRET, "acm", OPS_EXIT_REFUSED},
         {"vacuum-org --orgcode acme" SECRET, "yes", OPS_EXIT_REFUSED},
+        {"vacuum-org --orgcode acme --yes --plan-sha256 abc" SECRET, "yes", OPS_EXIT_REFUSED},
         {"vacuum-all" SECRET, "VACUUM ALL DATA PERMANENTLY", OPS_EXIT_DONE},
         {"vacuum-all" SECRET, "vacuum all data permanently", OPS_EXIT_REFUSED},
+        {"vacuum-all --yes" SECRET, "y", OPS_EXIT_REFUSED},
         {"vacuum-all --confirmation-phrase VACUUM~ALL~DATA~PERMANENTLY" SECRET, "vacuum all", OPS_EXIT_DONE},
         {"vacuum-all --confirmation-phrase VACUUM~ALL~DATA~PERMANENTLY" SECRET, "y", OPS_EXIT_REFUSED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fake fake;
+        bool of_all = strncmp(cases[i].line, "vacuum-all", 10) == 0;
         fake_init(&fake);
         fake.in_terminal = true;
         fake.typed[0] = cases[i].typed;
+        if (!of_all)
+            fake_answer(&fake, OPS_OK, 200, LIST(DRY_RUN("acme", "7"), "null"));
         fake_answer(&fake, OPS_OK, 200, VACUUM("pending"));
         assert_int_equal(fake_run(&fake, cases[i].line), cases[i].code);
         assert_has(fake.err, "Nothing is deleted for 5 minutes");
-        assert_int_equal(fake.exchange_count, cases[i].code == OPS_EXIT_DONE ? 1 : 0);
-        if (cases[i].code == OPS_EXIT_DONE && strncmp(cases[i].line, "vacuum-all", 10) == 0)
+        assert_int_equal(fake.asked_count, 1);
+        assert_int_equal(fake.exchange_count, (cases[i].code == OPS_EXIT_DONE) + !of_all);
+        if (cases[i].code == OPS_EXIT_DONE && of_all)
             assert_has(fake.body, "\"confirmation_phrase\":\"VACUUM ALL DATA PERMANENTLY\"");
+        if (cases[i].code == OPS_EXIT_REFUSED && !of_all)
+            assert_lacks(fake.err, "VACUUM ALL");
         fake_release(&fake);
     }
+}
+
+static void a_mistyped_orgcode_is_told_which_one_was_meant(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake.in_terminal = true;
+    fake.typed[0] = "acem";
+    fake_answer(&fake, OPS_OK, 200, LIST(DRY_RUN("acme", "7"), "null"));
+    assert_int_equal(fake_run(&fake, "vacuum-org --orgcode acme" SECRET), OPS_EXIT_REFUSED);
+    assert_has(fake.err, "hint: what had to be typed is the orgcode, acme\n");
+    fake_release(&fake);
 }
 
 static void a_dry_run_and_a_script_are_not_asked(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"vacuum-all --dry-run" SECRET, "vacuum-org --orgcode acme --json" SECRET};
+    static const char *const lines[] = {"vacuum-all --dry-run" SECRET, "vacuum-org --orgcode acme --yes --json" SECRET};
     for (size_t i = 0; i < 2; i++) {
         struct fake fake;
         fake_init(&fake);
         fake.in_terminal = true;
         fake.typed[0] = "nothing";
+        if (i == 1)
+            fake_answer(&fake, OPS_OK, 200, LIST(DRY_RUN("acme", "7"), "null"));
         fake_answer(&fake, OPS_OK, 200, VACUUM("completed"));
         assert_int_equal(fake_run(&fake, lines[i]), OPS_EXIT_DONE);
         assert_int_equal(fake.asked_count, 0);
+        assert_string_equal(fake.err, "");
+        fake_release(&fake);
+    }
+}
+
+static void with_json_a_vacuum_must_be_meant_as_without_a_terminal(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake.in_terminal = true;
+    assert_int_equal(fake_run(&fake, "vacuum-org --orgcode acme --json" SECRET), OPS_EXIT_USAGE);
+    assert_has(fake.out, "With --json nobody can be asked: give --plan-sha256 of a dry run, or --yes");
+    assert_int_equal(fake.exchange_count, 0);
+    fake_release(&fake);
+}
+
+struct known_case {
+    const char *flags;
+    const char *lists[2]; /* what the service has, in pages */
+    bool terminal;
+    int code;
+    const char *words; /* on standard error; NULL: nothing is warned of */
+};
+
+static void an_organisation_that_nobody_looked_for_is_not_asked_for_by_mistake(void **state)
+{
+    (void)state;
+    static const struct known_case cases[] = {
+        {"", {LIST(NO_DRY_RUN, "null")}, true, OPS_EXIT_USAGE, "There was no dry run of organisation acme"},
+        {"", {LIST("", "null")}, true, OPS_EXIT_USAGE, "Make one first, by --dry-run, or give --yes."},
+        {" --yes", {LIST(NO_DRY_RUN, "null")}, true, OPS_EXIT_DONE, NULL},
+        {" --yes", {LIST(NO_DRY_RUN, "null")}, false, OPS_EXIT_DONE, NULL},
+        {" --plan-sha256 abc", {LIST(NO_DRY_RUN, "null")}, false, OPS_EXIT_DONE, NULL},
+        {"", {LIST(NO_DRY_RUN, "\"t\""), LIST(DRY_RUN("acme", "7"), "null")}, true, OPS_EXIT_DONE, NULL},
+        {"",
+         {LIST(DRY_RUN("acme", "0") "," DRY_RUN("acme", "7"), "null")},
+         true,
+         OPS_EXIT_DONE,
+         "warning: the last dry run of organisation acme, at 2025-11-23T03:00:00Z, matched nothing: is the orgcode right?"},
+        {" --yes", {LIST(DRY_RUN("acme", "0"), "null")}, false, OPS_EXIT_DONE, "matched nothing: is the orgcode right?"},
+        {" --yes", {REFUSAL("store-unavailable", "{}")}, false, OPS_EXIT_REFUSED, "error: store-unavailable: No."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        char line[256];
+        fake_init(&fake);
+        fake.in_terminal = cases[i].terminal;
+        fake.typed[0] = cases[i].terminal ? "acme" : NULL;
+        for (size_t k = 0; k < 2 && cases[i].lists[k]; k++)
+            fake_answer(&fake, OPS_OK, 200, cases[i].lists[k]);
+        fake_answer(&fake, OPS_OK, 200, VACUUM("pending"));
+        snprintf(line, sizeof line, "vacuum-org --orgcode acme%s" SECRET, cases[i].flags);
+        if (fake_run(&fake, line) != cases[i].code)
+            fail_msg("case %zu: %s", i, fake.err);
+        assert_true((strstr(fake.body, "\"orgcode\":\"acme\"") != NULL) == (cases[i].code == OPS_EXIT_DONE));
+        if (cases[i].words)
+            assert_has(fake.err, cases[i].words);
+        else
+            assert_lacks(fake.err, "warning");
+        fake_release(&fake);
+    }
+}
+
+static void a_field_of_the_service_is_named_as_the_flag_that_fills_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sentence, *shown;
+    } cases[] = {
+        {"estimated_duration_seconds must be from 60 to 604800.", "--duration must be from 60 to 604800."},
+        {"description must have 1 to 2000 characters.", "--description must have 1 to 2000 characters."},
+        {"An update needs at least one of description, estimated_duration_seconds and text.",
+         "An update needs at least one of --description, --duration and --text."},
+        {"reason must be a text.", "--reason must be a text."},
+        {"The text of a description is text.", "The text of a description is text."},
+        {"a text and description", "a text and description"},
+        {"secret_code and nothing_else", "secret_code and nothing_else"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        char answer[512], shown[512];
+        snprintf(answer, sizeof answer,
+                 "{\"success\":false,\"error\":{\"minor\":{\"tag\":\"invalid-field\",\"message\":{\"en_US\":\"%s\"}},"
+                 "\"details\":{\"field\":\"estimated_duration_seconds\"}}}",
+                 cases[i].sentence);
+        snprintf(shown, sizeof shown, "error: invalid-field: %s\n  flag: --duration\n", cases[i].shown);
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, answer);
+        assert_int_equal(fake_run(&fake, "maintenance-update" SECRET), OPS_EXIT_REFUSED);
+        assert_string_equal(fake.err, shown);
+        assert_int_equal(fake_run(&fake, "maintenance-update --json" SECRET), OPS_EXIT_REFUSED);
+        assert_has(fake.out, cases[i].sentence);
         fake_release(&fake);
     }
 }
@@ -435,6 +621,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_mutating_command_sends_just_the_fields_of_its_function),
         cmocka_unit_test(each_reading_command_asks_the_http_surface),
+        cmocka_unit_test(without_a_session_windows_are_read_where_operators_are),
+        cmocka_unit_test(an_endpoint_that_knows_routes_only_is_asked_by_its_route),
         cmocka_unit_test(a_session_guid_travels_in_the_header_only),
         cmocka_unit_test(the_service_tells_where_it_listens),
         cmocka_unit_test(a_refusal_is_exit_1_with_tag_details_and_a_hint),
@@ -448,7 +636,11 @@ int main(void)
         cmocka_unit_test(a_secret_comes_from_a_file_the_environment_or_a_prompt),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
         cmocka_unit_test(a_real_vacuum_is_confirmed_on_a_terminal),
+        cmocka_unit_test(a_mistyped_orgcode_is_told_which_one_was_meant),
         cmocka_unit_test(a_dry_run_and_a_script_are_not_asked),
+        cmocka_unit_test(with_json_a_vacuum_must_be_meant_as_without_a_terminal),
+        cmocka_unit_test(an_organisation_that_nobody_looked_for_is_not_asked_for_by_mistake),
+        cmocka_unit_test(a_field_of_the_service_is_named_as_the_flag_that_fills_it),
         cmocka_unit_test(mains_handlers_get_their_flags_and_say_how_it_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

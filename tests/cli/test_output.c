@@ -1,6 +1,7 @@
 /* What is made for people: help, completion, the manual page, tables, records. */
 #include "cli/fake.h"
 
+#include "base/instant.h"
 #include "surfaces/cli/card.h"
 #include "surfaces/cli/generate.h"
 #include "surfaces/cli/human.h"
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SOME_ID "01JDE9Q3F0V8M4T6XK2R7W5N1B"
 
 static const struct ops_style plain = {.color = false, .columns = 0, .now_ms = FAKE_NOW_MS};
 
@@ -107,7 +110,12 @@ static void the_completion_script_is_bash(void **state)
              "check '--dry-run' g3nops vacuum-all --dr\n"
              "check 'active all' g3nops maintenance-list --status a\n"
              "check 'bash' g3nops completion b\n"
-             "check '' g3nops vacuum-org --orgcode x\n",
+             "check '' g3nops vacuum-org --orgcode x\n"
+             "check 'org all cancel status list' g3nops vacuum ''\n"
+             "check '--dry-run' g3nops vacuum org --dr\n"
+             "check 'active all' g3nops --json maintenance list --status a\n"
+             "check 'vacuum-org vacuum-all vacuum-cancel vacuum-status vacuum-list vacuum' g3nops vac\n"
+             "check '--rows' g3nops demo data --ro\n",
              fake.out);
     assert_int_equal(feed("bash", script), 0);
     fake_release(&fake);
@@ -154,8 +162,13 @@ static void control_characters_are_escaped(void **state)
 static void what_the_service_says_does_not_steer_the_terminal(void **state)
 {
     (void)state;
-    static const char *const lines[] = {
-        "ping", "stat", "sweep", "vacuum-status", "audit-list", "maintenance-list", "maintenance-get --maintenance-id x"};
+    static const char *const lines[] = {"ping",
+                                        "stat",
+                                        "sweep",
+                                        "vacuum-status",
+                                        "audit-list",
+                                        "maintenance-list",
+                                        "maintenance-get --maintenance-id " SOME_ID};
     static const char *const answers[] = {
         "{\"success\":true,\"data\":{\"status\":\"\\u001b]0;\",\"vacuum_id\":\"\\u001b[2J\",\"maintenance_id\":\"\\u009b\","
         "\"description\":\"\\u001b\",\"orgcode\":\"\\u001b\",\"actor\":\"\\u001b\",\"next_token\":\"\\u001b\",\"\\u001b\":["
@@ -233,9 +246,44 @@ static void numbers_and_times_read_well(void **state)
     assert_string_equal(ops_human_countdown(252, text), "4:12");
     struct ops_buf buf;
     ops_buf_init(&buf, 4096);
+    setenv("TZ", "UTC", 1);
     ops_human_append_instant(&buf, "2025-11-24T03:47:05Z", FAKE_NOW_MS);
     assert_string_equal(ops_buf_text(&buf), "2025-11-24 03:47:05Z (in 4m 12s)");
     ops_buf_release(&buf);
+}
+
+static void a_time_is_shown_in_utc_and_in_the_operators_zone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *zone, *instant, *text;
+    } cases[] = {
+        {"UTC", "2026-12-01T02:00:00Z", "2026-12-01 02:00:00Z"},
+        {"", "2026-12-01T02:00:00Z", "2026-12-01 02:00:00Z"},
+        {"Europe/Vienna", "2026-12-01T02:00:00Z", "2026-12-01 02:00:00Z = 2026-12-01 03:00:00 CET"},
+        {"Europe/Vienna", "2026-07-01T23:30:00Z", "2026-07-01 23:30:00Z = 2026-07-02 01:30:00 CEST"},
+        {"Europe/London", "2026-12-01T02:00:00Z", "2026-12-01 02:00:00Z = 2026-12-01 02:00:00 GMT"},
+        {"America/Sao_Paulo", "2026-12-01T02:00:00Z", "2026-12-01 02:00:00Z = 2026-11-30 23:00:00 -03"},
+        {"<x-long-name-of-one-zone-that-goes-on-and-on>-1", "2026-12-01T02:00:00Z",
+         "2026-12-01 02:00:00Z = 2026-12-01 03:00:00 x-long-name-of-one-zone-that"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t at_ms;
+        char text[OPS_HUMAN_TIME_SIZE];
+        setenv("TZ", cases[i].zone, 1);
+        assert_int_equal(ops_instant_parse(ops_view_of(cases[i].instant), &at_ms), OPS_OK);
+        assert_string_equal(ops_human_time(at_ms, text), cases[i].text);
+    }
+    struct ops_buf buf;
+    ops_buf_init(&buf, 4096);
+    setenv("TZ", "Europe/Vienna", 1);
+    ops_human_append_instant(&buf, "2025-11-24T03:47:05Z", FAKE_NOW_MS);
+    ops_buf_append_text(&buf, "\n");
+    ops_human_append_plain_instant(&buf, "2025-11-24T03:47:05Z");
+    assert_string_equal(ops_buf_text(&buf),
+                        "2025-11-24 03:47:05Z = 2025-11-24 04:47:05 CET (in 4m 12s)\n2025-11-24 03:47:05Z");
+    ops_buf_release(&buf);
+    setenv("TZ", "UTC", 1);
 }
 
 #define VACUUM_DONE                                                                                                         \
@@ -306,7 +354,7 @@ static void windows_are_shown_as_a_card_and_as_a_list(void **state)
     fake_init(&fake);
     fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":" MEMBERS "}");
     fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":{\"items\":[" MEMBERS "],\"next_token\":\"abc\"}}");
-    assert_int_equal(fake_run(&fake, "maintenance-get --maintenance-id x"), OPS_EXIT_DONE);
+    assert_int_equal(fake_run(&fake, "maintenance-get --maintenance-id " SOME_ID), OPS_EXIT_DONE);
     assert_golden("window.txt", fake.out);
     assert_int_equal(fake_run(&fake, "maintenance-list"), OPS_EXIT_DONE);
     assert_golden("windows.txt", fake.out);
@@ -553,6 +601,7 @@ int main(void)
         cmocka_unit_test(what_the_service_says_does_not_steer_the_terminal),
         cmocka_unit_test(tables_align_by_width_not_by_bytes),
         cmocka_unit_test(numbers_and_times_read_well),
+        cmocka_unit_test(a_time_is_shown_in_utc_and_in_the_operators_zone),
         cmocka_unit_test(a_vacuum_record_is_shown_whole),
         cmocka_unit_test(a_record_says_what_to_do_next),
         cmocka_unit_test(windows_are_shown_as_a_card_and_as_a_list),

@@ -17,7 +17,8 @@
     "\"running\"},{\"name\":\"c\",\"status\":\"skipped\"}],\"totals\":{" counts "},\"revision\":1}}"
 #define PENDING RECORD("pending", "false", "")
 #define RUNNING(deleted) RECORD("running", "false", "\"deleted\":" deleted)
-#define START "vacuum-org --orgcode acme --watch --secret-code correct~horse~battery"
+#define START                                                                                                               \
+    "vacuum-all --confirmation-phrase VACUUM~ALL~DATA~PERMANENTLY --yes --watch --secret-code correct~horse~battery"
 
 static void script(struct fake *fake, const char *last)
 {

@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import threading
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 import stack
-from g3nops import CODE, PHRASE, PROGRAM, base_environment, instant, until
+from g3nops import CODE, PHRASE, PROGRAM, base_environment, instant, tag, until
 
 SOME_ID = "01JDE9Q3F0V8M4T6XK2R7W5N1B"
 COMMANDS = ["serve", "gate", "maintenance-schedule", "maintenance-start", "maintenance-update", "maintenance-end", "maintenance-cancel",
@@ -177,13 +178,102 @@ def test_vacuum_commands_want_their_confirmation(served):
     home = served.home
     result = home.operator("vacuum-all")
     assert result.returncode == 2 and "--confirmation-phrase" in result.stderr
-    result = home.operator("vacuum-all", "--confirmation-phrase", "yes")
+    for wanted in (["vacuum-all", "--confirmation-phrase", PHRASE], ["vacuum-org", "--orgcode", "acme"]):
+        result = home.operator(*wanted)
+        assert result.returncode == 2 and "--yes" in result.stderr, result
+        result = home.operator(*wanted, "--json")
+        assert result.returncode == 2 and "--yes" in json.loads(result.stdout)["error"]["minor"]["message"]["en_US"], result
+    assert tag(served.invoke("vacuumstatus")) == "vacuum-not-found"
+    result = home.operator("vacuum-all", "--confirmation-phrase", "yes", "--yes")
     assert result.returncode == 1 and "confirmation-phrase-mismatch" in result.stderr
-    result = home.operator("vacuum-all", "--confirmation-phrase", PHRASE, "--json")
+    result = home.operator("vacuum-all", "--confirmation-phrase", PHRASE, "--yes", "--json")
     vacuum = json.loads(result.stdout)["data"]
     assert result.returncode == 0 and vacuum["status"] == "pending"
     assert home.operator("vacuum-cancel", "--vacuum-id", vacuum["vacuum_id"]).returncode == 0
     assert "cancelled" in home.run("vacuum-status").stdout
+
+
+def test_a_tenant_that_nothing_knows_is_not_vacuumed_by_mistake(sample):
+    serve = sample.serve()
+    dry_run = json.loads(sample.operator("vacuum-org", "--orgcode", "acmee", "--dry-run", "--json").stdout)["data"]
+    assert dry_run["totals"]["matched"] == 0
+    result = sample.operator("vacuum-org", "--orgcode", "acmee", "--yes")
+    assert result.returncode == 0 and "matched nothing: is the orgcode right?" in result.stderr, result
+    assert sample.operator("vacuum-cancel").returncode == 0
+    assert sample.operator("vacuum-org", "--orgcode", "acme", "--dry-run").returncode == 0
+    result = sample.operator("vacuum-org", "--orgcode", "acme", "--yes")
+    assert result.returncode == 0 and "warning" not in result.stderr, result
+    result = sample.operator("vacuum-cancel")
+    assert result.returncode == 0 and "of organisation acme." in result.stderr and "cancelled" in result.stdout, result
+    result = sample.operator("vacuum-cancel")
+    assert result.returncode == 1 and "vacuum-not-pending" in result.stderr, result
+    assert serve.vacuum()["status"] == "cancelled"
+
+
+def test_an_id_may_be_the_beginning_of_one_or_latest(served):
+    home = served.home
+    first, second = served.schedule()["maintenance_id"], served.schedule()["maintenance_id"]
+    unique = next(second[:length] for length in range(6, 27) if not first.startswith(second[:length]))
+    assert second in home.run("maintenance-get", "--maintenance-id", unique.lower()).stdout
+    assert second in home.run("maintenance-get", "--maintenance-id", "latest").stdout
+    result = home.run("maintenance-get", "--maintenance-id", first[:6])
+    assert result.returncode == 2 and first in result.stderr and second in result.stderr, result
+    result = home.run("maintenance-get", "--maintenance-id", "7" * 6)
+    assert result.returncode == 1 and "maintenance-not-found" in result.stderr, result
+    vacuum_id = served.dry_run("vacuumorg", orgcode="acme")["vacuum_id"]
+    for wanted in ("latest", vacuum_id[:20]):
+        assert vacuum_id in home.run("vacuum-status", "--vacuum-id", wanted).stdout
+
+
+def test_windows_are_read_without_a_session_on_the_operators_own_surface(served):
+    home = served.home
+    maintenance_id = served.schedule()["maintenance_id"]
+    assert home.json("maintenance-list")["items"] == [home.json("maintenance-get", "--maintenance-id", maintenance_id)]
+    result = home.run("maintenance-list", "--endpoint", served.http_url)
+    assert result.returncode == 1 and "session-required" in result.stderr, "the routes stay as they are"
+
+
+def test_words_may_stand_apart(served):
+    home = served.home
+    assert home.json("vacuum", "list") == home.json("vacuum-list")
+    assert home.run("help", "audit", "verify").stdout == home.run("audit-verify", "--help").stdout
+    session = home.json("session", "create", "--user", "alice", "--ttl", "1h30m")
+    assert session["session_guid"]
+    result = plain("vacuum")
+    assert result.returncode == 2 and "org, all, cancel, status, list" in result.stderr, result
+
+
+def test_times_are_taken_and_shown_as_people_have_them(served):
+    home = served.home
+
+    def schedule(start, zone, *more):
+        return home.operator("maintenance", "schedule", "--description", "x", "--duration", "1d12h", *start, *more, env={"TZ": zone})
+    day = datetime.now(timezone.utc) + timedelta(days=60)
+    window = json.loads(schedule(["--start", f"{day:%Y-%m-%d}T03:00 Asia/Tokyo"], "UTC", "--json").stdout)["data"]
+    assert window["scheduled_start_utc"] == f"{day - timedelta(days=1):%Y-%m-%d}T18:00:00Z"
+    assert window["estimated_duration_seconds"] == 129600
+    shown = home.run("maintenance-get", "--maintenance-id", window["maintenance_id"], env={"TZ": "Asia/Tokyo"}).stdout
+    assert f"{day - timedelta(days=1):%Y-%m-%d} 18:00:00Z = {day:%Y-%m-%d} 03:00:00 JST (in " in shown, shown
+    result = schedule(["--start", "2027-03-28T02:30 Europe/Vienna"], "UTC")
+    assert result.returncode == 2 and "2027-03-28T00:30:00Z" in result.stderr and "2027-03-28T01:30:00Z" in result.stderr, result
+
+
+def test_a_window_is_scheduled_and_started_in_one_step_or_not_at_all(served):
+    home = served.home
+    wanted = ["maintenance-schedule", "--description", "x", "--duration", "45m", "--now"]
+    started = json.loads(home.operator(*wanted, "--json").stdout)["data"]
+    assert started["status"] == "active" and started["started_by"] == "operator"
+    result = home.operator(*wanted)
+    assert result.returncode == 1 and "maintenance-already-active" in result.stderr and "was cancelled again" in result.stderr
+    assert [window["status"] for window in home.json("maintenance-list", "--status", "all")["items"]] == ["cancelled", "active"]
+
+
+def test_an_error_names_the_flag_and_with_json_the_field(served):
+    arguments = ["maintenance-schedule", "--description", "x", "--duration", "59s", "--start", "+1h"]
+    result = served.home.operator(*arguments)
+    assert result.returncode == 1 and "--duration must be from 60" in result.stderr and "estimated_" not in result.stderr, result
+    error = json.loads(served.home.operator(*arguments, "--json").stdout)["error"]
+    assert error["details"]["field"] == "estimated_duration_seconds"
 
 
 def test_a_dry_run_prints_every_target_and_a_hash_to_hold_on_to(sample):
@@ -203,7 +293,7 @@ def test_a_dry_run_prints_every_target_and_a_hash_to_hold_on_to(sample):
 def test_a_watch_without_a_terminal_ends_with_the_vacuum(bare, end, code):
     stack.big_stack(bare, 50, 5)
     serve = bare.serve(clock=True)
-    watching = subprocess.Popen([PROGRAM, "vacuum-org", "--orgcode", "acme", "--watch", "--data", str(bare.data), "--secret-code-file",
+    watching = subprocess.Popen([PROGRAM, "vacuum-org", "--orgcode", "acme", "--yes", "--watch", "--data", str(bare.data), "--secret-code-file",
                                  str(bare.code_file)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 text=True, env=base_environment())
     vacuum = until(lambda: serve.invoke("vacuumstatus").get("data"), "it is asked for")
@@ -264,6 +354,9 @@ complete_words "$@"
     (["maintenance-list", "--st"], {"--status"}),
     (["maintenance-list", "--status", "c"], {"current", "cancelled"}),
     (["help", "aud"], {"audit-list", "audit-verify"}),
+    (["vacuum", ""], {"all", "org", "cancel", "status", "list"}),
+    (["vacuum", "org", "--ye"], {"--yes"}),
+    (["sess"], {"session-create", "session"}),
     (["completion", "b"], {"bash"}),
 ])
 def test_bash_completes_commands_flags_and_values(words, wanted):

@@ -574,6 +574,83 @@ def test_a_connection_of_nginx_that_lay_idle_lets_nobody_slip_through(bare, app,
 # ---- Envoy and Traefik ----
 
 
+class Echo:
+    """A service that takes every upgrade and says again what comes over it."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    @staticmethod
+    def _serve(connection):
+        with connection:
+            head = connection.makefile("rb")
+            lines = []
+            while (line := head.readline()) not in (b"\r\n", b""):
+                lines.append(line.lower().strip())
+            wants = b"upgrade: websocket" in lines and b"connection: upgrade" in lines
+            connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" if wants
+                               else b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            while wants and (data := head.read1()):
+                connection.sendall(data)
+
+    def stop(self):
+        self.listener.close()
+
+
+@pytest.fixture
+def echo():
+    made = Echo()
+    yield made
+    made.stop()
+
+
+def handshake(proxy):
+    """The connection after the request to upgrade it, and the status that came."""
+    connection = socket.create_connection(("127.0.0.1", proxy.port), timeout=30)
+    connection.sendall(b"GET /chat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                       b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    reader = connection.makefile("rb")
+    status = int(reader.readline().split()[1])
+    while reader.readline() not in (b"\r\n", b""):
+        pass
+    return connection, reader, status
+
+
+def says_again(connection, reader):
+    connection.sendall(b"hello\n")
+    return reader.readline() == b"hello\n"
+
+
+def test_a_websocket_is_turned_away_at_its_handshake_and_goes_on_once_it_is_open(bare, echo, make_sidecar, start_proxy):
+    serve = bare.serve()
+    sidecar = make_sidecar(serve.http_url, *SOON)
+    proxy = start_proxy(nginx, echo.port, sidecar.port)
+    connection, reader, status = handshake(proxy)
+    assert status == 101 and says_again(connection, reader)
+    start_window(serve)
+    closed_for(proxy)
+    refused, _, status = handshake(proxy)
+    refused.close()
+    assert status == 503
+    assert says_again(connection, reader), "a socket that is open is no request"
+    end_window(serve)
+    open_for(proxy)
+    again, again_reader, status = handshake(proxy)
+    assert status == 101 and says_again(again, again_reader)
+    again.close()
+    connection.close()
+
+
 @asking_once
 def test_the_gate_is_told_nothing_that_is_secret_or_that_a_caller_could_forge(make, app, start_proxy):
     sidecar = Answering(200)

@@ -14,7 +14,7 @@ import time
 import pytest
 
 import stack
-from g3nops import CODE, DEADLINE_SECONDS, PHRASE, PROGRAM, base_environment, until
+from g3nops import CODE, DEADLINE_SECONDS, PHRASE, PROGRAM, base_environment, data, until
 
 
 def set_columns(fd, columns):
@@ -74,13 +74,17 @@ class Terminal:
 @pytest.fixture
 def served(bare):
     stack.big_stack(bare, 2000, 50)
-    return bare.serve()
+    serve = bare.serve()
+    serve.dry_run("vacuumorg", orgcode="acme")
+    return serve
 
 
 @pytest.fixture
 def served_with_clock(bare, settable_clock):
     stack.big_stack(bare, 2000, 50)
-    return bare.serve(clock=True)
+    serve = bare.serve(clock=True)
+    serve.dry_run("vacuumorg", orgcode="acme")
+    return serve
 
 
 def code_of(home):
@@ -88,7 +92,8 @@ def code_of(home):
 
 
 def asked_for(serve):
-    return serve.invoke("vacuumstatus").get("data")
+    """The vacuum that deletes."""
+    return next((vacuum for vacuum in data(serve.invoke("vacuumlist"))["items"] if not vacuum["dry_run"]), None)
 
 
 def test_the_code_is_asked_for_without_echo(served):
@@ -135,6 +140,23 @@ def test_vacuum_all_with_the_phrase_in_a_flag_still_asks(served):
     terminal.expect("Type 'vacuum all' to go on: ")
     terminal.send("no\n")
     assert terminal.ended() == 1 and not asked_for(served)
+
+
+def test_an_orgcode_that_was_mistyped_is_not_answered_with_the_phrase(served):
+    terminal = Terminal("vacuum-org", "--orgcode", "acme", *code_of(served.home))
+    terminal.expect("Type the orgcode to go on: ")
+    terminal.send("acem\n")
+    assert terminal.ended() == 1 and not asked_for(served)
+    assert "the orgcode, acme" in terminal.text and PHRASE not in terminal.text
+
+
+def test_an_organisation_without_a_dry_run_is_refused_unless_it_is_meant(served):
+    terminal = Terminal("vacuum-org", "--orgcode", "globex", *code_of(served.home))
+    assert terminal.ended() == 2 and "no dry run of organisation globex" in terminal.text and not asked_for(served)
+    terminal = Terminal("vacuum-org", "--orgcode", "globex", "--yes", *code_of(served.home))
+    terminal.expect("Type the orgcode to go on: ")
+    terminal.send("globex\n")
+    assert terminal.ended() == 0 and asked_for(served)["orgcode"] == "globex"
 
 
 def test_a_dry_run_asks_nothing(served):

@@ -150,6 +150,8 @@ static const struct request_form forms[] = {
     {"ops_vacuumlist", 2, fill_vacuum_list},
     {"ops_sweep", 6, fill_nothing},
     {"ops_auditlist", 3, fill_list},
+    {"ops_maintenancelist", 2, fill_list},
+    {"ops_maintenanceget", 2, fill_window},
     {"maintenance/list", 3, fill_list},
     {"maintenance/get", 3, fill_window},
     {"ping", 2, fill_nothing},

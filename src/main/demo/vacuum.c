@@ -147,10 +147,10 @@ static enum ops_status execute_all(struct demo *demo, const json_t *dry)
     struct demo_census before, after;
     json_t *asked = NULL, *done = NULL;
     enum ops_status status = count(demo, &before);
-    demo_say(demo, "   $ g3nops vacuum-all --confirmation-phrase '%s'", OPS_VACUUM_PHRASE);
+    demo_say(demo, "   $ g3nops vacuum-all --confirmation-phrase '%s' --yes", OPS_VACUUM_PHRASE);
     if (status == OPS_OK)
         status = demo_invoke(demo, "ops_vacuumall", json_pack("{s:s}", "confirmation_phrase", OPS_VACUUM_PHRASE), &asked);
-    demo_say(demo, "   $ g3nops vacuum-org --orgcode globex    (while the other one is pending)");
+    demo_say(demo, "   $ g3nops vacuum-org --orgcode globex --yes    (while the other one is pending)");
     if (status == OPS_OK)
         status = demo_refused(demo, "ops_vacuumorg", json_pack("{s:s}", "orgcode", "globex"), "vacuum-in-progress");
     if (status == OPS_OK)
@@ -176,7 +176,7 @@ enum ops_status demo_vacuum_all(struct demo *demo)
     demo_chapter(demo, "Everything goes");
     demo_say(demo, "   $ g3nops vacuum-all --dry-run");
     enum ops_status status = dry_run(demo, "ops_vacuumall", json_object(), &dry);
-    demo_say(demo, "   $ g3nops vacuum-all --confirmation-phrase 'vacuum all data'");
+    demo_say(demo, "   $ g3nops vacuum-all --confirmation-phrase 'vacuum all data' --yes");
     if (status == OPS_OK)
         status = demo_refused(demo, "ops_vacuumall", json_pack("{s:s}", "confirmation_phrase", "vacuum all data"),
                               "confirmation-phrase-mismatch");

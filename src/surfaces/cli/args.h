@@ -13,6 +13,7 @@ struct ops_arg {
 
 struct ops_args {
     const struct ops_cli_command *command; /* NULL: none was named */
+    const char *noun;                      /* with help: the first word of several commands, in argv; else NULL */
     struct ops_arg values[OPS_COMMAND_FLAGS_MAX];
     char *positional;
     bool help; /* --help: show it whatever else there is */
@@ -23,8 +24,9 @@ struct ops_args {
 enum ops_status ops_args_parse(struct ops_args *args, int argc, char *const *argv, struct ops_error *error) OPS_MUST_USE;
 void ops_args_release(struct ops_args *args); /* cleanses secrets; also a zeroed one */
 
-/* Says that there is no such command, and which one may be meant. Returns OPS_USAGE. */
-enum ops_status ops_args_unknown_command(const char *word, struct ops_error *error);
+/* Says that there is no such command, and which one may be meant, or what goes on after the first word of a command. verb,
+ * the word after it, may be NULL. Returns OPS_USAGE. */
+enum ops_status ops_args_unknown_command(const char *word, const char *verb, struct ops_error *error);
 
 /* Overwrites the values of secret flags in argv, so that ps does not show them. */
 void ops_args_wipe(int argc, char **argv);

@@ -1,26 +1,58 @@
 /* Commands that talk to the running service: flags become a request, as the table of commands says. */
 #include "base/json.h"
 #include "surfaces/cli/client.h"
+#include "surfaces/cli/moment.h"
+#include "surfaces/cli/resolve.h"
 #include "surfaces/cli/watch.h"
 
 enum { CALL_TIMEOUT_MS = 60 * 1000 };
 
-static json_t *flag_value(const struct ops_cli_flag *flag, const struct ops_arg *arg)
+static enum ops_status add_time(struct ops_cli *cli, const struct ops_cli_flag *flag, const char *text, json_t *input,
+                                struct ops_error *error)
 {
-    if (flag->kind == OPS_FLAG_SWITCH)
-        return json_true();
-    return flag->kind == OPS_FLAG_INTEGER ? json_integer(arg->integer) : json_string(arg->text);
+    char instant[OPS_INSTANT_TEXT_SIZE];
+    enum ops_status status = ops_moment_time(flag->name, text, ops_clock_now_ms(cli->host->clock), instant, error);
+    return status == OPS_OK ? ops_json_set_text(input, flag->field, instant) : status;
 }
 
-static enum ops_status add_flag(const struct ops_cli_flag *flag, const struct ops_arg *arg, json_t *input,
-                                struct ops_error *error)
+static enum ops_status add_text(const struct ops_cli_flag *flag, const char *text, json_t *input, struct ops_error *error)
+{
+    json_t *value = json_string(text);
+    return value ? ops_json_set(input, flag->field, value) : ops_fail(error, OPS_USAGE, "%s is not UTF-8 text.", flag->name);
+}
+
+static enum ops_status add_flag(struct ops_cli *cli, const struct ops_cli_flag *flag, const struct ops_arg *arg,
+                                json_t *input, struct ops_error *error)
 {
     if (!flag->field || !arg->given)
         return OPS_OK;
-    json_t *value = flag_value(flag, arg);
-    if (!value && flag->kind != OPS_FLAG_INTEGER)
-        return ops_fail(error, OPS_USAGE, "%s is not UTF-8 text.", flag->name);
-    return ops_json_set(input, flag->field, value);
+    switch (flag->kind) {
+    case OPS_FLAG_SWITCH:
+        return ops_json_set(input, flag->field, json_true());
+    case OPS_FLAG_INTEGER:
+    case OPS_FLAG_DURATION:
+        return ops_json_set_integer(input, flag->field, arg->integer);
+    case OPS_FLAG_TIME:
+        return add_time(cli, flag, arg->text, input, error);
+    default:
+        return add_text(flag, arg->text, input, error);
+    }
+}
+
+static bool is_id(const struct ops_cli_flag *flag)
+{
+    return flag->kind == OPS_FLAG_VACUUM_ID || flag->kind == OPS_FLAG_WINDOW_ID;
+}
+
+/* Last of what the flags say, since the service is asked for it: what is wrong in the others is told before. */
+static enum ops_status resolve_ids(struct ops_cli *cli, json_t *input, struct ops_error *error)
+{
+    const struct ops_cli_flag *flag;
+    enum ops_status status = OPS_OK;
+    for (size_t i = 0; status == OPS_OK && (flag = ops_cli_flag_at(cli->args.command, i)) != NULL; i++)
+        if (is_id(flag) && cli->args.values[i].given)
+            status = ops_cli_resolve_id(cli, flag, input, error);
+    return status;
 }
 
 /* Only operations that take the secret code take an actor; the others would refuse the field by name. */
@@ -36,11 +68,11 @@ static enum ops_status make_input(struct ops_cli *cli, json_t *input, struct ops
     enum ops_status status = OPS_OK;
     for (size_t i = 0; status == OPS_OK && (flag = ops_cli_flag_at(command, i)) != NULL; i++)
         if (takes_actor(command) || strcmp(flag->name, "--actor") != 0)
-            status = add_flag(flag, &cli->args.values[i], input, error);
-    const char *actor = takes_actor(command) ? ops_cli_actor(cli) : NULL;
+            status = add_flag(cli, flag, &cli->args.values[i], input, error);
+    const char *actor = status == OPS_OK && takes_actor(command) ? ops_cli_actor(cli) : NULL;
     if (status == OPS_OK && actor && !json_object_get(input, "actor"))
         status = ops_json_set_text(input, "actor", actor);
-    return status;
+    return status == OPS_OK ? resolve_ids(cli, input, error) : status;
 }
 
 static const char *session_guid(struct ops_cli *cli)
@@ -53,10 +85,11 @@ static const char *session_guid(struct ops_cli *cli)
 
 static enum ops_status prepare(struct ops_cli *cli, json_t *input, struct ops_cli_secret *secret, struct ops_error *error)
 {
+    const struct ops_cli_command *command = cli->args.command;
     enum ops_status status = input ? make_input(cli, input, error) : OPS_NO_MEMORY;
-    if (status == OPS_OK)
-        status = ops_cli_confirm(cli, input, error);
-    if (status == OPS_OK && cli->args.command->shared & 1u << OPS_FLAGS_SECRET)
+    if (status == OPS_OK && command->prepare)
+        status = command->prepare(cli, input, error);
+    if (status == OPS_OK && command->shared & 1u << OPS_FLAGS_SECRET)
         status = ops_cli_secret(cli, secret, error);
     return status;
 }
@@ -65,6 +98,25 @@ static enum ops_status prepare(struct ops_cli *cli, json_t *input, struct ops_cl
 static bool wants_watch(const struct ops_cli *cli)
 {
     return cli->args.command->watchable && (ops_cli_flag_if(cli, "--watch") || ops_cli_flag_if(cli, "--dry-run"));
+}
+
+/* The request itself. An operator without a session asks where operators do. An endpoint that is only the HTTP surface does
+ * not know such functions, and is asked by its route after all, to say that it wants a session. */
+static enum ops_status exchange(struct ops_cli *cli, struct ops_cli_request *request, struct ops_cli_reply *reply,
+                                struct ops_error *error)
+{
+    const struct ops_cli_command *command = cli->args.command;
+    if (!command->without_session || request->session_guid)
+        return ops_cli_exchange(cli, request, reply, error);
+    request->via = OPS_VIA_INVOKE;
+    request->target = command->without_session;
+    enum ops_status status = ops_cli_exchange(cli, request, reply, error);
+    const json_t *minor = json_object_get(json_object_get(reply->envelope, "error"), "minor");
+    if (status != OPS_OK || ops_status_from_tag(ops_json_text(minor, "tag", "")) != OPS_ROUTE_NOT_FOUND)
+        return status;
+    request->via = command->via;
+    request->target = command->target;
+    return ops_cli_exchange(cli, request, reply, error);
 }
 
 int ops_cli_call(struct ops_cli *cli)
@@ -83,7 +135,9 @@ int ops_cli_call(struct ops_cli *cli)
                                       .session_guid = session_guid(cli),
                                       .timeout_ms = CALL_TIMEOUT_MS};
     if (status == OPS_OK)
-        status = ops_cli_exchange(cli, &request, &reply, &error);
+        status = exchange(cli, &request, &reply, &error);
+    if (status == OPS_OK && command->follow && ops_cli_reply_success(&reply))
+        status = command->follow(cli, &request, &reply, &error);
     ops_cli_secret_cleanse(&secret);
     int code;
     if (status != OPS_OK)

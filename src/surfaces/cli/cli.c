@@ -194,6 +194,8 @@ static int run_handler(struct ops_cli *cli)
 static int run_command(struct ops_cli *cli)
 {
     const struct ops_cli_command *command = cli->args.command;
+    if (cli->args.noun)
+        return ops_cli_show_noun_help(cli, cli->args.noun);
     if (cli->args.help)
         return ops_cli_show_help(cli, command);
     if (command->via == OPS_VIA_SELF)

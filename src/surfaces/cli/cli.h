@@ -91,7 +91,7 @@ enum ops_status ops_cli_data_dir(struct ops_cli *cli, const char **ret_path, str
 /* --manifest, else $G3NOPS_MANIFEST, else NULL. */
 const char *ops_cli_manifest(const struct ops_cli *cli);
 
-/* --actor, else the login name, else NULL. Owned by the run. */
+/* --actor, else the effective user's name, else NULL. Owned by the run. */
 const char *ops_cli_actor(struct ops_cli *cli);
 
 enum { OPS_CLI_SECRET_MAX = 1024 };

@@ -1,7 +1,13 @@
 #include "surfaces/cli/command.h"
 
+#include "surfaces/cli/confirm.h"
 #include "surfaces/cli/generate.h"
 #include "surfaces/cli/render.h"
+#include "surfaces/cli/resolve.h"
+#include "surfaces/cli/schedule_now.h"
+
+#include <stdio.h>
+#include <string.h>
 
 /* What follows is laid out by hand, to be read as tables. */
 /* clang-format off */
@@ -14,6 +20,16 @@
     {.name = flag, .placeholder = value, .kind = OPS_FLAG_TEXT, .required = true, .field = member, .help = words}
 #define INTEGER(flag, value, member, words) \
     {.name = flag, .placeholder = value, .kind = OPS_FLAG_INTEGER, .max = NUMBER_MAX, .field = member, .help = words}
+#define DURATION(flag, member, words) \
+    {.name = flag, .placeholder = "DURATION", .kind = OPS_FLAG_DURATION, .max = NUMBER_MAX, .field = member, .help = words}
+#define WINDOW_ID(words) \
+    {.name = "--maintenance-id", .placeholder = "ID", .kind = OPS_FLAG_WINDOW_ID, .field = "maintenance_id", .help = words}
+#define NEEDED_WINDOW_ID \
+    {.name = "--maintenance-id", .placeholder = "ID", .kind = OPS_FLAG_WINDOW_ID, .required = true, \
+     .field = "maintenance_id", .help = "the window: its id, 6 characters or more of its beginning, or latest"}
+#define VACUUM_ID(words) \
+    {.name = "--vacuum-id", .placeholder = "ID", .kind = OPS_FLAG_VACUUM_ID, .field = "vacuum_id", .help = words}
+#define YES SWITCH("--yes", NULL, "without a terminal, or without a dry run before it: ask for it all the same")
 #define CHOICE(flag, value, words_allowed, member, words) \
     {.name = flag, .placeholder = value, .kind = OPS_FLAG_CHOICE, .choices = words_allowed, .field = member, .help = words}
 #define PATH(flag, value, words) {.name = flag, .placeholder = value, .kind = OPS_FLAG_FILE, .help = words}
@@ -54,7 +70,7 @@ static const struct ops_cli_flag common_flags[] = {
     TEXT("--profile", "NAME", NULL, "the AWS profile (default: $AWS_PROFILE)"),
     PATH("--manifest", "FILE", "the stack manifest"),
     TEXT("--endpoint", "URL", NULL, "the service to talk to: http://, https:// or unix:PATH (default: the one of --data)"),
-    TEXT("--actor", "NAME", "actor", "who does it, for the audit trail (default: the login name)"),
+    TEXT("--actor", "NAME", "actor", "who does it, for the audit trail (default: the user that runs it)"),
     SWITCH("--json", NULL, "one JSON envelope on standard output, nothing else there"),
     SWITCH("--no-color", NULL, "no colours"),
     SWITCH("--help", NULL, "show this help"),
@@ -93,29 +109,34 @@ static const struct ops_cli_flag gate_flags[] = {
 
 static const struct ops_cli_flag schedule_flags[] = {
     NEEDED("--description", "TEXT", "description", "what the window is for, 1 to 2000 characters"),
-    {.name = "--duration", .placeholder = "SECONDS", .kind = OPS_FLAG_INTEGER, .required = true, .max = NUMBER_MAX,
-     .field = "estimated_duration_seconds", .help = "how long it will take, 60 to 604800"},
-    NEEDED("--start", "RFC3339", "scheduled_start_utc", "when it begins, such as 2026-11-24T03:00:00Z"),
+    {.name = "--duration", .placeholder = "DURATION", .kind = OPS_FLAG_DURATION, .required = true, .max = NUMBER_MAX,
+     .field = "estimated_duration_seconds",
+     .help = "how long it will take, in seconds or such as 45m, 2h, 1d12h; 1 minute to 7 days"},
+    {.name = "--start", .placeholder = "TIME", .kind = OPS_FLAG_TIME, .required = true, .unless = "--now",
+     .field = "scheduled_start_utc",
+     .help = "when it begins: in UTC (2026-12-01T02:00:00Z), with an offset, local with a zone ('2026-12-01T03:00 "
+             "Europe/Vienna'), or from now (+45m)"},
+    SWITCH("--now", NULL, "schedule it and start it at once"),
     END,
 };
 
 static const struct ops_cli_flag start_flags[] = {
-    NEEDED("--maintenance-id", "ID", "maintenance_id", "the window"),
+    NEEDED_WINDOW_ID,
     REVISION,
     END,
 };
 
 static const struct ops_cli_flag update_flags[] = {
-    TEXT("--maintenance-id", "ID", "maintenance_id", "the window (default: the active one)"),
+    WINDOW_ID("the window (default: the active one)"),
     TEXT("--description", "TEXT", "description", "a new description"),
-    INTEGER("--duration", "SECONDS", "estimated_duration_seconds", "a new estimate, 60 to 604800"),
+    DURATION("--duration", "estimated_duration_seconds", "a new estimate, in seconds or such as 45m, 2h, 1d12h"),
     TEXT("--text", "TEXT", "text", "progress to post; the window must be active"),
     REVISION,
     END,
 };
 
 static const struct ops_cli_flag end_flags[] = {
-    TEXT("--maintenance-id", "ID", "maintenance_id", "the window (default: the active one)"),
+    WINDOW_ID("the window (default: the active one)"),
     TEXT("--end-message", "TEXT", "end_message", "how it went"),
     REVISION,
     END,
@@ -130,7 +151,7 @@ static const struct ops_cli_flag list_flags[] = {
 };
 
 static const struct ops_cli_flag get_flags[] = {
-    NEEDED("--maintenance-id", "ID", "maintenance_id", "the window"),
+    NEEDED_WINDOW_ID,
     END,
 };
 
@@ -140,6 +161,7 @@ static const struct ops_cli_flag vacuum_all_flags[] = {
     DRY_RUN,
     WATCH,
     PLAN,
+    YES,
     END,
 };
 
@@ -148,16 +170,17 @@ static const struct ops_cli_flag vacuum_org_flags[] = {
     DRY_RUN,
     WATCH,
     PLAN,
+    YES,
     END,
 };
 
 static const struct ops_cli_flag vacuum_cancel_flags[] = {
-    NEEDED("--vacuum-id", "ID", "vacuum_id", "the vacuum"),
+    VACUUM_ID("the vacuum: its id, 6 characters or more of its beginning, or latest (default: the pending one)"),
     END,
 };
 
 static const struct ops_cli_flag vacuum_status_flags[] = {
-    TEXT("--vacuum-id", "ID", "vacuum_id", "the vacuum (default: the open one, else the latest)"),
+    VACUUM_ID("the vacuum: its id, 6 characters or more of its beginning, or latest (default: the open one, else the latest)"),
     WATCH,
     END,
 };
@@ -180,8 +203,8 @@ static const struct ops_cli_flag secret_set_flags[] = {
 
 static const struct ops_cli_flag session_create_flags[] = {
     NEEDED("--user", "U", NULL, "whose session it is"),
-    {.name = "--ttl", .placeholder = "SECONDS", .kind = OPS_FLAG_INTEGER, .min = 1, .max = NUMBER_MAX,
-     .help = "how long it lasts (default: 28800, eight hours)"},
+    {.name = "--ttl", .placeholder = "DURATION", .kind = OPS_FLAG_DURATION, .min = 1, .max = NUMBER_MAX,
+     .help = "how long it lasts, in seconds or such as 45m, 2h, 1d12h (default: 8h)"},
     END,
 };
 
@@ -234,11 +257,11 @@ static const struct ops_cli_command commands[] = {
 
     {.name = "maintenance-schedule", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE,
      .target = "ops_maintenanceschedule", .shared = OPERATOR, .flags = schedule_flags, .render = ops_render_window,
-     .summary = "schedule a maintenance window",
+     .prepare = ops_cli_prepare_now, .follow = ops_cli_start_now, .summary = "schedule a maintenance window",
      .description = "Schedules a window. It starts by itself when its time has come, or earlier by maintenance-start; it "
-                    "never ends by itself.",
-     .example = "g3nops maintenance-schedule --description \"Move to new disks\" --duration 3600 --start "
-                "2026-11-24T03:00:00Z"},
+                    "never ends by itself.\nWith --now it is started at once. If that is refused, because another one is "
+                    "active, it is cancelled again, and the answer says so.",
+     .example = "g3nops maintenance-schedule --description \"Move to new disks\" --duration 1h30m --start +45m"},
     {.name = "maintenance-start", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE, .target = "ops_maintenancestart",
      .shared = OPERATOR, .flags = start_flags, .render = ops_render_window, .summary = "start a scheduled window now",
      .description = "Starts a scheduled window without waiting for its time. At most one window is active.",
@@ -260,33 +283,40 @@ static const struct ops_cli_command commands[] = {
      .description = "Cancels a window that has not started.",
      .example = "g3nops maintenance-cancel --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B"},
     {.name = "maintenance-list", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_HTTP, .target = "/ops/maintenance/list",
-     .shared = SESSION, .flags = list_flags, .render = ops_render_window_list, .summary = "list windows, newest first",
-     .description = "Lists maintenance windows, newest first. Needs a session.",
+     .without_session = "ops_maintenancelist", .shared = SESSION, .flags = list_flags, .render = ops_render_window_list,
+     .summary = "list windows, newest first",
+     .description = "Lists maintenance windows, newest first. With a session it asks the HTTP surface, without one the "
+                    "operators' own, the invoke surface.",
      .example = "g3nops maintenance-list --status all --limit 20"},
     {.name = "maintenance-get", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_HTTP, .target = "/ops/maintenance/get",
-     .shared = SESSION, .flags = get_flags, .render = ops_render_window, .summary = "show one window",
-     .description = "Shows one maintenance window with its updates. Needs a session.",
+     .without_session = "ops_maintenanceget", .shared = SESSION, .flags = get_flags, .render = ops_render_window,
+     .summary = "show one window",
+     .description = "Shows one maintenance window with its updates. With a session it asks the HTTP surface, without one "
+                    "the operators' own, the invoke surface.",
      .example = "g3nops maintenance-get --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B"},
 
     {.name = "vacuum-org", .group = OPS_COMMANDS_VACUUM, .via = OPS_VIA_INVOKE, .target = "ops_vacuumorg",
      .shared = OPERATOR, .flags = vacuum_org_flags, .render = ops_render_vacuum, .destructive = true, .watchable = true,
-     .summary = "delete one organisation's records everywhere",
+     .prepare = ops_cli_confirm_org, .summary = "delete one organisation's records everywhere",
      .description = "Deletes the records of one organisation from every service that keeps any. Nothing is deleted for "
-                    "five minutes; until then vacuum-cancel stops it.\nOn a terminal the orgcode must be typed once more. "
-                    "A dry run deletes nothing, is followed to its end, and reports what a real vacuum would touch.",
+                    "five minutes; until then vacuum-cancel stops it.\nOn a terminal the orgcode must be typed once more; "
+                    "without one, or with --json, --yes or --plan-sha256 is needed. An organisation that no dry run has "
+                    "looked for needs --yes or --plan-sha256 too. A dry run deletes nothing, is followed to its end, and "
+                    "reports what a real vacuum would touch.",
      .example = "g3nops vacuum-org --orgcode acme --dry-run"},
     {.name = "vacuum-all", .group = OPS_COMMANDS_VACUUM, .via = OPS_VIA_INVOKE, .target = "ops_vacuumall",
      .shared = OPERATOR, .flags = vacuum_all_flags, .render = ops_render_vacuum, .destructive = true, .watchable = true,
-     .summary = "delete every record of every service",
+     .prepare = ops_cli_confirm_all, .summary = "delete every record of every service",
      .description = "Deletes all data of all services, but for what is protected. Nothing is deleted for five minutes; "
-                    "until then vacuum-cancel stops it.\nOn a terminal it must be confirmed. A dry run deletes nothing, "
-                    "is followed to its end, and reports what a real vacuum would touch.",
+                    "until then vacuum-cancel stops it.\nOn a terminal it must be confirmed by typing; without one, or with "
+                    "--json, --confirmation-phrase and --yes or --plan-sha256 are needed. A dry run deletes nothing, is "
+                    "followed to its end, and reports what a real vacuum would touch.",
      .example = "g3nops vacuum-all --dry-run"},
     {.name = "vacuum-cancel", .group = OPS_COMMANDS_VACUUM, .via = OPS_VIA_INVOKE, .target = "ops_vacuumcancel",
-     .shared = OPERATOR, .flags = vacuum_cancel_flags, .render = ops_render_vacuum,
+     .shared = OPERATOR, .flags = vacuum_cancel_flags, .prepare = ops_cli_pick_pending, .render = ops_render_vacuum,
      .summary = "cancel a vacuum in its five minutes",
      .description = "Cancels a pending vacuum. One that is reported as cancelled has deleted nothing.",
-     .example = "g3nops vacuum-cancel --vacuum-id 01JDE9Q3F0V8M4T6XK2R7W5N1B"},
+     .example = "g3nops vacuum-cancel"},
     {.name = "vacuum-status", .group = OPS_COMMANDS_VACUUM, .via = OPS_VIA_INVOKE, .target = "ops_vacuumstatus",
      .shared = COMMON, .flags = vacuum_status_flags, .render = ops_render_vacuum, .watchable = true,
      .summary = "show or follow a vacuum",
@@ -339,7 +369,7 @@ static const struct ops_cli_command commands[] = {
     {.name = "version", .group = OPS_COMMANDS_HELP, .via = OPS_VIA_HANDLER, .shared = COMMON, .flags = no_flags,
      .summary = "print the version", .description = "Prints the version and the build."},
     {.name = "help", .group = OPS_COMMANDS_HELP, .via = OPS_VIA_SELF, .shared = COMMON, .flags = no_flags,
-     .positional = "COMMAND", .run = ops_cli_run_help, .summary = "show help, of all commands or of one",
+     .positional = "COMMAND", .positional_joins = true, .run = ops_cli_run_help, .summary = "show help, of all commands or of one",
      .description = "Shows what g3nops can do, or what one command does.", .example = "g3nops help vacuum-org"},
     {.name = "completion", .group = OPS_COMMANDS_HELP, .via = OPS_VIA_SELF, .shared = COMMON, .flags = no_flags,
      .positional = "SHELL", .positional_choices = "bash", .positional_required = true, .run = ops_cli_run_completion,
@@ -364,6 +394,63 @@ const struct ops_cli_command *ops_cli_command_find(const char *name)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
+    return NULL;
+}
+
+const char *ops_cli_command_verb(const struct ops_cli_command *command, const char *noun)
+{
+    size_t length = strlen(noun);
+    bool begins = length > 0 && strncmp(command->name, noun, length) == 0 && command->name[length] == '-';
+    return begins ? command->name + length + 1 : NULL;
+}
+
+const struct ops_cli_command *ops_cli_command_find_apart(const char *noun, const char *verb)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const char *rest = ops_cli_command_verb(&commands[i], noun);
+        if (rest && strcmp(rest, verb) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+bool ops_cli_is_noun(const char *word)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (ops_cli_command_verb(&commands[i], word))
+            return true;
+    return false;
+}
+
+/* Whether no command before this one begins with the same word. */
+static bool is_first_of_noun(size_t index, const char *noun)
+{
+    for (size_t i = 0; i < index; i++)
+        if (ops_cli_command_verb(&commands[i], noun))
+            return false;
+    return true;
+}
+
+void ops_cli_append_nouns(struct ops_buf *buf, const char *separator)
+{
+    bool any = false;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        char noun[OPS_COMMAND_NAME_SIZE];
+        size_t length = strcspn(commands[i].name, "-");
+        (void)snprintf(noun, sizeof noun, "%.*s", (int)length, commands[i].name);
+        if (!commands[i].name[length] || !is_first_of_noun(i, noun))
+            continue;
+        ops_buf_append_format(buf, "%s%s", any ? separator : "", noun);
+        any = true;
+    }
+}
+
+const struct ops_cli_flag *ops_cli_flag_of_field(const struct ops_cli_command *command, const char *field, size_t length)
+{
+    const struct ops_cli_flag *flag;
+    for (size_t i = 0; (flag = ops_cli_flag_at(command, i)) != NULL; i++)
+        if (flag->field && ops_view_equal(ops_view_of(flag->field), ops_view(field, length)))
+            return flag;
     return NULL;
 }
 
@@ -440,6 +527,7 @@ const struct ops_cli_variable *ops_cli_variables(void)
         {"XDG_STATE_HOME", "where the data directory g3nops is by default, when not root"},
         {"NO_COLOR", "when set and not empty: no colours"},
         {"COLUMNS", "the width to write for"},
+        {"TZ", "your time zone, which times are shown in beside UTC (default: that of the machine)"},
         {NULL, NULL},
     };
     return variables;

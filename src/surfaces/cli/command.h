@@ -5,6 +5,7 @@
 #define OPS_SURFACES_CLI_COMMAND_H
 
 #include "base/buf.h"
+#include "base/error.h"
 #include "surfaces/cli/table.h"
 
 #include <jansson.h>
@@ -16,9 +17,13 @@ struct ops_cli;
 enum ops_flag_kind {
     OPS_FLAG_SWITCH, /* no value */
     OPS_FLAG_TEXT,
-    OPS_FLAG_INTEGER, /* min..max */
-    OPS_FLAG_CHOICE,  /* one of choices */
-    OPS_FLAG_FILE,    /* a path; completed as one */
+    OPS_FLAG_INTEGER,   /* min..max */
+    OPS_FLAG_DURATION,  /* seconds, min..max, or words such as 1d12h; an integer to whoever reads it */
+    OPS_FLAG_TIME,      /* as ops_moment_time reads it; RFC 3339 in the request */
+    OPS_FLAG_VACUUM_ID, /* an id, the beginning of one, or "latest"; whole in the request */
+    OPS_FLAG_WINDOW_ID, /* likewise */
+    OPS_FLAG_CHOICE,    /* one of choices */
+    OPS_FLAG_FILE,      /* a path; completed as one */
     OPS_FLAG_DIRECTORY,
     OPS_FLAG_SECRET, /* text that is wiped out of argv and never shown */
 };
@@ -28,7 +33,8 @@ struct ops_cli_flag {
     const char *placeholder; /* of the value; NULL for a switch */
     enum ops_flag_kind kind;
     bool required;
-    int64_t min, max;    /* INTEGER */
+    const char *unless;  /* of a required flag: another one that may stand in its place, and not beside it; or NULL */
+    int64_t min, max;    /* INTEGER, DURATION */
     const char *choices; /* CHOICE: words separated by '|' */
     const char *field;   /* the member of the request that it fills; NULL: none */
     const char *help;
@@ -64,6 +70,17 @@ enum ops_command_via {
     OPS_VIA_SELF,    /* run, here */
 };
 
+struct ops_cli_request;
+struct ops_cli_reply;
+
+/* Before the request is sent: completes input, whose flags are in it. May ask the service, and the person. */
+typedef enum ops_status (*ops_prepare_fn)(struct ops_cli *cli, json_t *input, struct ops_error *error);
+
+/* After the service has answered a request with success: what else is to be done for it, and what is shown in the end in
+ * reply. A failure is told in place of the reply. */
+typedef enum ops_status (*ops_follow_fn)(struct ops_cli *cli, const struct ops_cli_request *request,
+                                         struct ops_cli_reply *reply, struct ops_error *error);
+
 /* Appends what a person sees of an answer's data. */
 typedef enum ops_status (*ops_render_fn)(const json_t *data, const struct ops_style *style, struct ops_buf *buf);
 
@@ -78,22 +95,41 @@ struct ops_cli_command {
     bool destructive;       /* deletes data that is not ours */
     bool watchable;         /* its answer is a vacuum record */
     const char *target;     /* HTTP: the route; INVOKE: the function */
+    const char *without_session; /* HTTP: the function that gives an operator the same without a session, or NULL */
     const char *positional; /* what the one argument is, or NULL */
     const char *positional_choices;
     bool positional_required;
+    bool positional_joins;            /* two words are one with a hyphen: "vacuum org" */
     unsigned shared;                  /* bits 1 << enum ops_flag_group */
     const struct ops_cli_flag *flags; /* OPS_FLAGS_OWN */
+    ops_prepare_fn prepare;           /* HTTP and INVOKE; or NULL */
+    ops_follow_fn follow;             /* likewise */
     ops_render_fn render;             /* HTTP and INVOKE */
     int (*run)(struct ops_cli *cli);  /* SELF */
 };
 
-enum { OPS_COMMAND_FLAGS_MAX = 32 };
+enum { OPS_COMMAND_FLAGS_MAX = 32, OPS_COMMAND_NAME_SIZE = 32 };
 
 #define OPS_VACUUM_STATUS_CHOICES "all|open|pending|running|completed|failed|cancelled"
 #define OPS_STATUS_CHOICES "current|scheduled|active|ended|cancelled|all"
 
 const struct ops_cli_command *ops_cli_commands(size_t *ret_count);
 const struct ops_cli_command *ops_cli_command_find(const char *name); /* NULL: there is none */
+
+/* The command whose two words stand apart, "vacuum" "org". NULL: there is none. */
+const struct ops_cli_command *ops_cli_command_find_apart(const char *noun, const char *verb);
+
+/* What is behind "noun-" in a command's name; NULL when it does not begin so. */
+const char *ops_cli_command_verb(const struct ops_cli_command *command, const char *noun);
+
+/* Appends the first words of commands that have two, each once. */
+void ops_cli_append_nouns(struct ops_buf *buf, const char *separator);
+
+/* Whether any command begins so. */
+bool ops_cli_is_noun(const char *word);
+
+/* The flag of the command that fills a member of the request; NULL when none does. */
+const struct ops_cli_flag *ops_cli_flag_of_field(const struct ops_cli_command *command, const char *field, size_t length);
 
 /* The flags of one group; ends at name NULL. */
 const struct ops_cli_flag *ops_cli_flags(const struct ops_cli_command *command, enum ops_flag_group group);

@@ -55,6 +55,33 @@ static void append_values(struct ops_buf *buf)
     ops_buf_append_text(buf, "    esac\n");
 }
 
+/* What goes on after the first word of several commands. */
+static void append_noun_cases(struct ops_buf *buf)
+{
+    struct ops_buf nouns;
+    size_t count;
+    const struct ops_cli_command *commands = ops_cli_commands(&count);
+    ops_buf_init(&nouns, 4096);
+    ops_cli_append_nouns(&nouns, " ");
+    ops_buf_append_text(buf, "    case $noun in\n");
+    char *rest = nouns.data, *noun;
+    while (rest && (noun = strsep(&rest, " ")) != NULL) {
+        ops_buf_append_format(buf, "        %s) words=\"", noun);
+        for (size_t i = 0; i < count; i++)
+            if (ops_cli_command_verb(&commands[i], noun))
+                ops_buf_append_format(buf, "%s ", ops_cli_command_verb(&commands[i], noun));
+        ops_buf_append_text(buf, "\" ;;\n");
+    }
+    ops_buf_append_text(buf, "        *) words=\"");
+    append_command_names(buf, " ");
+    ops_buf_append_char(buf, ' ');
+    ops_cli_append_nouns(buf, " ");
+    ops_buf_append_text(buf, "\" ;;\n    esac\n");
+    if (buf->status == OPS_OK)
+        buf->status = ops_buf_status(&nouns);
+    ops_buf_release(&nouns);
+}
+
 static void append_command_case(struct ops_buf *buf, const struct ops_cli_command *command)
 {
     const struct ops_cli_flag *flag;
@@ -75,19 +102,23 @@ void ops_completion_append_bash(struct ops_buf *buf)
 {
     size_t count;
     const struct ops_cli_command *commands = ops_cli_commands(&count);
-    ops_buf_append_text(buf, "# bash completion for g3nops; made by 'g3nops completion bash'\n"
-                             "_g3nops() {\n"
-                             "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= words= i\n"
-                             "    COMPREPLY=()\n"
-                             "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                             "        case ${COMP_WORDS[i]} in\n            ");
-    append_command_names(buf, "|");
     ops_buf_append_text(buf,
-                        ")\n                command=${COMP_WORDS[i]}\n                break ;;\n        esac\n    done\n");
+                        "# bash completion for g3nops; made by 'g3nops completion bash'\n"
+                        "_g3nops() {\n"
+                        "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= noun= words= i\n"
+                        "    COMPREPLY=()\n"
+                        "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                        "        ((i + 1 < COMP_CWORD)) && case ${COMP_WORDS[i]}-${COMP_WORDS[i+1]} in\n            ");
+    append_command_names(buf, "|");
+    ops_buf_append_text(buf, ")\n                command=${COMP_WORDS[i]}-${COMP_WORDS[i+1]}\n                break ;;\n"
+                             "        esac\n        case ${COMP_WORDS[i]} in\n            ");
+    append_command_names(buf, "|");
+    ops_buf_append_text(buf, ")\n                command=${COMP_WORDS[i]}\n                break ;;\n            ");
+    ops_cli_append_nouns(buf, "|");
+    ops_buf_append_text(buf, ") noun=${COMP_WORDS[i]} ;;\n        esac\n    done\n");
     append_values(buf);
-    ops_buf_append_text(buf, "    case $command in\n        '') words=\"");
-    append_command_names(buf, " ");
-    ops_buf_append_text(buf, "\" ;;\n");
+    append_noun_cases(buf);
+    ops_buf_append_text(buf, "    case $command in\n");
     for (size_t i = 0; i < count; i++)
         append_command_case(buf, &commands[i]);
     ops_buf_append_text(buf, "    esac\n"

@@ -26,6 +26,7 @@ static const struct hint hints[] = {
     {"vacuum-not-pending", "see what it does with 'g3nops vacuum-status --vacuum-id {vacuum_id} --watch'"},
     {"vacuum-not-found", "the latest one is shown by 'g3nops vacuum-status'"},
     {"plan-drifted", "make a new dry run and use its plan_sha256"},
+    {"confirmation-phrase-mismatch", "what had to be typed is the orgcode, {orgcode}"},
     {"confirmation-phrase-mismatch", "the phrase is exactly: VACUUM ALL DATA PERMANENTLY"},
     {"secret-code-not-set", "set it with 'g3nops secret-set --new-secret-code-file F' on the machine of the store"},
     {"secret-code-mismatch", "five wrong codes in a row lock for a time that doubles"},
@@ -39,7 +40,7 @@ static const struct hint hints[] = {
      "only an active window can be ended or posted to; see 'g3nops maintenance-list --status all'"},
     {"no-active-maintenance", "list windows with 'g3nops maintenance-list', start one with 'g3nops maintenance-start'"},
     {"revision-conflict", "look at the record again, then repeat with --expected-revision {revision}"},
-    {"start-not-in-future", "give --start a later instant, in UTC with a Z or with an offset"},
+    {"start-not-in-future", "give --start a later time, or one from now such as +45m"},
     {"session-required", "give --session-guid G; on the embedded engine 'g3nops session-create --user U' makes one"},
     {"session-invalid", "on the embedded engine 'g3nops session-create --user U' makes a new session"},
     {"store-unavailable", "nothing was changed; see 'g3nops stat', then try again"},
@@ -148,6 +149,42 @@ static void append_texts(struct ops_buf *buf, const struct ops_style *style, con
     }
 }
 
+/* The name of a request's field as the flag that fills it; NULL where the command has none. */
+static const struct ops_cli_flag *flag_of(const struct ops_cli *cli, const char *field, size_t length)
+{
+    return cli->args.command ? ops_cli_flag_of_field(cli->args.command, field, length) : NULL;
+}
+
+static bool is_field_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* A sentence of the service, which speaks of fields, in the words of the person, who knows flags. A field's name that is an
+ * English word too is one only where the sentence begins with it, or where it stands in a list behind other fields. */
+static void append_in_flags(struct ops_buf *buf, const struct ops_cli *cli, const char *sentence)
+{
+    struct ops_buf words;
+    ops_buf_init(&words, OPS_CLI_OUTPUT_MAX_BYTES);
+    bool in_list = true; /* at the beginning, and as long as fields follow on fields */
+    while (*sentence) {
+        size_t length = 0;
+        while (is_field_char(sentence[length]))
+            length++;
+        const struct ops_cli_flag *flag = length ? flag_of(cli, sentence, length) : NULL;
+        bool is_field = flag && (in_list || memchr(sentence, '_', length));
+        if (is_field)
+            ops_buf_append_text(&words, flag->name);
+        else
+            ops_buf_append(&words, sentence, length ? length : 1);
+        bool joins = length == 0 ? strchr(" ,", *sentence) != NULL : ops_view_is(ops_view(sentence, length), "and");
+        in_list = is_field || (in_list && joins) || ops_view_is(ops_view(sentence, length), "of");
+        sentence += length ? length : 1;
+    }
+    ops_text_append_safe(buf, ops_buf_view(&words));
+    ops_buf_release(&words);
+}
+
 static void append_detail(struct ops_buf *buf, const struct ops_style *style, const char *name, const json_t *value)
 {
     static const char unit[] = " seconds";
@@ -176,6 +213,17 @@ static void append_detail(struct ops_buf *buf, const struct ops_style *style, co
     ops_buf_release(&text);
 }
 
+/* The detail that names the field that is wrong, as a flag. False: it is another detail, or of a field that no flag fills.
+ */
+static bool append_field(struct ops_buf *buf, const struct ops_cli *cli, const char *name, const json_t *value)
+{
+    const char *field = strcmp(name, "field") == 0 && json_is_string(value) ? json_string_value(value) : NULL;
+    const struct ops_cli_flag *flag = field ? flag_of(cli, field, strlen(field)) : NULL;
+    if (flag)
+        ops_buf_append_format(buf, "  flag: %s\n", flag->name);
+    return flag != NULL;
+}
+
 void ops_cli_print_error(struct ops_cli *cli, const json_t *error)
 {
     struct ops_style style = ops_cli_style(cli, OPS_STREAM_ERR);
@@ -189,13 +237,13 @@ void ops_cli_print_error(struct ops_cli *cli, const json_t *error)
         ops_text_append_safe(&words, ops_view_of(tag));
         ops_buf_append_text(&words, ": ");
     }
-    ops_text_append_safe(&words,
-                         ops_view_of(ops_json_text(json_object_get(minor, "message"), "en_US", "no words came with it")));
+    append_in_flags(&words, cli, ops_json_text(json_object_get(minor, "message"), "en_US", "no words came with it"));
     append_line(&buf, &style, OPS_PAINT_BAD, "error:", ops_buf_text(&words));
     const char *name;
     json_t *value;
     json_object_foreach(details, name, value)
-        append_detail(&buf, &style, name, value);
+        if (!append_field(&buf, cli, name, value))
+            append_detail(&buf, &style, name, value);
     append_hint(&buf, &style, tag, details);
     (void)fwrite(ops_buf_text(&buf), 1, buf.length, cli->host->err); /* there is no place left to complain at */
     ops_buf_release(&buf);

@@ -13,6 +13,9 @@ void ops_man_append(struct ops_buf *buf, const char *build_id);
 /* Help of a command, or of all when it is NULL, on standard output. */
 int ops_cli_show_help(struct ops_cli *cli, const struct ops_cli_command *command);
 
+/* Help of the commands that begin with a word. */
+int ops_cli_show_noun_help(struct ops_cli *cli, const char *noun);
+
 int ops_cli_run_help(struct ops_cli *cli);
 int ops_cli_run_completion(struct ops_cli *cli);
 int ops_cli_run_man(struct ops_cli *cli);

@@ -14,11 +14,24 @@ static void append_word(struct ops_buf *line, const char *before, const struct o
     ops_buf_append_text(line, after);
 }
 
+/* Whether a flag is shown beside the one in whose place it may be. */
+static bool stands_in(const struct ops_cli_command *command, const struct ops_cli_flag *flag)
+{
+    for (const struct ops_cli_flag *other = command->flags; other->name; other++)
+        if (other->unless && strcmp(other->unless, flag->name) == 0)
+            return true;
+    return false;
+}
+
 static void append_flag_words(struct ops_buf *line, const struct ops_cli_command *command, bool required)
 {
-    for (const struct ops_cli_flag *flag = command->flags; flag->name; flag++)
-        if (flag->required == required)
-            append_word(line, required ? "" : "[", flag, required ? "" : "]");
+    for (const struct ops_cli_flag *flag = command->flags; flag->name; flag++) {
+        if (flag->required != required || stands_in(command, flag))
+            continue;
+        append_word(line, !required ? "[" : flag->unless ? "(" : "", flag, !required ? "]" : "");
+        if (flag->unless)
+            ops_buf_append_format(line, "\v|\v%s)", flag->unless);
+    }
 }
 
 void ops_help_append_usage(struct ops_buf *buf, const struct ops_cli_command *command, size_t columns)
@@ -63,7 +76,10 @@ static void append_flag(struct ops_buf *buf, const struct ops_cli_flag *flag, si
     char name[64], help[256];
     (void)snprintf(name, sizeof name, "%s%s%s", flag->name, flag->placeholder ? " " : "",
                    flag->placeholder ? flag->placeholder : "");
-    (void)snprintf(help, sizeof help, "%s%s", flag->help, flag->required ? " (required)" : "");
+    (void)snprintf(help, sizeof help, "%s%s%s%s", flag->help, flag->required ? " (required" : "",
+                   flag->unless ? ", or " : "", flag->unless ? flag->unless : "");
+    if (flag->required)
+        (void)snprintf(help + strlen(help), sizeof help - strlen(help), ")");
     append_entry(buf, name, help, HELP_COLUMN, columns);
 }
 
@@ -88,6 +104,9 @@ void ops_help_append_command(struct ops_buf *buf, const struct ops_cli_command *
     const char *note = ops_command_engine_note(command->engine);
     if (note)
         ops_buf_append_format(buf, "%s\n", note);
+    const char *dash = strchr(command->name, '-');
+    if (dash)
+        ops_buf_append_format(buf, "The same: g3nops %.*s %s\n", (int)(dash - command->name), command->name, dash + 1);
     for (int group = 0; group < OPS_FLAGS_GROUP_COUNT; group++)
         append_flag_group(buf, command, (enum ops_flag_group)group, columns);
     if (!command->example)
@@ -97,11 +116,24 @@ void ops_help_append_command(struct ops_buf *buf, const struct ops_cli_command *
     ops_buf_append_char(buf, '\n');
 }
 
+/* The commands that begin with a word, by what goes on after it. */
+static void append_noun(struct ops_buf *buf, const char *noun, size_t columns)
+{
+    size_t count;
+    const struct ops_cli_command *commands = ops_cli_commands(&count);
+    ops_buf_append_format(buf, "usage: g3nops %s VERB [flags]\n\n", noun);
+    for (size_t i = 0; i < count; i++)
+        if (ops_cli_command_verb(&commands[i], noun))
+            append_entry(buf, ops_cli_command_verb(&commands[i], noun), commands[i].summary, HELP_COLUMN - 4, columns);
+    ops_buf_append_format(buf, "\n'g3nops help %s VERB' shows a command and its flags.\n", noun);
+}
+
 void ops_help_append_overview(struct ops_buf *buf, size_t columns)
 {
     size_t count;
     const struct ops_cli_command *commands = ops_cli_commands(&count);
-    ops_buf_append_text(buf, "g3nops: maintenance windows and data vacuum of the stack\n\nusage: g3nops COMMAND [flags]\n");
+    ops_buf_append_text(buf, "g3nops: maintenance windows and data vacuum of the stack\n\nusage: g3nops COMMAND [flags]\n"
+                             "The words of a command may stand apart: 'vacuum org' is 'vacuum-org'.\n");
     for (int group = 0; group < OPS_COMMANDS_GROUP_COUNT; group++) {
         ops_buf_append_format(buf, "\n%s:\n", ops_command_group_title((enum ops_command_group)group));
         for (size_t i = 0; i < count; i++)
@@ -117,17 +149,31 @@ void ops_help_append_overview(struct ops_buf *buf, size_t columns)
     ops_buf_append_text(buf, "\n'g3nops help COMMAND' shows a command and its flags.\n");
 }
 
-int ops_cli_show_help(struct ops_cli *cli, const struct ops_cli_command *command)
+static size_t help_columns(struct ops_cli *cli)
 {
-    struct ops_buf buf;
-    ops_buf_init(&buf, OPS_CLI_OUTPUT_MAX_BYTES);
     size_t columns = ops_cli_style(cli, OPS_STREAM_OUT).columns;
     if (columns == 0)
         columns = OPS_CLI_HELP_COLUMNS;
     if (columns > HELP_COLUMNS_MAX)
         columns = HELP_COLUMNS_MAX;
-    if (columns < HELP_COLUMN + 20)
-        columns = HELP_COLUMN + 20;
+    return columns < HELP_COLUMN + 20 ? HELP_COLUMN + 20 : columns;
+}
+
+int ops_cli_show_noun_help(struct ops_cli *cli, const char *noun)
+{
+    struct ops_buf buf;
+    ops_buf_init(&buf, OPS_CLI_OUTPUT_MAX_BYTES);
+    append_noun(&buf, noun, help_columns(cli));
+    int code = ops_cli_write(cli, &buf, OPS_EXIT_DONE);
+    ops_buf_release(&buf);
+    return code;
+}
+
+int ops_cli_show_help(struct ops_cli *cli, const struct ops_cli_command *command)
+{
+    struct ops_buf buf;
+    ops_buf_init(&buf, OPS_CLI_OUTPUT_MAX_BYTES);
+    size_t columns = help_columns(cli);
     if (command)
         ops_help_append_command(&buf, command, columns);
     else
@@ -144,8 +190,10 @@ int ops_cli_run_help(struct ops_cli *cli)
     const struct ops_cli_command *command = name ? ops_cli_command_find(name) : NULL;
     if (command || !name)
         return ops_cli_show_help(cli, command);
+    if (ops_cli_is_noun(name))
+        return ops_cli_show_noun_help(cli, name);
     struct ops_error error = OPS_ERROR_INIT;
-    (void)ops_args_unknown_command(name, &error);
+    (void)ops_args_unknown_command(name, NULL, &error);
     int code = ops_cli_fail(cli, OPS_USAGE, &error);
     ops_error_release(&error);
     return code;

@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 const char *ops_human_number(int64_t number, char ret_text[static OPS_HUMAN_SIZE])
 {
@@ -69,6 +71,32 @@ const char *ops_human_countdown(int64_t seconds, char ret_text[static OPS_HUMAN_
     return ret_text;
 }
 
+static void write_utc(int64_t at_ms, char ret_text[static OPS_INSTANT_TEXT_SIZE])
+{
+    ops_instant_format(at_ms, ret_text);
+    ret_text[sizeof "2026-11-24" - 1] = ' ';
+}
+
+/* The C library reads the zone as 'date' does, from the same files: what is printed agrees with the operator's other tools. */
+static bool local_time(int64_t at_ms, struct tm *ret_local)
+{
+    time_t seconds = (time_t)(at_ms / OPS_SECOND_MS);
+    tzset(); /* localtime_r need not */
+    if (!localtime_r(&seconds, ret_local))
+        return false;
+    return ret_local->tm_gmtoff != 0 || strcmp(ret_local->tm_zone, "UTC") != 0;
+}
+
+const char *ops_human_time(int64_t at_ms, char ret_text[static OPS_HUMAN_TIME_SIZE])
+{
+    char utc[OPS_INSTANT_TEXT_SIZE], local[OPS_HUMAN_TIME_SIZE];
+    struct tm tm;
+    write_utc(at_ms, utc);
+    bool has_local = local_time(at_ms, &tm) && strftime(local, sizeof local, "%Y-%m-%d %H:%M:%S %Z", &tm) > 0;
+    (void)snprintf(ret_text, OPS_HUMAN_TIME_SIZE, "%s%s%.48s", utc, has_local ? " = " : "", has_local ? local : "");
+    return ret_text;
+}
+
 void ops_human_append_plain_instant(struct ops_buf *buf, const char *instant)
 {
     int64_t at_ms;
@@ -77,21 +105,22 @@ void ops_human_append_plain_instant(struct ops_buf *buf, const char *instant)
         return;
     }
     char text[OPS_INSTANT_TEXT_SIZE];
-    ops_instant_format(at_ms, text);
-    text[sizeof "2026-11-24" - 1] = ' ';
+    write_utc(at_ms, text);
     ops_buf_append_text(buf, text);
 }
 
 void ops_human_append_instant(struct ops_buf *buf, const char *instant, int64_t now_ms)
 {
     int64_t at_ms;
-    char text[OPS_HUMAN_SIZE];
-    ops_human_append_plain_instant(buf, instant);
-    if (ops_instant_parse(ops_view_of(instant), &at_ms) != OPS_OK)
+    char text[OPS_HUMAN_TIME_SIZE], away[OPS_HUMAN_SIZE];
+    if (ops_instant_parse(ops_view_of(instant), &at_ms) != OPS_OK) {
+        ops_text_append_safe(buf, ops_view_of(instant));
         return;
+    }
+    ops_text_append_safe(buf, ops_view_of(ops_human_time(at_ms, text)));
     int64_t ahead_seconds = (at_ms - now_ms) / OPS_SECOND_MS;
     if (at_ms > now_ms)
-        ops_buf_append_format(buf, " (in %s)", ops_human_duration(ahead_seconds, text));
+        ops_buf_append_format(buf, " (in %s)", ops_human_duration(ahead_seconds, away));
     else
-        ops_buf_append_format(buf, " (%s ago)", ops_human_duration(-ahead_seconds, text));
+        ops_buf_append_format(buf, " (%s ago)", ops_human_duration(-ahead_seconds, away));
 }

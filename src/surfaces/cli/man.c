@@ -4,7 +4,9 @@
 #include "surfaces/cli/run.h"
 #include "surfaces/cli/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LINE_WIDTH = 64 }; /* before escapes, which make it longer */
 
@@ -62,7 +64,9 @@ static void append_flag(struct ops_buf *buf, const struct ops_cli_flag *flag)
     append_text(buf, flag->name);
     append_line(buf, flag->placeholder ? "\\fR \\fI" : "", flag->placeholder ? flag->placeholder : "", "\\fR");
     append_prose(buf, flag->help);
-    ops_buf_append_text(buf, flag->required ? "(required)\n" : "");
+    if (!flag->required)
+        return;
+    append_line(buf, flag->unless ? "(required, or " : "(required", flag->unless ? flag->unless : "", ")");
 }
 
 static void append_flags(struct ops_buf *buf, const struct ops_cli_command *command, enum ops_flag_group group)
@@ -75,6 +79,14 @@ static void append_command(struct ops_buf *buf, const struct ops_cli_command *co
 {
     append_line(buf, ".SS g3nops ", command->name, "");
     append_prose(buf, command->description);
+    const char *dash = strchr(command->name, '-');
+    if (dash) {
+        char noun[OPS_COMMAND_NAME_SIZE];
+        (void)snprintf(noun, sizeof noun, "%.*s", (int)(dash - command->name), command->name);
+        append_line(buf, ".PP\nThe same: g3nops ", noun, "");
+        append_text(buf, dash + 1);
+        ops_buf_append_char(buf, '\n');
+    }
     const char *note = ops_command_engine_note(command->engine);
     if (note)
         append_prose(buf, note);
@@ -128,7 +140,8 @@ void ops_man_append(struct ops_buf *buf, const char *build_id)
                         ".SH SYNOPSIS\n\\fBg3nops\\fR \\fICOMMAND\\fR [\\fIflags\\fR]\n"
                         ".SH DESCRIPTION\n"
                         "Every command but those that open the store themselves talks to\na running \\fBg3nops serve\\fR.\n"
-                        "A flag's value is the next word, or follows an equals sign.\n");
+                        "A flag's value is the next word, or follows an equals sign.\n"
+                        "The words of a command may stand apart:\n\\fBvacuum org\\fR is \\fBvacuum\\-org\\fR.\n");
     for (int group = 0; group < OPS_COMMANDS_GROUP_COUNT; group++) {
         append_line(buf, ".SH \"", ops_command_group_title((enum ops_command_group)group), "\"");
         for (size_t i = 0; i < count; i++)

@@ -1,6 +1,7 @@
 #include "surfaces/cli/args.h"
 
 #include "base/mem.h"
+#include "surfaces/cli/moment.h"
 #include "surfaces/cli/text.h"
 
 #include <assert.h>
@@ -78,15 +79,45 @@ static void consider(struct suggestion *suggestion, const char *candidate)
     }
 }
 
-enum ops_status ops_args_unknown_command(const char *word, struct ops_error *error)
+static const char *nearest_command(const char *word)
 {
     struct suggestion suggestion = {.wanted = ops_view_of(word)};
     size_t count;
     const struct ops_cli_command *commands = ops_cli_commands(&count);
     for (size_t i = 0; i < count; i++)
         consider(&suggestion, commands[i].name);
-    if (suggestion.best)
-        return ops_fail(error, OPS_USAGE, "There is no command '%s'; did you mean '%s'?", word, suggestion.best);
+    return suggestion.best;
+}
+
+/* "vacuum" alone, or with a word that goes on nowhere: which ones would. */
+static enum ops_status unknown_verb(const char *noun, const char *verb, struct ops_error *error)
+{
+    char joined[OPS_ERROR_TEXT_SIZE];
+    (void)snprintf(joined, sizeof joined, "%.100s-%.100s", noun, verb ? verb : "");
+    const char *best = verb ? nearest_command(joined) : NULL;
+    if (best)
+        return ops_fail(error, OPS_USAGE, "There is no command '%s %s'; did you mean '%s'?", noun, verb, best);
+    struct ops_buf verbs;
+    ops_buf_init(&verbs, 4096);
+    size_t count;
+    const struct ops_cli_command *commands = ops_cli_commands(&count);
+    for (size_t i = 0; i < count; i++) {
+        const char *rest = ops_cli_command_verb(&commands[i], noun);
+        if (rest)
+            ops_buf_append_format(&verbs, "%s%s", verbs.length ? ", " : "", rest);
+    }
+    enum ops_status status = ops_fail(error, OPS_USAGE, "'%s' goes on with one of: %s.", noun, ops_buf_text(&verbs));
+    ops_buf_release(&verbs);
+    return status;
+}
+
+enum ops_status ops_args_unknown_command(const char *word, const char *verb, struct ops_error *error)
+{
+    if (ops_cli_is_noun(word))
+        return unknown_verb(word, verb, error);
+    const char *best = nearest_command(word);
+    if (best)
+        return ops_fail(error, OPS_USAGE, "There is no command '%s'; did you mean '%s'?", word, best);
     return ops_fail(error, OPS_USAGE, "There is no command '%s'; 'g3nops help' lists them.", word);
 }
 
@@ -127,6 +158,20 @@ static enum ops_status read_integer(const struct ops_cli_flag *flag, const char 
     return OPS_OK;
 }
 
+static enum ops_status read_duration(const struct ops_cli_flag *flag, const char *text, int64_t *ret_seconds,
+                                     struct ops_error *error)
+{
+    int64_t seconds;
+    if (text[0] != '-' && ops_moment_duration(text, &seconds) != OPS_OK)
+        return ops_fail(error, OPS_USAGE, "%s takes seconds, or a duration such as 90s, 45m, 2h or 1d12h, not '%s'.",
+                        flag->name, text);
+    if (text[0] == '-' || seconds < flag->min || seconds > flag->max)
+        return ops_fail(error, OPS_USAGE, "%s must be between %" PRId64 " and %" PRId64 " seconds, not %s.", flag->name,
+                        flag->min, flag->max, text);
+    *ret_seconds = seconds;
+    return OPS_OK;
+}
+
 static enum ops_status set_value(const struct ops_cli_flag *flag, const char *text, struct ops_arg *value,
                                  struct ops_error *error)
 {
@@ -142,11 +187,13 @@ static enum ops_status set_value(const struct ops_cli_flag *flag, const char *te
         return ops_fail(error, OPS_USAGE, "%s has an empty value.", flag->name);
     if (flag->kind == OPS_FLAG_CHOICE && !is_choice(flag->choices, text))
         return ops_fail(error, OPS_USAGE, "%s must be one of %s, not '%s'.", flag->name, flag->choices, text);
-    if (flag->kind == OPS_FLAG_INTEGER) {
-        enum ops_status status = read_integer(flag, text, &value->integer, error);
-        if (status != OPS_OK)
-            return status;
-    }
+    enum ops_status status = OPS_OK;
+    if (flag->kind == OPS_FLAG_INTEGER)
+        status = read_integer(flag, text, &value->integer, error);
+    else if (flag->kind == OPS_FLAG_DURATION)
+        status = read_duration(flag, text, &value->integer, error);
+    if (status != OPS_OK)
+        return status;
     value->text = ops_mem_strdup(text);
     return value->text ? OPS_OK : OPS_NO_MEMORY;
 }
@@ -157,6 +204,7 @@ struct words {
     char *const *argv;
     int next;
     int command_at;    /* not a word for the flags */
+    int command_words; /* 2: its verb stands apart */
     bool after_secret; /* a secret flag came before: a stray word may be a piece of its value */
 };
 
@@ -178,10 +226,25 @@ static enum ops_status read_flag(struct ops_args *args, struct words *words, str
     return set_value(flag, text, &args->values[index], error);
 }
 
+static enum ops_status join_positional(struct ops_args *args, const char *word)
+{
+    struct ops_buf joined;
+    ops_buf_init(&joined, OPS_ERROR_TEXT_SIZE);
+    ops_buf_append_format(&joined, "%s-%s", args->positional, word);
+    char *both = ops_buf_take(&joined);
+    if (!both)
+        return OPS_NO_MEMORY;
+    ops_mem_free(args->positional);
+    args->positional = both;
+    return OPS_OK;
+}
+
 static enum ops_status read_positional(struct ops_args *args, const struct words *words, const char *word,
                                        struct ops_error *error)
 {
     const struct ops_cli_command *command = args->command;
+    if (command->positional_joins && args->positional && !strchr(args->positional, '-'))
+        return join_positional(args, word);
     bool too_many = !command->positional || args->positional;
     if (too_many && words->after_secret)
         return ops_fail(error, OPS_USAGE, "There is a word too many; quote values that have spaces.");
@@ -197,9 +260,15 @@ static enum ops_status read_positional(struct ops_args *args, const struct words
 static enum ops_status check_required(const struct ops_args *args, struct ops_error *error)
 {
     const struct ops_cli_flag *flag;
-    for (size_t i = 0; (flag = ops_cli_flag_at(args->command, i)) != NULL; i++)
-        if (flag->required && !args->values[i].given)
-            return ops_fail(error, OPS_USAGE, "%s %s is required.", flag->name, flag->placeholder);
+    for (size_t i = 0; (flag = ops_cli_flag_at(args->command, i)) != NULL; i++) {
+        bool given = args->values[i].given, instead = flag->unless && ops_args_get(args, flag->unless)->given;
+        if (given && instead)
+            return ops_fail(error, OPS_USAGE, "%s and %s are both given; one is enough.", flag->name, flag->unless);
+        if (!flag->required || given || instead)
+            continue;
+        return ops_fail(error, OPS_USAGE, "%s %s%s%s is required.", flag->name, flag->placeholder,
+                        flag->unless ? " or " : "", flag->unless ? flag->unless : "");
+    }
     if (args->command->positional_required && !args->positional)
         return ops_fail(error, OPS_USAGE, "%s is required.", args->command->positional);
     return OPS_OK;
@@ -224,13 +293,32 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static enum ops_status find_command(struct ops_args *args, int argc, char *const *argv, int *ret_place,
-                                    struct ops_error *error)
+/* The command at a place, of one word or of two. Two go first: "demo data" is not "demo". */
+static enum ops_status find_command_at(struct ops_args *args, struct words *words, struct ops_error *error)
 {
+    const char *word = words->argv[words->command_at];
+    const char *verb = words->command_at + 1 < words->argc ? words->argv[words->command_at + 1] : NULL;
+    if (verb && verb[0] == '-')
+        verb = NULL;
+    args->command = verb ? ops_cli_command_find_apart(word, verb) : NULL;
+    words->command_words = args->command ? 2 : 1;
+    if (!args->command)
+        args->command = ops_cli_command_find(word);
+    if (!args->command && args->help && !verb && ops_cli_is_noun(word)) {
+        args->noun = word;
+        return OPS_OK;
+    }
+    return args->command ? OPS_OK : ops_args_unknown_command(word, verb, error);
+}
+
+static enum ops_status find_command(struct ops_args *args, struct words *words, struct ops_error *error)
+{
+    int argc = words->argc;
+    char *const *argv = words->argv;
     for (int i = 1; i < argc; i++)
         args->help = args->help || is_help(argv[i]);
-    *ret_place = command_place(argc, argv);
-    if (*ret_place == argc) {
+    words->command_at = command_place(argc, argv);
+    if (words->command_at == argc) {
         for (int i = 1; i < argc; i++)
             if (strcmp(argv[i], "--version") == 0)
                 args->command = ops_cli_command_find("version");
@@ -238,20 +326,21 @@ static enum ops_status find_command(struct ops_args *args, int argc, char *const
             return OPS_OK;
         return ops_fail(error, OPS_USAGE, "No command is given; 'g3nops help' lists them.");
     }
-    args->command = ops_cli_command_find(argv[*ret_place]);
-    return args->command ? OPS_OK : ops_args_unknown_command(argv[*ret_place], error);
+    return find_command_at(args, words, error);
 }
 
 enum ops_status ops_args_parse(struct ops_args *args, int argc, char *const *argv, struct ops_error *error)
 {
     *args = (struct ops_args){.command = NULL};
     struct words words = {.argc = argc, .argv = argv, .next = 1};
-    enum ops_status status = find_command(args, argc, argv, &words.command_at, error);
+    enum ops_status status = find_command(args, &words, error);
     if (status != OPS_OK || args->help || !args->command)
         return status;
     while (status == OPS_OK && words.next < argc) {
         const char *word = argv[words.next];
-        if (words.next == words.command_at || (words.command_at == argc && strcmp(word, "--version") == 0))
+        if (words.next == words.command_at)
+            words.next += words.command_words;
+        else if (words.command_at == argc && strcmp(word, "--version") == 0)
             words.next++;
         else if (word[0] == '-' && word[1])
             status = read_flag(args, &words, error);

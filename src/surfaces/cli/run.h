@@ -33,9 +33,6 @@ const char *ops_cli_env(const char *name);
 const char *ops_cli_text_if(const struct ops_cli *cli, const char *name);
 bool ops_cli_flag_if(const struct ops_cli *cli, const char *name);
 
-/* Whether a real vacuum may go on; fills in a confirmation phrase that was typed. */
-enum ops_status ops_cli_confirm(struct ops_cli *cli, json_t *payload, struct ops_error *error) OPS_MUST_USE;
-
 /* Carries out a command whose via is HTTP or INVOKE. */
 int ops_cli_call(struct ops_cli *cli);
 

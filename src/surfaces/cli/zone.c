@@ -1,0 +1,113 @@
+/*
+ * By the C library, which reads the machine's own database, the one that 'date' goes by. ICU is made for this and brings a
+ * database of its own: Debian 12's was of 2022 when the machine's was of 2025, and a window would start an hour off in each
+ * country that changed its rules in between. The price of the C library is that it knows one zone at a time, TZ; so it is
+ * set, asked and put back, by a program that has one thread at this point.
+ *
+ * All that is asked is how far a zone is from UTC at an instant. A local time means an instant where the zone's distance is
+ * the one that it was computed with. Within a day on either side of it lie the only distances that can be (no zone changes
+ * twice in two days), so both are tried: one fits, or the time is there twice and both do, or it is skipped and none does.
+ */
+#include "surfaces/cli/zone.h"
+
+#include "base/instant.h"
+#include "base/mem.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ZONE_NAME_MAX = 64, PATH_SIZE = 4096 };
+
+static const char *database(void)
+{
+    const char *given = getenv("TZDIR");
+    return given && *given ? given : "/usr/share/zoneinfo";
+}
+
+/* "right/" has names too: of clocks that count leap seconds, which ours do not. */
+static bool is_name(const char *zone)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
+    size_t length = strlen(zone);
+    return length > 0 && length <= ZONE_NAME_MAX && strspn(zone, allowed) == length && zone[0] != '/' &&
+           strncmp(zone, "right/", 6) != 0;
+}
+
+/* The C library takes a zone that it can't read for UTC, and says nothing. RFC 8536 has the first four bytes. */
+static bool is_zone(const char *zone)
+{
+    char path[PATH_SIZE], magic[4];
+    int length = snprintf(path, sizeof path, "%s/%s", database(), zone);
+    int fd = is_name(zone) && length < PATH_SIZE ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+    if (fd < 0)
+        return false;
+    bool read_it = read(fd, magic, sizeof magic) == (ssize_t)sizeof magic;
+    (void)close(fd);
+    return read_it && memcmp(magic, "TZif", sizeof magic) == 0;
+}
+
+static int64_t distance_ms(int64_t at_ms)
+{
+    time_t seconds = (time_t)(at_ms / OPS_SECOND_MS);
+    struct tm local;
+    return localtime_r(&seconds, &local) ? local.tm_gmtoff * OPS_SECOND_MS : 0;
+}
+
+static void fill_reading(int64_t at_ms, struct ops_zone_reading *ret_reading)
+{
+    time_t seconds = (time_t)(at_ms / OPS_SECOND_MS);
+    struct tm local;
+    ret_reading->at_ms = at_ms;
+    if (!localtime_r(&seconds, &local) ||
+        strftime(ret_reading->local, sizeof ret_reading->local, "%Y-%m-%d %H:%M %Z", &local) == 0)
+        ret_reading->local[0] = '\0';
+}
+
+static void read_local(int64_t local_ms, struct ops_zone_answer *ret_answer)
+{
+    int64_t by_old = local_ms - distance_ms(local_ms - OPS_DAY_MS), by_new = local_ms - distance_ms(local_ms + OPS_DAY_MS);
+    bool old_fits = by_old + distance_ms(by_old) == local_ms, new_fits = by_new + distance_ms(by_new) == local_ms;
+    bool once = by_old == by_new || old_fits != new_fits;
+    ret_answer->fit = once ? OPS_ZONE_ONCE : old_fits ? OPS_ZONE_TWICE : OPS_ZONE_SKIPPED;
+    if (once) {
+        fill_reading(old_fits ? by_old : by_new, &ret_answer->readings[0]);
+        return;
+    }
+    fill_reading(by_old < by_new ? by_old : by_new, &ret_answer->readings[0]);
+    fill_reading(by_old < by_new ? by_new : by_old, &ret_answer->readings[1]);
+}
+
+/* takes before, what TZ was. */
+static void put_back(char *before)
+{
+    if (before)
+        (void)setenv("TZ", before, 1);
+    else
+        (void)unsetenv("TZ");
+    tzset();
+    ops_mem_free(before);
+}
+
+enum ops_status ops_zone_read(const char *zone, int64_t local_ms, struct ops_zone_answer *ret_answer,
+                              struct ops_error *error)
+{
+    if (!is_zone(zone))
+        return ops_fail(error, OPS_USAGE, "There is no time zone '%.64s' in %.200s; the names are such as Europe/Vienna.",
+                        zone, database());
+    char name[ZONE_NAME_MAX + 2];
+    (void)snprintf(name, sizeof name, ":%s", zone);
+    const char *now = getenv("TZ");
+    char *before = now ? ops_mem_strdup(now) : NULL;
+    if ((now && !before) || setenv("TZ", name, 1) != 0) {
+        ops_mem_free(before);
+        return OPS_NO_MEMORY;
+    }
+    tzset();
+    read_local(local_ms, ret_answer);
+    put_back(before);
+    return OPS_OK;
+}

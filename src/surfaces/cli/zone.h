@@ -1,0 +1,34 @@
+/* What a local time means in a time zone of the IANA database, of which the machine has its own (the package tzdata). */
+#ifndef OPS_SURFACES_CLI_ZONE_H
+#define OPS_SURFACES_CLI_ZONE_H
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+enum ops_zone_fit {
+    OPS_ZONE_ONCE,
+    OPS_ZONE_SKIPPED, /* the clocks go forward past it */
+    OPS_ZONE_TWICE,   /* the clocks go back to before it */
+};
+
+enum { OPS_ZONE_TEXT_SIZE = 64 };
+
+/* What a local time may mean: an instant, and what the clocks of the zone show then, "2027-03-28 03:30 CEST". */
+struct ops_zone_reading {
+    int64_t at_ms;
+    char local[OPS_ZONE_TEXT_SIZE];
+};
+
+struct ops_zone_answer {
+    enum ops_zone_fit fit;
+    struct ops_zone_reading readings[2]; /* ONCE: the first; else both, the earlier one first */
+};
+
+/* local_ms is the local date and time, counted as if it were UTC. OPS_USAGE: the machine has no such zone.
+ *
+ * One thread at a time, and none beside it that looks at the time zone: the C library has one for the whole process. */
+enum ops_status ops_zone_read(const char *zone, int64_t local_ms, struct ops_zone_answer *ret_answer,
+                              struct ops_error *error) OPS_MUST_USE;
+
+#endif

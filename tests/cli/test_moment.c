@@ -1,0 +1,185 @@
+/* Lengths of time and points in time, as a person writes them. The zones are those of the machine: the cases are of rules
+ * that have stood for decades. */
+#include "cli/fake.h"
+
+#include "base/instant.h"
+#include "surfaces/cli/moment.h"
+#include "surfaces/cli/zone.h"
+
+#include <string.h>
+
+static void a_duration_is_seconds_or_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t seconds; /* -1: it is none */
+    } cases[] = {
+        {"0", 0},
+        {"3600", 3600},
+        {"90s", 90},
+        {"45m", 2700},
+        {"2h", 7200},
+        {"1d12h", 129600},
+        {"1d2h3m4s", 93784},
+        {"1h30m", 5400},
+        {"9223372036854775807", INT64_MAX},
+        {"", -1},
+        {"h", -1},
+        {"-1h", -1},
+        {"+1h", -1},
+        {"1.5h", -1},
+        {"1h 30m", -1},
+        {"30m1h", -1},
+        {"1h1h", -1},
+        {"1h30", -1},
+        {"1w", -1},
+        {"1H", -1},
+        {"1hour", -1},
+        {"1000s1", -1},
+        {"9223372036854775808", -1},
+        {"106751991167301d", -1},
+        {"106751991167300d9223372036854775807s", -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t seconds = -1;
+        enum ops_status status = ops_moment_duration(cases[i].text, &seconds);
+        if (status != (cases[i].seconds < 0 ? OPS_INVALID_FIELD : OPS_OK) || seconds != cases[i].seconds)
+            fail_msg("'%s': %lld", cases[i].text, (long long)seconds);
+    }
+}
+
+static void a_time_is_read_in_the_zone_that_it_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *instant;
+    } cases[] = {
+        {"2026-12-01T02:00:00Z", "2026-12-01T02:00:00Z"},
+        {"2026-12-01T02:00:00.5+01:00", "2026-12-01T01:00:01Z"},
+        {"2026-12-01T02:00Z", "2026-12-01T02:00:00Z"},
+        {"2026-12-01T02:00+01:00", "2026-12-01T01:00:00Z"},
+        {"2026-12-01T03:00 Europe/Vienna", "2026-12-01T02:00:00Z"},
+        {"2026-12-01 03:00 Europe/Vienna", "2026-12-01T02:00:00Z"},
+        {"2026-12-01T03:00:07  Europe/Vienna", "2026-12-01T02:00:07Z"},
+        {"2027-07-01T03:00 Europe/Vienna", "2027-07-01T01:00:00Z"},
+        {"2027-03-28T01:59 Europe/Vienna", "2027-03-28T00:59:00Z"},
+        {"2027-03-28T03:00 Europe/Vienna", "2027-03-28T01:00:00Z"},
+        {"2027-10-31T01:59 Europe/Vienna", "2027-10-30T23:59:00Z"},
+        {"2027-10-31T03:00 Europe/Vienna", "2027-10-31T02:00:00Z"},
+        {"2026-12-01T03:00 America/New_York", "2026-12-01T08:00:00Z"},
+        {"2026-12-01T03:00 Asia/Kathmandu", "2026-11-30T21:15:00Z"},
+        {"2027-01-15T03:00 Australia/Lord_Howe", "2027-01-14T16:00:00Z"},
+        {"2011-12-31T12:00 Pacific/Apia", "2011-12-30T22:00:00Z"},
+        {"2026-12-01T03:00 UTC", "2026-12-01T03:00:00Z"},
+        {"+45m", "2025-11-24T04:27:53Z"},
+        {"+1d", "2025-11-25T03:42:53Z"},
+        {"+90", "2025-11-24T03:44:23Z"},
+    };
+    static const char *const own[] = {NULL, "UTC", "Asia/Tokyo"};
+    for (size_t k = 0; k < sizeof own / sizeof own[0]; k++) {
+        (void)(own[k] ? setenv("TZ", own[k], 1) : unsetenv("TZ"));
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            char instant[OPS_INSTANT_TEXT_SIZE] = "";
+            struct ops_error error = OPS_ERROR_INIT;
+            enum ops_status status = ops_moment_time("--start", cases[i].text, FAKE_NOW_MS, instant, &error);
+            if (status != OPS_OK || strcmp(instant, cases[i].instant) != 0)
+                fail_msg("%s: %s %s", cases[i].text, instant, error.text);
+            ops_error_release(&error);
+        }
+        const char *now = getenv("TZ");
+        assert_true(own[k] ? now && strcmp(now, own[k]) == 0 : !now);
+    }
+}
+
+static void what_is_no_time_is_refused_in_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {"soon", "--start takes a time in UTC such as 2026-12-01T02:00:00Z"},
+        {"", "--start takes a time in UTC"},
+        {"03:00 Europe/Vienna", "--start takes a time in UTC"},
+        {"2026-02-30T03:00 Europe/Vienna", "--start takes a time in UTC"},
+        {"2026-12-01T24:00 Europe/Vienna", "--start takes a time in UTC"},
+        {"2026-12-01T03:00", "--start 2026-12-01T03:00 has no zone; add Z for UTC"},
+        {"2026-12-01T03:00:00", "has no zone"},
+        {"2026-12-01T03:00 Europe/Wien", "There is no time zone 'Europe/Wien' in /usr/share/zoneinfo"},
+        {"2026-12-01T03:00 /etc/localtime", "There is no time zone '/etc/localtime'"},
+        {"2026-12-01T03:00 ../zoneinfo/UTC", "There is no time zone"},
+        {"2026-12-01T03:00 Europe", "There is no time zone 'Europe'"},
+        {"2026-12-01T03:00 right/Europe/Vienna", "There is no time zone 'right/Europe/Vienna'"},
+        {"2026-12-01T03:00 tzdata.zi", "There is no time zone 'tzdata.zi'"},
+        {"2026-12-01T03:00 CET-1CEST", "There is no time zone 'CET-1CEST'"},
+        {"+", "--start takes a time from now such as"},
+        {"+soon", "--start takes a time from now such as"},
+        {"+9223372036854775807", "--start takes a time from now such as"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char instant[OPS_INSTANT_TEXT_SIZE];
+        struct ops_error error = OPS_ERROR_INIT;
+        assert_int_equal(ops_moment_time("--start", cases[i].text, FAKE_NOW_MS, instant, &error), OPS_USAGE);
+        assert_has(error.text, cases[i].words);
+        ops_error_release(&error);
+    }
+}
+
+static void a_time_that_a_zone_skips_or_has_twice_is_refused_with_both_readings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {"2027-03-28T02:30 Europe/Vienna",
+         "--start 2027-03-28T02:30 Europe/Vienna never comes, since the clocks are set forward then: it may mean "
+         "2027-03-28T00:30:00Z (2027-03-28 01:30 CET) or 2027-03-28T01:30:00Z (2027-03-28 03:30 CEST); give one of these."},
+        {"2027-03-28T02:00 Europe/Vienna", "never comes"},
+        {"2027-10-31T02:30 Europe/Vienna",
+         "comes twice, since the clocks are set back then: it may mean 2027-10-31T00:30:00Z (2027-10-31 02:30 CEST) or "
+         "2027-10-31T01:30:00Z (2027-10-31 02:30 CET); give one of these."},
+        {"2027-10-31T02:00 Europe/Vienna", "comes twice"},
+        {"2027-03-14T02:30 America/New_York", "never comes"},
+        {"2027-11-07T01:30 America/New_York", "2027-11-07T05:30:00Z (2027-11-07 01:30 EDT)"},
+        {"2027-04-04T01:45 Australia/Lord_Howe", "comes twice"},
+        {"2011-12-30T12:00 Pacific/Apia", "never comes"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char instant[OPS_INSTANT_TEXT_SIZE] = "as before";
+        struct ops_error error = OPS_ERROR_INIT;
+        assert_int_equal(ops_moment_time("--start", cases[i].text, FAKE_NOW_MS, instant, &error), OPS_USAGE);
+        assert_has(error.text, cases[i].words);
+        assert_string_equal(instant, "as before");
+        ops_error_release(&error);
+    }
+}
+
+static void the_answer_shows_a_start_in_utc_and_in_the_operators_zone(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200,
+                "{\"success\":true,\"data\":{\"maintenance_id\":\"x\",\"status\":\"scheduled\",\"scheduled_start_utc\":"
+                "\"2026-12-01T08:00:00Z\"}}");
+    setenv("TZ", "Europe/Vienna", 1);
+    assert_int_equal(fake_run(&fake,
+                              "maintenance schedule --description d --duration 2h --secret-code correct~horse~battery "
+                              "--start 2026-12-01T03:00~America/New_York"),
+                     OPS_EXIT_DONE);
+    assert_has(fake.body, "\"scheduled_start_utc\":\"2026-12-01T08:00:00Z\"");
+    assert_has(fake.out, "  scheduled    2026-12-01 08:00:00Z = 2026-12-01 09:00:00 CET (in ");
+    fake_release(&fake);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_duration_is_seconds_or_words),
+        cmocka_unit_test(a_time_is_read_in_the_zone_that_it_names),
+        cmocka_unit_test(what_is_no_time_is_refused_in_words),
+        cmocka_unit_test(a_time_that_a_zone_skips_or_has_twice_is_refused_with_both_readings),
+        cmocka_unit_test(the_answer_shows_a_start_in_utc_and_in_the_operators_zone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
