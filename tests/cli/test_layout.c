@@ -297,8 +297,8 @@ static void a_terminal_of_twenty_columns_has_room_for_everything(void **state)
                               "    ack-pvm-changelo\n"
                               "    g\n"
                               "    status completed\n"
-                              "    matched 1,234,56\n"
-                              "    7\n"
+                              "    matched\n"
+                              "    1,234,567\n"
                               "    Gone.\n");
     free(text);
     ops_table_release(&table);

@@ -190,13 +190,15 @@ enum ops_status ops_render_stat(const json_t *data, const struct ops_style *styl
 {
     const json_t *store = json_object_get(data, "store"), *latency = json_object_get(store, "latency_ms");
     bool reachable = ops_json_flag(store, "reachable", false);
-    char text[2 * OPS_HUMAN_SIZE], took[OPS_HUMAN_SIZE] = "";
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
     ops_card_title(buf, style, "ops", "", ops_json_text(data, "status", ""));
     ops_card_duration(buf, style, "up for", data, "uptime_seconds");
+    ops_buf_append_text(&words, reachable ? "reachable" : "not reachable");
     if (json_is_number(latency))
-        (void)snprintf(took, sizeof took, " in %.3g ms", json_number_value(latency));
-    (void)snprintf(text, sizeof text, "%sreachable%s", reachable ? "" : "not ", took);
-    ops_card_value(buf, style, "store", reachable ? OPS_PAINT_GOOD : OPS_PAINT_BAD, text);
+        ops_buf_append_format(&words, " in %.3g ms", json_number_value(latency));
+    ops_card_value(buf, style, "store", reachable ? OPS_PAINT_GOOD : OPS_PAINT_BAD, ops_buf_text(&words));
+    ops_buf_release(&words);
     append_clock(buf, style, json_object_get(data, "clock"));
     return ops_buf_status(buf);
 }

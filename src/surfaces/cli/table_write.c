@@ -130,7 +130,8 @@ static void append_lower(struct ops_buf *buf, const char *title)
         ops_buf_append_char(buf, (char)tolower((unsigned char)*title));
 }
 
-/* "status failed", on the line that is begun, or on the next one when that is full; returns the column behind it. */
+/* "status failed", on the line that is begun, or on the next one when that is full, or on two; returns the column behind
+ * it. */
 static size_t write_pair(struct page *page, const char *title, const struct ops_table_cell *cell, size_t column)
 {
     enum { INDENT = OPS_LAYOUT_BENEATH_INDENT };
@@ -148,6 +149,11 @@ static size_t write_pair(struct page *page, const char *title, const struct ops_
     ops_buf_append_char(page->buf, ' ');
     ops_buf_release(&lower);
     column += before + name + 1;
+    if (column + value > page->style->columns && INDENT + value <= page->style->columns) {
+        end_line(page->buf);
+        ops_text_append_spaces(page->buf, INDENT);
+        column = INDENT;
+    }
     if (column + value > page->style->columns)
         return ops_text_append_broken(page->buf, ops_view_of(cell->text), column, INDENT, page->style->columns);
     ops_paint_append(page->buf, page->style, cell->paint, cell->text);
