@@ -112,6 +112,8 @@ static void what_is_no_time_is_refused_in_words(void **state)
         {"2026-12-01T03:00 right/Europe/Vienna", "There is no time zone 'right/Europe/Vienna'"},
         {"2026-12-01T03:00 tzdata.zi", "There is no time zone 'tzdata.zi'"},
         {"2026-12-01T03:00 CET-1CEST", "There is no time zone 'CET-1CEST'"},
+        {"1970-01-01T00:00 Asia/Tokyo", "is before 1970 or after 9999 in UTC."},
+        {"9999-12-31T23:59 America/New_York", "is before 1970 or after 9999 in UTC."},
         {"+", "--start takes a time from now such as"},
         {"+soon", "--start takes a time from now such as"},
         {"+9223372036854775807", "--start takes a time from now such as"},

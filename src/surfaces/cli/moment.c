@@ -106,6 +106,8 @@ static enum ops_status from_local(const char *flag, const char *text, const char
     enum ops_status status = ops_zone_read(zone, local_ms, &answer, error);
     if (status == OPS_OK && answer.fit != OPS_ZONE_ONCE)
         return refuse_fit(flag, text, &answer, error);
+    if (status == OPS_OK && (answer.readings[0].at_ms < 0 || answer.readings[0].at_ms > OPS_INSTANT_MAX_MS))
+        return ops_fail(error, OPS_USAGE, "%s %.100s is before 1970 or after 9999 in UTC.", flag, text);
     if (status == OPS_OK)
         ops_instant_format(answer.readings[0].at_ms, ret_instant);
     return status;
