@@ -22,6 +22,7 @@ struct ops_invoke_server {
     struct ops_app *app;
     struct ops_wire_server *wire;
     struct ops_listener listener;
+    char bound[OPS_ADDRESS_SIZE]; /* "" for a unix socket */
 };
 
 /* ---- refusals, in Lambda's words and ours ---- */
@@ -280,12 +281,15 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
         .idle_timeout_seconds = config->idle_timeout_seconds,
         .traffic = config->traffic,
         .surface = OPS_SURFACE_INVOKE,
+        .proof_token = config->proof_token,
     };
     enum ops_status status = ops_listen(config->listen, true, &server->listener, error);
     if (status != OPS_OK) {
         ops_mem_free(server);
         return status;
     }
+    if (!ops_listens_on_unix(config->listen))
+        ops_tcp_bound_address(server->listener.fd, server->bound);
     status = ops_wire_server_start(server->listener.fd, &wire, &server->wire, error);
     if (status == OPS_OK) {
         *ret_server = server;
@@ -300,6 +304,11 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
 const char *ops_invoke_server_address(const struct ops_invoke_server *server)
 {
     return server->listener.address;
+}
+
+const char *ops_invoke_server_bound(const struct ops_invoke_server *server)
+{
+    return server->bound[0] ? server->bound : server->listener.address;
 }
 
 void ops_invoke_server_stop(struct ops_invoke_server *server)

@@ -1,6 +1,7 @@
 #include "surfaces/wire/server.h"
 
 #include "base/mem.h"
+#include "surfaces/wire/proof.h"
 #include "surfaces/wire/tls.h"
 #include "surfaces/wire/waiting.h"
 
@@ -201,6 +202,8 @@ static bool make_reply(struct ops_wire_server *server, struct ops_wire_request *
     const struct ops_wire_config *config = &server->config;
     request->turn = server->waiting && body != &no_body ? &body->turn : NULL;
     reply_reset(reply);
+    if (ops_wire_prove(config->proof_token, config->surface, request, reply))
+        return true;
     config->answer(config->context, request, reply);
     if (reply->wait_ms <= 0)
         return true;

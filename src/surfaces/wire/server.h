@@ -69,14 +69,16 @@ struct ops_wire_config {
     unsigned threads;              /* 0: one for each core, and OPS_WIRE_THREADS_LEAST at least */
     unsigned idle_timeout_seconds; /* 0: OPS_WIRE_IDLE_TIMEOUT_SECONDS; tests use a short one */
     struct ops_shared *tls;        /* of ops_tls_read; NULL: no TLS; else the caller's hold is taken */
-    struct ops_traffic *traffic; /* answers are counted there, as surface's; NULL: nowhere; else it outlives the server */
+    struct ops_traffic *traffic;   /* answers are counted there, as surface's; NULL: nowhere; else it outlives the server */
     enum ops_surface surface;
+    const char
+        *proof_token; /* by which it proves itself (base/proof.h), borrowed for the server's life; NULL: it does not */
 };
 
 struct ops_wire_server;
 
-/* Takes listen_fd when it succeeds, and config's tls whatever comes of it. OPS_IO_ERROR: the threads could not be set up, with the
- * library's words. */
+/* Takes listen_fd when it succeeds, and config's tls whatever comes of it. OPS_IO_ERROR: the threads could not be set up,
+ * with the library's words. */
 enum ops_status ops_wire_server_start(int listen_fd, const struct ops_wire_config *config,
                                       struct ops_wire_server **ret_server, struct ops_error *error) OPS_MUST_USE;
 
