@@ -1,11 +1,13 @@
 /* g3nops: joins the parts up and runs one command. */
 #include "adapters/curl/http_client.h"
 #include "adapters/sys/clock.h"
+#include "adapters/sys/random.h"
 #include "base/mem.h"
 #include "main/commands.h"
 #include "main/embedded.h"
 #include "main/lambda.h"
 #include "main/open_files.h"
+#include "main/serve_file.h"
 
 #include <signal.h>
 
@@ -34,7 +36,9 @@ int main(int argc, char **argv)
         .context = &lambda,
         .invoke = ops_lambda_invoke,
         .http = http,
+        .find_instance = ops_serve_file_find,
         .clock = ops_system_clock(),
+        .random = ops_system_random(),
         .terminal = ops_terminal_system(),
         .build = ops_embedded_build(),
         .in = stdin,

@@ -210,5 +210,7 @@ int ops_cli_run(const struct ops_cli_host *host, int argc, char **argv)
     ops_args_release(&cli.args);
     ops_mem_free(cli.data_dir);
     ops_mem_free(cli.actor);
+    json_decref(cli.answered_by);
+    explicit_bzero(&cli.instance, sizeof cli.instance);
     return code;
 }

@@ -11,9 +11,15 @@ struct ops_cli {
     const struct ops_cli_host *host;
     struct ops_args args;
     bool json;
-    char *data_dir; /* once asked for; owned */
-    char *actor;    /* likewise */
+    char *data_dir;      /* once asked for; owned */
+    char *actor;         /* likewise */
+    json_t *answered_by; /* who did, or NULL: not known yet */
+    bool answered_told;
+    struct ops_instance instance; /* of the data directory, once ops_cli_instance asked */
 };
+
+/* One line on standard error that says who answered, where that is a terminal: scripts find it in --json. */
+void ops_cli_tell_answered(struct ops_cli *cli);
 
 /* How to write on a stream, now. */
 struct ops_style ops_cli_style(struct ops_cli *cli, enum ops_stream stream);
