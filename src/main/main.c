@@ -10,6 +10,7 @@
 #include "main/serve_file.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 
 static const struct ops_cli_handler handlers[] = {
     {"audit-verify", ops_command_audit_verify},     {"aws-bootstrap", ops_command_aws_bootstrap},
@@ -23,6 +24,8 @@ static const struct ops_cli_handler handlers[] = {
 int main(int argc, char **argv)
 {
     ops_fill_standard_files();
+    /* What we make is for its owner, whatever umask we were started with; what is for others too is given its mode. */
+    (void)umask(S_IRWXG | S_IRWXO);
     ops_mem_use(NULL);
     /* A reader that went away is an error to report, not a reason to die. */
     (void)signal(SIGPIPE, SIG_IGN);

@@ -21,6 +21,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -187,12 +188,23 @@ static void tell_others(struct serving *serving)
     ops_error_release(&error);
 }
 
+/* Files in it are looked at before they are used (base/trust.h), but whoever may write it can take them away. */
+static void warn_of_open_directory(struct ops_cli *cli, const char *data_dir)
+{
+    struct stat info;
+    bool open_to_others = stat(data_dir, &info) == 0 && info.st_mode & (S_IWGRP | S_IWOTH);
+    if (open_to_others && !(info.st_mode & S_ISVTX))
+        ops_cli_warn(cli, "other users may write to the data directory %s; 'chmod go-w %s' keeps it yours", data_dir, data_dir);
+}
+
 static enum ops_status start(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
     struct ops_place place;
     enum ops_status status = ops_command_own_place(cli, &place, error);
     if (status == OPS_OK)
         status = open_engine(cli, &place, serving, error);
+    if (status == OPS_OK)
+        warn_of_open_directory(cli, serving->engine.data_dir);
     if (status == OPS_OK)
         ops_app_on_alarm(serving->engine.app, report);
     if (status == OPS_OK)

@@ -3,6 +3,7 @@
 #include "adapters/local/connection.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trust.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -344,6 +345,20 @@ static enum ops_status resolve(const char *path, char **ret_path, struct ops_err
     return *ret_path ? OPS_OK : OPS_NO_MEMORY;
 }
 
+/* Nothing of the store is opened that somebody else may have put there: SQLite believes a write-ahead log, whoever wrote it. */
+static enum ops_status check_owners(const char *path, struct ops_error *error)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    char file[PATH_MAX], why[OPS_TRUST_WHY_SIZE];
+    struct stat found;
+    uid_t place_owner = ops_trust_place_owner(path);
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
+        if (snprintf(file, sizeof file, "%s%s", path, suffixes[i]) < (int)sizeof file && lstat(file, &found) == 0 &&
+            !ops_trust(&found, place_owner, why))
+            return ops_fail(error, OPS_STORE_UNAVAILABLE, "The file %s can't be used: %s.", file, why);
+    return OPS_OK;
+}
+
 enum ops_status ops_local_store_open(const char *path, struct ops_store **ret_store, struct ops_error *error)
 {
     struct local_store *store = ops_mem_zeroed(1, sizeof *store);
@@ -354,6 +369,8 @@ enum ops_status ops_local_store_open(const char *path, struct ops_store **ret_st
     (void)pthread_mutex_init(&store->readers_mutex, NULL);
     ops_buf_init(&store->writer.text, OPS_STORE_DOC_MAX_BYTES);
     enum ops_status status = resolve(path, &store->path, error);
+    if (status == OPS_OK)
+        status = check_owners(store->path, error);
     if (status == OPS_OK)
         status = local_file_ensure(store->path, error);
     if (status == OPS_OK)
