@@ -110,25 +110,26 @@ void ops_cli_note_store(struct ops_cli *cli, const char *data_dir, const char *r
 /* --manifest, else $G3NOPS_MANIFEST, else NULL. */
 const char *ops_cli_manifest(const struct ops_cli *cli);
 
-/* --actor, else the login name, else NULL. Owned by the run. */
+/* --actor; else, for root by way of sudo, who called that; else the login name; else NULL. Owned by the run. */
 const char *ops_cli_actor(struct ops_cli *cli);
 
-enum { OPS_CLI_SECRET_MAX = 1024 };
+enum { OPS_CLI_SECRET_MAX = 1024, OPS_CLI_SECRET_SPARE = 3 /* a line end, and one that tells what is too long */ };
 
 /* A secret code. On the stack of whoever needs it, and cleansed there. */
 struct ops_cli_secret {
-    char bytes[OPS_CLI_SECRET_MAX + 1]; /* NUL-terminated; no NUL within */
+    char bytes[OPS_CLI_SECRET_MAX + OPS_CLI_SECRET_SPARE]; /* NUL-terminated; no NUL within */
     size_t length;
 };
 
-/* The secret code from --secret-code, --secret-code-file, $G3NOPS_SECRET_CODE or a prompt on the terminal, in this order.
- * OPS_USAGE: there is none, or it is not text; OPS_IO_ERROR: the file can't be read. */
+/* The secret code from --secret-code, --secret-code-file, $G3NOPS_SECRET_CODE or a prompt on the terminal, in this order. One
+ * line end at its end is dropped. OPS_USAGE: there is none, or it can be none (core/secret_form.h); OPS_IO_ERROR: the file can't
+ * be read. */
 enum ops_status ops_cli_secret(struct ops_cli *cli, struct ops_cli_secret *ret_secret, struct ops_error *error) OPS_MUST_USE;
 
 /* Whether a secret code was given without a prompt. */
 bool ops_cli_has_secret(const struct ops_cli *cli);
 
-/* The same from a file ("-" is standard input): one line end at its end is dropped; a warning when others may read it. */
+/* The same from a file ("-" is standard input); a warning when others may read it. */
 enum ops_status ops_cli_secret_file(struct ops_cli *cli, const char *path, struct ops_cli_secret *ret_secret,
                                     struct ops_error *error) OPS_MUST_USE;
 void ops_cli_secret_cleanse(struct ops_cli_secret *secret);
