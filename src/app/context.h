@@ -10,6 +10,7 @@
 #include "base/pace.h"
 #include "base/patience.h"
 #include "base/rate.h"
+#include "core/audit.h"
 #include "core/clock_step.h"
 #include "core/looks.h"
 #include "core/wrong_codes.h"
@@ -89,6 +90,7 @@ struct ops_call_context {
     struct ops_app *app;
     const struct ops_operation *operation;
     json_t *input; /* validated: known fields only, of their types */
+    char peer[OPS_PEER_WORDS_SIZE]; /* of ops_peer_text */
     int64_t now_ms;
     char request_id[OPS_ULID_SIZE];
     int64_t began_ms; /* monotonic */
@@ -112,6 +114,9 @@ const char *ops_input_text(const struct ops_call_context *context, const char *n
 json_int_t ops_input_integer(const struct ops_call_context *context, const char *name, json_int_t fallback);
 bool ops_input_flag(const struct ops_call_context *context, const char *name);
 int64_t ops_input_instant(const struct ops_call_context *context, const char *name); /* -1: absent */
+
+/* Who calls. Borrowed from the context. */
+struct ops_who ops_call_who(const struct ops_call_context *context);
 
 void ops_notice_init(struct ops_notice_cache *notice);
 void ops_notice_release(struct ops_notice_cache *notice);

@@ -5,6 +5,7 @@
 #include "adapters/sys/scrypt.h"
 #include "app/work.h"
 #include "base/mem.h"
+#include "base/unicode.h"
 #include "main/embedded.h"
 #include "main/engine.h"
 #include "main/lock.h"
@@ -152,6 +153,14 @@ static void make_token(char ret_token[static OPS_PROOF_TEXT_SIZE])
     explicit_bzero(bytes, sizeof bytes);
 }
 
+/* JSON can't hold every path: one that is not UTF-8 is said by what follows the data directory, where it lies in that. */
+static const char *place_of_socket(const struct serving *serving, const char *socket)
+{
+    size_t length = strlen(serving->engine.data_dir);
+    bool is_inside = strncmp(socket, serving->engine.data_dir, length) == 0 && socket[length] == '/';
+    return is_inside && !ops_unicode_is_utf8(ops_view_of(socket)) ? socket + length + 1 : socket;
+}
+
 /* A name may stand for several addresses, of which somebody else may have the first: so the one that is really ours. But a
  * certificate is for a name. */
 static void write_addresses(const struct serving *serving, struct ops_instance *instance)
@@ -165,7 +174,7 @@ static void write_addresses(const struct serving *serving, struct ops_instance *
     if (!ops_listens_on_unix(invoke))
         (void)snprintf(instance->invoke, sizeof instance->invoke, "http://%s", invoke);
     else if (realpath(invoke + strlen("unix:"), socket))
-        (void)snprintf(instance->invoke, sizeof instance->invoke, "unix:%.500s", socket);
+        (void)snprintf(instance->invoke, sizeof instance->invoke, "unix:%.500s", place_of_socket(serving, socket));
 }
 
 /* <data>/serve.json tells the other commands whom to ask. */
@@ -180,9 +189,10 @@ static void tell_others(struct serving *serving)
     (void)snprintf(instance->account, sizeof instance->account, "%.15s", whereabouts.account);
     (void)snprintf(instance->region, sizeof instance->region, "%.71s", whereabouts.region);
     instance->pid = getpid();
-    serving->told = ops_serve_file_write(serving->engine.data_dir, instance, &error) == OPS_OK;
+    enum ops_status status = ops_serve_file_write(serving->engine.data_dir, instance, &error);
+    serving->told = status == OPS_OK;
     if (!serving->told) {
-        report(ops_error_text(&error, OPS_IO_ERROR));
+        report(ops_error_text(&error, status));
         report("serve.json could not be written; other commands will need --endpoint");
     }
     ops_error_release(&error);

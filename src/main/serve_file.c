@@ -134,7 +134,18 @@ static void copy(const json_t *file, const char *name, char *ret_text, size_t si
     (void)snprintf(ret_text, size, "%s", strlen(text) < size ? text : "");
 }
 
-static bool from_json(const json_t *file, struct ops_instance *instance)
+/* A socket may be said by what follows the data directory. */
+static void resolve_socket(const char *data_dir, char invoke[static OPS_INSTANCE_ADDRESS_SIZE])
+{
+    char whole[OPS_INSTANCE_ADDRESS_SIZE];
+    size_t scheme = strlen("unix:");
+    if (strncmp(invoke, "unix:", scheme) != 0 || invoke[scheme] == '/')
+        return;
+    bool fits = snprintf(whole, sizeof whole, "unix:%s/%s", data_dir, invoke + scheme) < (int)sizeof whole;
+    memcpy(invoke, fits ? whole : "", fits ? strlen(whole) + 1 : 1);
+}
+
+static bool from_json(const json_t *file, const char *data_dir, struct ops_instance *instance)
 {
     copy(file, "http", instance->http, sizeof instance->http);
     copy(file, "invoke", instance->invoke, sizeof instance->invoke);
@@ -142,6 +153,7 @@ static bool from_json(const json_t *file, struct ops_instance *instance)
     copy(file, "account", instance->account, sizeof instance->account);
     copy(file, "region", instance->region, sizeof instance->region);
     copy(file, "token", instance->token, sizeof instance->token);
+    resolve_socket(data_dir, instance->invoke);
     instance->pid = ops_json_integer(file, "pid", 0);
     return instance->http[0] && instance->invoke[0] && instance->pid > 0 &&
            ops_proof_well_formed(ops_view_of(instance->token)) &&
@@ -161,7 +173,7 @@ static enum ops_status read_file(const char *data_dir, struct ops_instance *inst
     ops_buf_init(&text, FILE_MAX_BYTES);
     enum ops_status status = check(fd, path, error);
     bool readable = status == OPS_OK && read_whole(fd, &text) &&
-                    ops_json_parse_object(ops_buf_view(&text), &file, NULL) == OPS_OK && from_json(file, instance);
+                    ops_json_parse_object(ops_buf_view(&text), &file, NULL) == OPS_OK && from_json(file, data_dir, instance);
     if (status == OPS_OK && !readable)
         status = say_unbelieved(path, "it is not what this version of g3nops writes", error);
     (void)close(fd);

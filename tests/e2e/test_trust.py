@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from g3nops import CODE
+from g3nops import CODE, until
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user is played by root")
@@ -206,6 +206,17 @@ def test_root_believes_the_owner_of_the_data_directory(bare):
     bare.serve(before=["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"])
     assert bare.run("ping").returncode == 0
     assert try_to_cancel(bare).returncode == 1, "refused by the service: there is no such vacuum"
+
+
+@pytest.mark.parametrize("name", [b"lat\xe9n", b"with space", "\u00fcn\u00ef".encode(), b"new\nline"])
+def test_a_data_directory_of_any_name_is_found(bare, name):
+    directory = os.path.join(os.fsencode(bare.directory), name)
+    os.rename(bare.data, directory)
+    bare.data = type(bare.data)(os.fsdecode(directory))
+    bare.serve(wait=False)
+    until(serve_file(bare).exists, "serve.json is there")
+    assert bare.run("ping").returncode == 0
+    assert "no-active-maintenance" in bare.operator("maintenance-end").stderr
 
 
 def test_a_second_serve_is_refused_and_the_first_stays_the_one(bare):
