@@ -2,7 +2,7 @@
 #include "adapters/curl/http_client.h"
 #include "adapters/sys/clock.h"
 #include "adapters/sys/random.h"
-#include "base/mem.h"
+#include "base/mem_wipe.h"
 #include "main/commands.h"
 #include "main/embedded.h"
 #include "main/lambda.h"
@@ -10,6 +10,7 @@
 #include "main/serve_file.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 static const struct ops_cli_handler handlers[] = {
@@ -26,7 +27,10 @@ int main(int argc, char **argv)
     ops_fill_standard_files();
     /* What we make is for its owner, whatever umask we were started with; what is for others too is given its mode. */
     (void)umask(S_IRWXG | S_IRWXO);
-    ops_mem_use(NULL);
+    ops_mem_use(ops_mem_wiping());
+    ops_curl_wipe_what_is_freed();
+    /* Nobody reads our memory, attaches a debugger, or finds a core file with a secret in it; root may, and asks nobody. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
     /* A reader that went away is an error to report, not a reason to die. */
     (void)signal(SIGPIPE, SIG_IGN);
     struct ops_http_client *http = NULL;

@@ -85,6 +85,8 @@ int ops_cli_call(struct ops_cli *cli)
     if (status == OPS_OK)
         status = ops_cli_exchange(cli, &request, &reply, &error);
     ops_cli_secret_cleanse(&secret);
+    if (command->shared & 1u << OPS_FLAGS_SECRET)
+        ops_cli_forget_secret_code(cli);
     if (status == OPS_OK)
         ops_cli_tell_answered(cli);
     int code;

@@ -37,6 +37,9 @@ const char *ops_cli_env(const char *name);
 const char *ops_cli_text_if(const struct ops_cli *cli, const char *name);
 bool ops_cli_flag_if(const struct ops_cli *cli, const char *name);
 
+/* The secret code has been sent: wipes what flags and the environment still have of it. */
+void ops_cli_forget_secret_code(struct ops_cli *cli);
+
 /* Whether a real vacuum may go on; fills in a confirmation phrase that was typed. */
 enum ops_status ops_cli_confirm(struct ops_cli *cli, json_t *payload, struct ops_error *error) OPS_MUST_USE;
 

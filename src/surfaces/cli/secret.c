@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -113,4 +114,18 @@ enum ops_status ops_cli_secret(struct ops_cli *cli, struct ops_cli_secret *ret_s
     if (status != OPS_OK)
         ops_cli_secret_cleanse(ret_secret);
     return status;
+}
+
+static void wipe(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+}
+
+void ops_cli_forget_secret_code(struct ops_cli *cli)
+{
+    int index = ops_cli_flag_index(cli->args.command, "--secret-code", strlen("--secret-code"));
+    if (index >= 0)
+        wipe(cli->args.values[index].text);
+    wipe(getenv("G3NOPS_SECRET_CODE"));
 }

@@ -297,9 +297,11 @@ static enum MHD_Result collect(struct body *body, const char *bytes, size_t leng
     body->received_bytes += length;
     if (body->received_bytes > OPS_WIRE_DISCARD_MAX_BYTES)
         return MHD_NO;
+    if (body->status == OPS_OK)
+        ops_buf_append(&body->bytes, bytes, length);
+    explicit_bzero(without_const(bytes), length); /* in the library's own buffer, which it keeps */
     if (body->status != OPS_OK)
         return MHD_YES;
-    ops_buf_append(&body->bytes, bytes, length);
     if (ops_buf_status(&body->bytes) == OPS_OK)
         return MHD_YES;
     body->status = ops_buf_status(&body->bytes) == OPS_LIMIT ? OPS_PAYLOAD_TOO_LARGE : OPS_NO_MEMORY;
