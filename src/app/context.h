@@ -7,6 +7,7 @@
 #include "app/call.h"
 #include "app/clock_watch.h"
 #include "app/progress.h"
+#include "app/write_watch.h"
 #include "base/pace.h"
 #include "base/patience.h"
 #include "base/rate.h"
@@ -76,6 +77,7 @@ struct ops_app {
     struct ops_notice_cache notice;
     struct ops_progress progress;
     struct ops_clock_watch clock_watch;
+    struct ops_write_watch write_watch;
     struct ops_board board; /* of all workers but those that a request has for itself */
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */

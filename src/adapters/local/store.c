@@ -299,6 +299,32 @@ static enum ops_status local_transact(struct ops_store *self, const struct ops_t
     return status;
 }
 
+static enum ops_status check_write_locked(struct local_store *store, struct ops_error *error)
+{
+    struct local_connection *connection = &store->writer.connection;
+    enum ops_status status = OPS_OK;
+    if (!connection->db)
+        status = local_connection_open(connection, store->path, true, error);
+    if (status != OPS_OK)
+        return status;
+    int code = local_write_nothing(connection);
+    if (code == SQLITE_DONE)
+        return OPS_OK;
+    status = local_fail(connection, code, error);
+    ops_error_detail(error, "reason", local_failure_words(code));
+    roll_back_locked(store, status);
+    return status;
+}
+
+static enum ops_status local_check_write(struct ops_store *self, struct ops_error *error)
+{
+    struct local_store *store = local_store(self);
+    pthread_mutex_lock(&store->writer_mutex);
+    enum ops_status status = check_write_locked(store, error);
+    pthread_mutex_unlock(&store->writer_mutex);
+    return status;
+}
+
 static void local_release(struct ops_store *self)
 {
     struct local_store *store = local_store(self);
@@ -319,6 +345,7 @@ static const struct ops_store_ops local_ops = {
     .get = local_get,
     .query = local_query,
     .transact = local_transact,
+    .check_write = local_check_write,
     .release = local_release,
 };
 

@@ -111,10 +111,15 @@ enum ops_status ops_render_stat(const json_t *data, const struct ops_style *styl
     ops_card_title(buf, style, "ops", "", ops_json_text(data, "status", ""));
     ops_card_duration(buf, style, "up for", data, "uptime_seconds");
     ops_card_name(buf, style, "store");
+    bool writable = ops_json_flag(store, "writable", true);
     ops_paint_append(buf, style, reachable ? OPS_PAINT_GOOD : OPS_PAINT_BAD, reachable ? "reachable" : "not reachable");
     json_t *latency = json_object_get(store, "latency_ms");
     if (json_is_number(latency))
         ops_buf_append_format(buf, " in %.3g ms", json_number_value(latency));
+    if (reachable && !writable) {
+        ops_paint_append(buf, style, OPS_PAINT_BAD, ", and can't be written: ");
+        ops_text_append_safe(buf, ops_view_of(ops_json_text(store, "reason", "")));
+    }
     ops_buf_append_char(buf, '\n');
     append_clock(buf, style, json_object_get(data, "clock"));
     return ops_buf_status(buf);
