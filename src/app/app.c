@@ -39,6 +39,7 @@ enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_
     ops_notice_init(&app->notice);
     ops_progress_init(&app->progress);
     ops_clock_watch_init(&app->clock_watch, ports->clock);
+    ops_write_watch_init(&app->write_watch);
     ops_board_init(&app->board);
     ops_pace_init(&app->pace, OPS_WORKERS_MAX, app->started_ms);
     *ret_app = app;
@@ -103,6 +104,7 @@ void ops_app_free(struct ops_app *app)
     ops_notice_release(&app->notice);
     ops_progress_release(&app->progress);
     ops_clock_watch_release(&app->clock_watch);
+    ops_write_watch_release(&app->write_watch);
     ops_board_release(&app->board);
     ops_slot_release(&app->manifest);
     (void)pthread_rwlock_destroy(&app->removing);

@@ -42,12 +42,20 @@ int64_t ops_input_instant(const struct ops_call_context *context, const char *na
     return ops_json_instant(context->input, name, &at_ms) == OPS_OK ? at_ms : -1;
 }
 
+struct ops_who ops_call_who(const struct ops_call_context *context)
+{
+    return (struct ops_who){.actor = ops_input_text(context, "actor"),
+                            .peer = context->peer[0] ? context->peer : NULL,
+                            .reason = ops_input_text(context, "reason")};
+}
+
 static void context_init(struct ops_call_context *context, struct ops_app *app, const struct ops_call *call)
 {
     *context = (struct ops_call_context){.app = app, .operation = call->operation};
     context->now_ms = ops_clock_now_ms(app->ports.clock);
     context->began_ms = call->turn && call->turn->began_ms ? call->turn->began_ms : ops_clock_monotonic_ms(app->ports.clock);
     ops_random_ulid(app->ports.random, context->now_ms, context->request_id);
+    ops_peer_text(&call->peer, context->peer);
     ops_error_init(&context->error);
 }
 

@@ -14,6 +14,7 @@ enum { OPS_ANSWER_MAX_BYTES = 6 * 1024 * 1024 }; /* Lambda's limit for an answer
 
 enum ops_field_type {
     OPS_FIELD_TEXT,     /* min..max characters (code points) */
+    OPS_FIELD_NAME,     /* likewise, and all of them to be seen: no control and no format characters */
     OPS_FIELD_INTEGER,  /* min..max; in a query, digits */
     OPS_FIELD_FLAG,     /* true or false */
     OPS_FIELD_INSTANT,  /* RFC 3339 with Z or an offset */

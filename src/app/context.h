@@ -7,9 +7,11 @@
 #include "app/call.h"
 #include "app/clock_watch.h"
 #include "app/progress.h"
+#include "app/write_watch.h"
 #include "base/pace.h"
 #include "base/patience.h"
 #include "base/rate.h"
+#include "core/audit.h"
 #include "core/clock_step.h"
 #include "core/looks.h"
 #include "core/wrong_codes.h"
@@ -75,6 +77,7 @@ struct ops_app {
     struct ops_notice_cache notice;
     struct ops_progress progress;
     struct ops_clock_watch clock_watch;
+    struct ops_write_watch write_watch;
     struct ops_board board; /* of all workers but those that a request has for itself */
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */
@@ -89,6 +92,7 @@ struct ops_call_context {
     struct ops_app *app;
     const struct ops_operation *operation;
     json_t *input; /* validated: known fields only, of their types */
+    char peer[OPS_PEER_WORDS_SIZE]; /* of ops_peer_text */
     int64_t now_ms;
     char request_id[OPS_ULID_SIZE];
     int64_t began_ms; /* monotonic */
@@ -112,6 +116,9 @@ const char *ops_input_text(const struct ops_call_context *context, const char *n
 json_int_t ops_input_integer(const struct ops_call_context *context, const char *name, json_int_t fallback);
 bool ops_input_flag(const struct ops_call_context *context, const char *name);
 int64_t ops_input_instant(const struct ops_call_context *context, const char *name); /* -1: absent */
+
+/* Who calls. Borrowed from the context. */
+struct ops_who ops_call_who(const struct ops_call_context *context);
 
 void ops_notice_init(struct ops_notice_cache *notice);
 void ops_notice_release(struct ops_notice_cache *notice);

@@ -2,6 +2,7 @@
 
 #include "base/instant.h"
 #include "base/json.h"
+#include "base/unicode.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -92,6 +93,9 @@ static enum ops_status check_text(const struct ops_field *field, struct ops_view
     int64_t characters;
     switch (field->type) {
     case OPS_FIELD_TEXT:
+    case OPS_FIELD_NAME:
+        if (field->type == OPS_FIELD_NAME && !ops_unicode_all_visible(text))
+            return refuse(field, error, OPS_HIDDEN_WORDS);
         characters = count_characters(text);
         return characters >= field->min && characters <= field->max ? OPS_OK : refuse_range(field, error, "characters");
     case OPS_FIELD_SECRET:

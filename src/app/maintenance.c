@@ -25,10 +25,9 @@ enum ops_status ops_run_maintenance_get(struct ops_call_context *context, json_t
 
 static struct ops_audit_event event_of(const struct ops_call_context *context, enum ops_audit_type type, json_t *data)
 {
-    return (struct ops_audit_event){.type = type,
-                                    .actor = ops_input_text(context, "actor"),
-                                    .reason = ops_input_text(context, "reason"),
-                                    .data = data};
+    struct ops_who who = ops_call_who(context);
+    return (struct ops_audit_event){
+        .type = type, .actor = who.actor, .peer = who.peer, .reason = who.reason, .data = data};
 }
 
 /* Writes the step and gives what it led to. */
@@ -74,10 +73,10 @@ static enum ops_status find_window(struct ops_call_context *context, json_t **re
 enum ops_status ops_run_maintenance_start(struct ops_call_context *context, json_t **ret_data)
 {
     json_t *window = NULL, *started = NULL;
+    struct ops_who who = ops_call_who(context);
     enum ops_status status = find_window(context, &window);
     if (status == OPS_OK)
-        status = ops_windows_start(context->app, window, "operator", ops_input_text(context, "actor"),
-                                   ops_input_text(context, "reason"), context->now_ms, &started, &context->error);
+        status = ops_windows_start(context->app, window, "operator", &who, context->now_ms, &started, &context->error);
     json_decref(window);
     return show(context, status, started, ret_data);
 }

@@ -162,7 +162,7 @@ enum { OPERATION_COUNT = sizeof operations / sizeof operations[0], SECRET_SENT_M
 
 static const struct ops_field operator_fields[] = {
     {"secret_code", OPS_FIELD_SECRET, 0, SECRET_SENT_MAX_BYTES, true, NULL, "the secret code"},
-    {"actor", OPS_FIELD_TEXT, 1, 128, false, NULL, "who is asking, for the audit trail"},
+    {"actor", OPS_FIELD_NAME, 1, 128, false, NULL, "who is asking, for the audit trail"},
     {"reason", OPS_FIELD_TEXT, 1, 500, false, NULL, "why, for the audit trail"},
     {.name = NULL},
 };

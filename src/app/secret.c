@@ -9,7 +9,9 @@
 #include "app/commit.h"
 #include "app/keys.h"
 #include "base/json.h"
+#include "base/unicode.h"
 #include "core/secret.h"
+#include "core/secret_form.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -103,6 +105,11 @@ static enum ops_status mismatch_data(const char *operation, const char *name, js
     return *ret_data ? OPS_OK : OPS_NO_MEMORY;
 }
 
+static const char *known(const char *peer)
+{
+    return peer[0] ? peer : NULL;
+}
+
 /* takes after */
 static enum ops_status commit_wrong(struct ops_app *app, const json_t *record, json_t *after, struct attempt *attempt,
                                     int64_t lock_seconds, struct ops_error *error)
@@ -111,14 +118,16 @@ static enum ops_status commit_wrong(struct ops_app *app, const json_t *record, j
     const char *count = attempt->while_locked ? "wrong_while_locked" : "wrong_in_a_row";
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
     json_t *data = NULL, *lock_data = NULL;
+    char peer[OPS_PEER_WORDS_SIZE];
     struct ops_txn txn;
+    ops_peer_text(&check->peer, peer);
     ops_change_begin(app, &txn, now_ms);
     enum ops_status status = mismatch_data(check->operation, count, ops_json_integer(after, count, 0), &check->peer, &data);
     if (status == OPS_OK)
         status = mismatch_data(check->operation, "lock_seconds", lock_seconds, &check->peer, &lock_data);
     const struct ops_audit_event events[] = {
-        {.type = OPS_AUDIT_SECRET_MISMATCH, .actor = check->actor, .data = data},
-        {.type = OPS_AUDIT_SECRET_LOCKED, .actor = check->actor, .data = lock_data},
+        {.type = OPS_AUDIT_SECRET_MISMATCH, .actor = check->actor, .peer = known(peer), .data = data},
+        {.type = OPS_AUDIT_SECRET_LOCKED, .actor = check->actor, .peer = known(peer), .data = lock_data},
     };
     attempt->wrong_in_a_row = ops_json_integer(after, "wrong_in_a_row", 0);
     put_record(&txn, record, after);
@@ -359,11 +368,24 @@ enum ops_status ops_secret_tell_repeats(struct ops_app *app, struct ops_error *e
 static enum ops_status check_new_code(const char *code, struct ops_error *error)
 {
     size_t length = strlen(code);
-    if (length >= OPS_SECRET_MIN_BYTES && length <= OPS_SECRET_MAX_BYTES)
+    const char *objection = ops_secret_objection(ops_view_of(code));
+    if (length < OPS_SECRET_MIN_BYTES || length > OPS_SECRET_MAX_BYTES)
+        (void)ops_fail(error, OPS_INVALID_FIELD, "A secret code has %d to %d bytes; this one has %zu.", OPS_SECRET_MIN_BYTES,
+                       OPS_SECRET_MAX_BYTES, length);
+    else if (objection)
+        (void)ops_fail(error, OPS_INVALID_FIELD, "The new secret code %s.", objection);
+    else
         return OPS_OK;
-    (void)ops_fail(error, OPS_INVALID_FIELD, "A secret code has %d to %d bytes; this one has %zu.", OPS_SECRET_MIN_BYTES,
-                   OPS_SECRET_MAX_BYTES, length);
     ops_error_detail(error, "field", "new_secret_code");
+    return OPS_INVALID_FIELD;
+}
+
+static enum ops_status check_actor(const char *actor, struct ops_error *error)
+{
+    if (!actor || ops_unicode_all_visible(ops_view_of(actor)))
+        return OPS_OK;
+    (void)ops_fail(error, OPS_INVALID_FIELD, "actor " OPS_HIDDEN_WORDS ".");
+    ops_error_detail(error, "field", "actor");
     return OPS_INVALID_FIELD;
 }
 
@@ -414,8 +436,11 @@ static enum ops_status replace_record(struct ops_app *app, const struct setting 
     if (status != OPS_OK)
         return status;
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
+    char peer[OPS_PEER_WORDS_SIZE];
+    ops_peer_text(&setting->change->peer, peer);
     const struct ops_audit_event event = {.type = record ? OPS_AUDIT_SECRET_ROTATED : OPS_AUDIT_SECRET_SET,
-                                          .actor = setting->change->actor};
+                                          .actor = setting->change->actor,
+                                          .peer = known(peer)};
     struct ops_txn txn;
     ops_change_begin(app, &txn, now_ms);
     put_record(&txn, record, after);
@@ -453,6 +478,8 @@ enum ops_status ops_secret_change(struct ops_app *app, const struct ops_secret_c
 {
     struct setting setting = {.change = change};
     enum ops_status status = check_new_code(change->new_code, error);
+    if (status == OPS_OK)
+        status = check_actor(change->actor, error);
     if (status != OPS_OK)
         return status;
     status = OPS_CONFLICT;

@@ -11,6 +11,8 @@
 
 #include <stdio.h>
 
+static const struct ops_who nobody = {.actor = NULL};
+
 static enum ops_status sweep_windows(struct ops_app *app, int64_t now_ms, size_t *ret_started, struct ops_error *error)
 {
     json_t *active = NULL, *next = NULL, *started = NULL;
@@ -18,7 +20,7 @@ static enum ops_status sweep_windows(struct ops_app *app, int64_t now_ms, size_t
     if (status == OPS_OK && !active)
         status = ops_windows_next(app, &next, error);
     if (status == OPS_OK && next && ops_window_due(next, now_ms)) {
-        status = ops_windows_start(app, next, "sweep", NULL, NULL, now_ms, &started, error);
+        status = ops_windows_start(app, next, "sweep", &nobody, now_ms, &started, error);
         *ret_started += status == OPS_OK;
         /* Someone else was quicker, and what they did is as good. */
         if (status == OPS_CONFLICT || status == OPS_MAINTENANCE_ALREADY_ACTIVE)
@@ -33,12 +35,13 @@ static enum ops_status sweep_windows(struct ops_app *app, int64_t now_ms, size_t
 static enum ops_status start_vacuum(struct ops_app *app, const json_t *vacuum, int64_t now_ms, struct ops_error *error)
 {
     json_t *running = NULL;
+    struct ops_who who = ops_vacuum_who(vacuum);
     struct ops_audit_event event = {.data = NULL};
     struct ops_txn txn;
     ops_change_begin(app, &txn, now_ms);
     enum ops_status status = ops_vacuum_start(vacuum, now_ms, &running);
     if (status == OPS_OK)
-        status = ops_vacuums_event(running, OPS_AUDIT_VACUUM_STARTED, ops_json_text(vacuum, "actor", NULL), NULL, &event);
+        status = ops_vacuums_event(running, OPS_AUDIT_VACUUM_STARTED, &who, &event);
     if (status == OPS_OK) {
         ops_vacuums_put(&txn, vacuum, json_incref(running));
         ops_vacuums_check_mutex(&txn, vacuum);
@@ -76,8 +79,9 @@ static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t
             status = ops_settle(app, vacuum, error);
             if (status == OPS_OK)
                 status = ops_vacuums_expired(app, vacuum, &mutex, now_ms, &expired, error);
+            struct ops_who who = ops_vacuum_who(vacuum);
             if (status == OPS_OK)
-                status = ops_vacuums_end(app, vacuum, expired, ops_json_text(vacuum, "actor", NULL), NULL, now_ms, error);
+                status = ops_vacuums_end(app, vacuum, expired, &who, now_ms, error);
             result->vacuums_failed += status == OPS_OK;
         } else if (mine && ops_vacuum_due(vacuum, now_ms)) {
             status = start_vacuum(app, vacuum, now_ms, error);

@@ -74,9 +74,10 @@ static enum ops_status put_expired(struct ops_call_context *context, struct ops_
         status = settle_expired(context, old, mutex);
     if (status == OPS_OK)
         status = ops_vacuums_expired(context->app, old, mutex, context->now_ms, ret_expired, &context->error);
-    if (status == OPS_OK)
-        status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED, ops_json_text(*ret_expired, "actor", NULL), NULL,
-                                   ret_event);
+    if (status == OPS_OK) {
+        struct ops_who who = ops_vacuum_who(*ret_expired);
+        status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED, &who, ret_event);
+    }
     if (status == OPS_OK) {
         ops_vacuums_put(txn, old, json_incref(*ret_expired));
         ops_txn_delete(txn, OPS_PK_VACUUM_OPEN, mutex->holder);
@@ -95,6 +96,7 @@ static enum ops_status write_request(struct ops_call_context *context, const cha
         return status;
     if (ops_mutex_held(&before) && !ops_mutex_expired(&before, context->now_ms))
         return refuse_second(&before, &context->error);
+    struct ops_who who = ops_call_who(context);
     struct ops_mutex taken = ops_mutex_take(&before, id, context->now_ms);
     request->fence = taken.fence;
     struct ops_audit_event events[2] = {{.data = NULL}, {.data = NULL}};
@@ -107,8 +109,7 @@ static enum ops_status write_request(struct ops_call_context *context, const cha
     if (status == OPS_OK)
         status = ops_vacuum_request(id, request, context->now_ms, ret_vacuum);
     if (status == OPS_OK)
-        status = ops_vacuums_event(*ret_vacuum, OPS_AUDIT_VACUUM_REQUESTED, request->actor, request->reason,
-                                   &events[event_count++]);
+        status = ops_vacuums_event(*ret_vacuum, OPS_AUDIT_VACUUM_REQUESTED, &who, &events[event_count++]);
     if (status == OPS_OK) {
         ops_vacuums_put(&txn, NULL, json_incref(*ret_vacuum));
         ops_vacuums_put_sequence(&txn, request->sequence);
@@ -127,11 +128,12 @@ static enum ops_status write_dry_run(struct ops_call_context *context, const cha
                                      const struct ops_vacuum_request *request, json_t **ret_vacuum)
 {
     struct ops_audit_event event = {.data = NULL};
+    struct ops_who who = ops_call_who(context);
     struct ops_txn txn;
     ops_change_begin(context->app, &txn, context->now_ms);
     enum ops_status status = ops_vacuum_request(id, request, context->now_ms, ret_vacuum);
     if (status == OPS_OK)
-        status = ops_vacuums_event(*ret_vacuum, OPS_AUDIT_VACUUM_DRY_RUN, request->actor, request->reason, &event);
+        status = ops_vacuums_event(*ret_vacuum, OPS_AUDIT_VACUUM_DRY_RUN, &who, &event);
     if (status == OPS_OK) {
         ops_vacuums_put(&txn, NULL, json_incref(*ret_vacuum));
         ops_vacuums_put_sequence(&txn, request->sequence);
@@ -171,12 +173,14 @@ static enum ops_status request_vacuum(struct ops_call_context *context, enum ops
 {
     char id[OPS_ULID_SIZE];
     ops_random_ulid(context->app->ports.random, context->now_ms, id);
+    struct ops_who who = ops_call_who(context);
     struct ops_vacuum_request request = {
         .type = type,
         .orgcode = type == OPS_VACUUM_ORG ? ops_input_text(context, "orgcode") : NULL,
         .dry_run = ops_input_flag(context, "dry_run"),
-        .actor = ops_input_text(context, "actor"),
-        .reason = ops_input_text(context, "reason"),
+        .actor = who.actor,
+        .peer = who.peer,
+        .reason = who.reason,
         .plan_sha256 = ops_input_text(context, "plan_sha256"),
     };
     json_t *vacuum = NULL;
@@ -213,12 +217,12 @@ enum ops_status ops_run_vacuum_org(struct ops_call_context *context, json_t **re
 enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t **ret_data)
 {
     json_t *vacuum = NULL, *cancelled = NULL;
+    struct ops_who who = ops_call_who(context);
     enum ops_status status = ops_vacuums_load(context->app, ops_input_text(context, "vacuum_id"), &vacuum, &context->error);
     if (status == OPS_OK)
         status = ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
     if (status == OPS_OK)
-        status = ops_vacuums_end(context->app, vacuum, json_incref(cancelled), ops_input_text(context, "actor"),
-                                 ops_input_text(context, "reason"), context->now_ms, &context->error);
+        status = ops_vacuums_end(context->app, vacuum, json_incref(cancelled), &who, context->now_ms, &context->error);
     if (status == OPS_OK)
         status = show(context, cancelled, ret_data);
     json_decref(vacuum);

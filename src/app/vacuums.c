@@ -248,15 +248,16 @@ static json_t *event_data(const json_t *vacuum)
     return data;
 }
 
-enum ops_status ops_vacuums_event(const json_t *vacuum, enum ops_audit_type type, const char *actor, const char *reason,
+enum ops_status ops_vacuums_event(const json_t *vacuum, enum ops_audit_type type, const struct ops_who *who,
                                   struct ops_audit_event *ret_event)
 {
     json_t *data = event_data(vacuum);
     if (!data)
         return OPS_NO_MEMORY;
     *ret_event = (struct ops_audit_event){.type = type,
-                                          .actor = actor,
-                                          .reason = reason,
+                                          .actor = who->actor,
+                                          .peer = who->peer,
+                                          .reason = who->reason,
                                           .subject_name = "vacuum_id",
                                           .subject_id = id_of(vacuum),
                                           .data = data};
@@ -287,13 +288,13 @@ static enum ops_status give_mutex_back(struct ops_app *app, struct ops_txn *txn,
     return OPS_OK;
 }
 
-enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after, const char *actor,
-                                const char *reason, int64_t now_ms, struct ops_error *error)
+enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after,
+                                const struct ops_who *who, int64_t now_ms, struct ops_error *error)
 {
     struct ops_audit_event event = {.data = NULL};
     struct ops_txn txn;
     ops_change_begin(app, &txn, now_ms);
-    enum ops_status status = ops_vacuums_event(after, end_type(after), actor, reason, &event);
+    enum ops_status status = ops_vacuums_event(after, end_type(after), who, &event);
     if (status == OPS_OK)
         status = give_mutex_back(app, &txn, before, error);
     if (status == OPS_OK && !ops_vacuum_is(after, OPS_VACUUM_CANCELLED))
@@ -347,7 +348,8 @@ enum ops_status ops_vacuums_finish(struct ops_app *app, const json_t *vacuum, en
     enum ops_status status = ops_vacuums_finished(app, vacuum, failure, why, now_ms, &after, error);
     if (status != OPS_OK)
         return status;
-    return ops_vacuums_end(app, vacuum, after, ops_json_text(vacuum, "actor", NULL), NULL, now_ms, error);
+    struct ops_who who = ops_vacuum_who(vacuum);
+    return ops_vacuums_end(app, vacuum, after, &who, now_ms, error);
 }
 
 enum ops_status ops_vacuums_expired(struct ops_app *app, const json_t *vacuum, const struct ops_mutex *mutex, int64_t now_ms,

@@ -37,8 +37,8 @@ void ops_vacuums_put_mutex(struct ops_txn *txn, const struct ops_mutex *before, 
 void ops_vacuums_check_mutex(struct ops_txn *txn, const json_t *vacuum); /* still held by it; nothing for a dry run */
 
 /* Writes a terminal state: the record, its end among the open ones, the mutex given back, the audit record. takes after. */
-enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after, const char *actor,
-                                const char *reason, int64_t now_ms, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after,
+                                const struct ops_who *who, int64_t now_ms, struct ops_error *error) OPS_MUST_USE;
 
 /* The vacuum's targets with the counters of its tasks; *ret_targets is NULL while nothing is planned. */
 enum ops_status ops_vacuums_tally(struct ops_app *app, const json_t *vacuum, json_t **ret_targets,
@@ -53,8 +53,8 @@ enum ops_status ops_vacuums_finished(struct ops_app *app, const json_t *vacuum, 
 enum ops_status ops_vacuums_finish(struct ops_app *app, const json_t *vacuum, enum ops_status failure,
                                    const struct ops_error *why, int64_t now_ms, struct ops_error *error) OPS_MUST_USE;
 
-/* The event for a vacuum's change. *ret_event borrows from vacuum; its data is the caller's to release. */
-enum ops_status ops_vacuums_event(const json_t *vacuum, enum ops_audit_type type, const char *actor, const char *reason,
+/* The event for a vacuum's change. *ret_event borrows from vacuum and who; its data is the caller's to release. */
+enum ops_status ops_vacuums_event(const json_t *vacuum, enum ops_audit_type type, const struct ops_who *who,
                                   struct ops_audit_event *ret_event) OPS_MUST_USE;
 
 /* The failed record of a vacuum whose mutex has expired. */

@@ -126,8 +126,8 @@ static enum ops_status refuse_second(const json_t *active, struct ops_error *err
     return OPS_MAINTENANCE_ALREADY_ACTIVE;
 }
 
-enum ops_status ops_windows_start(struct ops_app *app, const json_t *window, const char *started_by, const char *actor,
-                                  const char *reason, int64_t now_ms, json_t **ret_window, struct ops_error *error)
+enum ops_status ops_windows_start(struct ops_app *app, const json_t *window, const char *started_by,
+                                  const struct ops_who *who, int64_t now_ms, json_t **ret_window, struct ops_error *error)
 {
     json_t *active = NULL, *after = NULL;
     enum ops_status status = ops_window_start(window, started_by, now_ms, &after, error);
@@ -140,7 +140,7 @@ enum ops_status ops_windows_start(struct ops_app *app, const json_t *window, con
                              json_object_get(window, "scheduled_start_utc"));
     if (status == OPS_OK && !data)
         status = OPS_NO_MEMORY;
-    struct ops_audit_event event = {.type = OPS_AUDIT_MAINTENANCE_STARTED, .actor = actor, .reason = reason, .data = data};
+    struct ops_audit_event event = {.type = OPS_AUDIT_MAINTENANCE_STARTED, .actor = who->actor, .peer = who->peer, .reason = who->reason, .data = data};
     if (status == OPS_OK)
         status = ops_windows_write(app, window, after, &event, now_ms, error);
     if (status == OPS_OK)

@@ -1,6 +1,6 @@
 /* The audit trail's chain: records numbered from 1, each with the SHA-256 of the one before.
  *
- * A record is {"seq", "txn", "type", "at", "actor"?, "reason"?, "maintenance_id"? or "vacuum_id"?, "data"?, "prev_sha256",
+ * A record is {"seq", "txn", "type", "at", "actor"?, "peer"?, "reason"?, "maintenance_id"? or "vacuum_id"?, "data"?, "prev_sha256",
  * "sha256"}: sha256 is over the record's canonical JSON without sha256 itself, prev_sha256 is the sha256 of record seq - 1
  * (64 zeros for the first), and txn names the transaction that wrote it together with the change that it tells of.
  */
@@ -51,10 +51,18 @@ struct ops_audit_head {
 json_t *ops_audit_head_doc(const struct ops_audit_head *head); /* NULL when there is no memory */
 enum ops_status ops_audit_head_read(const json_t *doc, struct ops_audit_head *ret_head) OPS_MUST_USE;
 
+/* Who is behind a change: what was said, and what the machine can vouch for. All borrowed; each may be NULL. */
+struct ops_who {
+    const char *actor;  /* as they call themselves */
+    const char *peer;   /* of ops_peer_text (core/peer.h) */
+    const char *reason; /* as they say */
+};
+
 /* All text and JSON borrowed; each may be NULL but type. */
 struct ops_audit_event {
     enum ops_audit_type type;
     const char *actor;
+    const char *peer;
     const char *reason;
     const char *subject_name; /* "maintenance_id" or "vacuum_id" */
     const char *subject_id;

@@ -54,6 +54,18 @@ json_t *ops_peer_json(const struct ops_peer *peer)
     return NULL;
 }
 
+void ops_peer_text(const struct ops_peer *peer, char ret_text[static OPS_PEER_WORDS_SIZE])
+{
+    ret_text[0] = '\0';
+    if (peer->kind == OPS_PEER_PROCESS)
+        (void)snprintf(ret_text, OPS_PEER_WORDS_SIZE, "uid:%" PRId64, peer->uid);
+    else if (peer->kind != OPS_PEER_UNKNOWN)
+        (void)snprintf(ret_text, OPS_PEER_WORDS_SIZE, "%s:%s", peer->kind == OPS_PEER_ADDRESS ? "address" : "source",
+                       peer->text);
+    for (char *c = ret_text; *c; c++)
+        *c = *c < ' ' || *c > '~' ? '?' : *c;
+}
+
 void ops_peer_words(const struct ops_peer *peer, char ret_words[static OPS_PEER_WORDS_SIZE])
 {
     if (peer->kind == OPS_PEER_PROCESS && peer->pid > 0)

@@ -19,6 +19,7 @@
 #define OPS_VACUUM_PHRASE "VACUUM ALL DATA PERMANENTLY"
 
 #include "base/instant.h"
+#include "core/audit.h"
 
 enum ops_vacuum_status {
     OPS_VACUUM_PENDING,
@@ -47,11 +48,15 @@ struct ops_vacuum_request {
     const char *orgcode; /* NULL for all */
     bool dry_run;
     const char *actor;       /* NULL: not said */
+    const char *peer;        /* NULL: not known */
     const char *reason;      /* likewise */
     const char *plan_sha256; /* NULL: whatever the plan is */
     json_int_t fence;        /* of the mutex taken for it; 0 for a dry run */
     json_int_t sequence;     /* its number among all that this store took */
 };
+
+/* Who asked for it. Borrowed from the record. */
+struct ops_who ops_vacuum_who(const json_t *vacuum);
 
 /* A dry run begins as running; anything else as pending, to be executed no sooner than five minutes after now. */
 enum ops_status ops_vacuum_request(const char *id, const struct ops_vacuum_request *request, int64_t now_ms,

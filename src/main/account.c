@@ -35,8 +35,8 @@ static enum ops_status open_credentials(struct ops_account *account, const struc
                                         int64_t renew_max_ms)
 {
     struct ops_aws_credentials *keys = NULL;
-    enum ops_status status = renew_max_ms ? open_hurried(account, *context, renew_max_ms, &keys)
-                                          : ops_aws_chain_credentials_new(context, &keys);
+    enum ops_status status =
+        renew_max_ms ? open_hurried(account, *context, renew_max_ms, &keys) : ops_aws_chain_credentials_new(context, &keys);
     return status == OPS_OK ? ops_aws_cached_credentials_new(keys, context->clock, &account->credentials) : status;
 }
 
@@ -48,6 +48,19 @@ static const char *find_region(const struct ops_account *account, const struct o
     if (region)
         return region;
     return ops_aws_imds_region(context, buffer, NULL) == OPS_OK ? buffer : NULL;
+}
+
+/* The keys at hand may be another account's than those of the serve beside us, whose store is meant. */
+static enum ops_status check_account(const struct ops_account *account, const char *wanted, struct ops_error *error)
+{
+    char found[OPS_AWS_ACCOUNT_SIZE];
+    enum ops_status status = ops_aws_client_account(account->client, found, error);
+    if (status == OPS_OK && strcmp(found, wanted) != 0)
+        return ops_fail(error, OPS_USAGE,
+                        "The 'g3nops serve' of this data directory works in the account %s, and the keys at hand are of the "
+                        "account %s: use that account's keys (--profile), or give another --data.",
+                        wanted, found);
+    return status;
 }
 
 enum ops_status ops_account_open(const struct ops_place *place, struct ops_account *ret_account, struct ops_error *error)
@@ -74,6 +87,8 @@ enum ops_status ops_account_open(const struct ops_place *place, struct ops_accou
         };
         status = ops_aws_client_new(&config, &account->client, error);
     }
+    if (status == OPS_OK && place->account)
+        status = check_account(account, place->account, error);
     if (status != OPS_OK)
         ops_account_close(account);
     return status;

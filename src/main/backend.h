@@ -15,7 +15,15 @@ struct ops_place {
     const char *data_dir; /* not used by aws */
     const char *region;   /* aws; NULL: as configured */
     const char *profile;  /* aws; NULL: as configured */
+    const char *account;  /* aws; that it must be, or OPS_USAGE; NULL: any */
     int64_t renew_max_ms; /* aws; to renew keys while the old ones count, over HTTP; 0: what it takes */
+};
+
+enum { OPS_WHEREABOUTS_SIZE = 72 };
+
+struct ops_whereabouts {
+    char account[OPS_WHEREABOUTS_SIZE];
+    char region[OPS_WHEREABOUTS_SIZE];
 };
 
 struct ops_backend;
@@ -31,6 +39,8 @@ struct ops_backend_ops {
                                 struct ops_session_source **ret_source, struct ops_error *error);
     /* Whose time is known besides our own; NULL: nobody's. Borrowed. */
     struct ops_other_clock *(*other_clock)(struct ops_backend *self);
+    /* In whose cloud it works; NULL: in nobody's. */
+    void (*whereabouts)(struct ops_backend *self, struct ops_whereabouts *ret_whereabouts);
     void (*release)(struct ops_backend *self);
     /* Nobody else works on the store while we hold the data directory's lock. */
     bool exclusive;
@@ -47,6 +57,9 @@ struct ops_backend {
 /* OPS_INVALID_FIELD: the AWS configuration is wrong, or names no region. */
 enum ops_status ops_backend_open(const struct ops_place *place, struct ops_backend **ret_backend,
                                  struct ops_error *error) OPS_MUST_USE;
+
+/* Which account and region it works in, as far as can be told at once; "" where it can't, or there is none. */
+void ops_backend_whereabouts(struct ops_backend *backend, struct ops_whereabouts *ret_whereabouts);
 
 static inline void ops_backend_release(struct ops_backend *backend)
 {

@@ -27,8 +27,7 @@ static enum ops_status aws_store(struct ops_backend *self, bool create, struct o
     return ops_aws_store_new(client(self), OPS_PROTECTED_TABLE, ret_store);
 }
 
-static enum ops_status aws_catalogue(struct ops_backend *self, struct ops_catalogue **ret_catalogue,
-                                     struct ops_error *error)
+static enum ops_status aws_catalogue(struct ops_backend *self, struct ops_catalogue **ret_catalogue, struct ops_error *error)
 {
     static const struct ops_aws_own own = {.table = OPS_PROTECTED_TABLE, .log_group = OPS_AUDIT_LOG_GROUP};
     (void)error;
@@ -53,6 +52,15 @@ static struct ops_other_clock *aws_other_clock(struct ops_backend *self)
     return ops_aws_client_clock(client(self));
 }
 
+/* An account that can't be told (STS is not reached, or emulated) is left out: serve has to start without it. */
+static void aws_whereabouts(struct ops_backend *self, struct ops_whereabouts *ret_whereabouts)
+{
+    char account[OPS_AWS_ACCOUNT_SIZE];
+    (void)snprintf(ret_whereabouts->region, sizeof ret_whereabouts->region, "%s", ops_aws_client_region(client(self)));
+    if (ops_aws_client_account(client(self), account, NULL) == OPS_OK)
+        (void)snprintf(ret_whereabouts->account, sizeof ret_whereabouts->account, "%s", account);
+}
+
 static void aws_release(struct ops_backend *self)
 {
     struct aws_backend *backend = (struct aws_backend *)self;
@@ -66,6 +74,7 @@ static const struct ops_backend_ops aws_ops = {
     .log_sink = aws_log_sink,
     .sessions = aws_sessions,
     .other_clock = aws_other_clock,
+    .whereabouts = aws_whereabouts,
     .release = aws_release,
     .exclusive = false,
 };

@@ -6,6 +6,7 @@
 #include "main/sample.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,9 +17,10 @@ static enum ops_status leave_manifest(const char *data_dir, struct ops_error *er
 {
     char path[PATH_TEXT_MAX];
     (void)snprintf(path, sizeof path, "%.4000s/manifest.json", data_dir);
-    FILE *file = fopen(path, "wxe");
-    if (!file && errno == EEXIST)
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (fd < 0 && errno == EEXIST)
         return OPS_OK;
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
     struct ops_view manifest = ops_embedded_manifest();
     bool written = file && fwrite(manifest.data, 1, manifest.length, file) == manifest.length;
     if (file && fclose(file) != 0)

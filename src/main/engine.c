@@ -4,6 +4,7 @@
 #include "adapters/usm/usm.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trust.h"
 #include "main/current_sessions.h"
 #include "main/embedded.h"
 
@@ -89,10 +90,25 @@ static enum ops_status report_problems(const char *name, const struct ops_buf *p
     return OPS_INVALID_FIELD;
 }
 
+/* Editors of another system begin a UTF-8 file with one; it says nothing. */
+static struct ops_view without_bom(struct ops_view text)
+{
+    static const char bom[] = "\xef\xbb\xbf";
+    size_t length = sizeof bom - 1;
+    return ops_view_starts_with(text, ops_view_of(bom)) ? ops_view(text.data + length, text.length - length) : text;
+}
+
+static bool is_utf16(struct ops_view text)
+{
+    return text.length >= 2 && (memcmp(text.data, "\xff\xfe", 2) == 0 || memcmp(text.data, "\xfe\xff", 2) == 0);
+}
+
 static enum ops_status parse_manifest(const char *name, struct ops_view text, struct ops_manifest *ret_manifest,
                                       struct ops_error *error)
 {
     json_t *document = NULL;
+    if (is_utf16(text))
+        return ops_fail(error, OPS_INVALID_JSON, "The manifest %s is UTF-16 text; it must be UTF-8.", name);
     enum ops_status status = ops_json_parse_object(text, &document, error);
     if (status == OPS_INVALID_JSON) {
         struct ops_error inner = *error;
@@ -110,6 +126,28 @@ static enum ops_status parse_manifest(const char *name, struct ops_view text, st
     ops_buf_release(&problems);
     json_decref(document);
     return status;
+}
+
+/* Whoever can put a manifest into our place says what is emptied. One that was asked for by its path is the asker's choice;
+ * ours may be a link, as a Kubernetes volume has it, of which both ends count. */
+static enum ops_status check_manifest_owner(const char *path, struct ops_error *error)
+{
+    struct stat link, file;
+    char why[OPS_TRUST_WHY_SIZE];
+    uid_t place_owner = ops_trust_place_owner(path);
+    if (lstat(path, &link) != 0 || stat(path, &file) != 0)
+        return OPS_OK; /* reading it will tell */
+    if (ops_trust_owner(link.st_uid, place_owner) && ops_trust(&file, place_owner, why))
+        return OPS_OK;
+    if (!ops_trust_owner(link.st_uid, place_owner))
+        (void)snprintf(why, sizeof why, "it belongs to another user (uid %lld)", (long long)link.st_uid);
+    return ops_fail(error, OPS_IO_ERROR, "The manifest %s is not believed: %s.", path, why);
+}
+
+static bool is_in_place(const char *data_dir, const char *path)
+{
+    size_t length = strlen(data_dir);
+    return strncmp(path, data_dir, length) == 0 && strcmp(path + length, "/manifest.json") == 0;
 }
 
 /* Where the manifest is: as asked for, in the data directory, or compiled in (path is ""). */
@@ -132,13 +170,15 @@ enum ops_status ops_engine_load_manifest(const char *data_dir, const char *manif
     struct ops_buf text;
     ops_buf_init(&text, MANIFEST_MAX_BYTES);
     enum ops_status status = OPS_OK;
-    if (path[0])
+    if (is_in_place(data_dir, path))
+        status = check_manifest_owner(path, error);
+    if (path[0] && status == OPS_OK)
         status = read_file(path, &text, error);
-    else
+    else if (!path[0])
         ops_buf_append_view(&text, ops_embedded_manifest());
     const char *name = path[0] ? path : sample_name;
     if (status == OPS_OK)
-        status = parse_manifest(name, ops_buf_view(&text), ret_manifest, error);
+        status = parse_manifest(name, without_bom(ops_buf_view(&text)), ret_manifest, error);
     ops_buf_release(&text);
     if (status != OPS_OK)
         return status;

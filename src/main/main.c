@@ -1,13 +1,17 @@
 /* g3nops: joins the parts up and runs one command. */
 #include "adapters/curl/http_client.h"
 #include "adapters/sys/clock.h"
-#include "base/mem.h"
+#include "adapters/sys/random.h"
+#include "base/mem_wipe.h"
 #include "main/commands.h"
 #include "main/embedded.h"
 #include "main/lambda.h"
 #include "main/open_files.h"
+#include "main/serve_file.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 
 static const struct ops_cli_handler handlers[] = {
     {"audit-verify", ops_command_audit_verify},     {"aws-bootstrap", ops_command_aws_bootstrap},
@@ -21,7 +25,12 @@ static const struct ops_cli_handler handlers[] = {
 int main(int argc, char **argv)
 {
     ops_fill_standard_files();
-    ops_mem_use(NULL);
+    /* What we make is for its owner, whatever umask we were started with; what is for others too is given its mode. */
+    (void)umask(S_IRWXG | S_IRWXO);
+    ops_mem_use(ops_mem_wiping());
+    ops_curl_wipe_what_is_freed();
+    /* Nobody reads our memory, attaches a debugger, or finds a core file with a secret in it; root may, and asks nobody. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
     /* A reader that went away is an error to report, not a reason to die. */
     (void)signal(SIGPIPE, SIG_IGN);
     struct ops_http_client *http = NULL;
@@ -34,7 +43,9 @@ int main(int argc, char **argv)
         .context = &lambda,
         .invoke = ops_lambda_invoke,
         .http = http,
+        .find_instance = ops_serve_file_find,
         .clock = ops_system_clock(),
+        .random = ops_system_random(),
         .terminal = ops_terminal_system(),
         .build = ops_embedded_build(),
         .in = stdin,

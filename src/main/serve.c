@@ -5,6 +5,7 @@
 #include "adapters/sys/scrypt.h"
 #include "app/work.h"
 #include "base/mem.h"
+#include "base/unicode.h"
 #include "main/embedded.h"
 #include "main/engine.h"
 #include "main/lock.h"
@@ -12,6 +13,7 @@
 #include "main/open_files.h"
 #include "main/ready.h"
 #include "main/reload.h"
+#include "main/serve_file.h"
 #include "main/signals.h"
 #include "main/threads.h"
 #include "surfaces/http/server.h"
@@ -20,7 +22,9 @@
 #include "surfaces/wire/listen.h"
 #include "surfaces/wire/tls.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -52,7 +56,8 @@ struct serving {
     /* As --endpoint takes them. */
     char http_address[ADDRESS_SIZE];   /* "http://127.0.0.1:8080" */
     char invoke_address[ADDRESS_SIZE]; /* "unix:/path" or "http://127.0.0.1:9001" */
-    char endpoints_path[PATH_TEXT_MAX];
+    struct ops_instance instance;      /* what serve.json says */
+    bool told;                         /* serve.json is ours */
 };
 
 /* One line, whatever a file may be called. Whoever does not read it any more does no harm: see ops_signals_init. */
@@ -84,6 +89,8 @@ static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *
     enum ops_status status = ops_engine_data_dir(place->data_dir, &data_dir, error);
     if (status == OPS_OK)
         status = ops_serve_lock(data_dir, &serving->lock, error);
+    if (status == OPS_OK)
+        ops_serve_file_remove(data_dir); /* of one that ended without a word */
     if (status == OPS_OK)
         status = ops_engine_open(&serving->config, &serving->engine, error);
     /* The lock says that we are the only one, so that nobody's lease is alive. */
@@ -152,7 +159,8 @@ static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, 
                                      .traffic = serving->traffic,
                                      .hosts = serving->hosts_text ? serving->hosts : NULL,
                                      .ready = ops_ready_tell,
-                                     .ready_context = &serving->ready};
+                                     .ready_context = &serving->ready,
+                                     .proof_token = serving->instance.token};
     status = read_tls(cli, serving, &config.tls, error);
     if (status == OPS_OK)
         status = ops_http_server_start(serving->engine.app, &config, &serving->http, error);
@@ -168,7 +176,8 @@ static enum ops_status start_invoke(struct ops_cli *cli, struct serving *serving
     char socket[PATH_TEXT_MAX];
     (void)snprintf(socket, sizeof socket, "unix:%.4000s/invoke.sock", serving->engine.data_dir);
     const char *listen = ops_cli_text(cli, "--invoke-listen");
-    const struct ops_invoke_config config = {.listen = listen ? listen : socket, .traffic = serving->traffic};
+    const struct ops_invoke_config config = {
+        .listen = listen ? listen : socket, .traffic = serving->traffic, .proof_token = serving->instance.token};
     enum ops_status status = ops_invoke_server_start(serving->engine.app, &config, &serving->invoke, error);
     if (status != OPS_OK)
         return status == OPS_USAGE ? ops_error_about(error, status, "--invoke-listen") : status;
@@ -178,17 +187,68 @@ static enum ops_status start_invoke(struct ops_cli *cli, struct serving *serving
     return OPS_OK;
 }
 
-/* <data>/serve.json tells the other commands where this serve listens. Without it they try the defaults. */
-static void write_endpoints(struct serving *serving)
+/* Random for each start: who reads an old serve.json learns nothing of the next. */
+static void make_token(char ret_token[static OPS_PROOF_TEXT_SIZE])
 {
-    char partial[PATH_TEXT_MAX];
-    (void)snprintf(serving->endpoints_path, sizeof serving->endpoints_path, "%.4000s/serve.json", serving->engine.data_dir);
-    (void)snprintf(partial, sizeof partial, "%.4000s/serve.json.new", serving->engine.data_dir);
-    json_t *endpoints = json_pack("{s:s, s:s, s:I}", "http", serving->http_address, "invoke", serving->invoke_address, "pid",
-                                  (json_int_t)getpid());
-    if (!endpoints || json_dump_file(endpoints, partial, JSON_COMPACT) != 0 || rename(partial, serving->endpoints_path) != 0)
+    uint8_t bytes[OPS_SHA256_BYTES];
+    ops_random_fill(ops_system_random(), bytes, sizeof bytes);
+    ops_hex(bytes, sizeof bytes, ret_token);
+    explicit_bzero(bytes, sizeof bytes);
+}
+
+/* JSON can't hold every path: one that is not UTF-8 is said by what follows the data directory, where it lies in that. */
+static const char *place_of_socket(const struct serving *serving, const char *socket)
+{
+    size_t length = strlen(serving->engine.data_dir);
+    bool is_inside = strncmp(socket, serving->engine.data_dir, length) == 0 && socket[length] == '/';
+    return is_inside && !ops_unicode_is_utf8(ops_view_of(socket)) ? socket + length + 1 : socket;
+}
+
+/* A name may stand for several addresses, of which somebody else may have the first: so the one that is really ours. But a
+ * certificate is for a name. */
+static void write_addresses(const struct serving *serving, struct ops_instance *instance)
+{
+    char socket[PATH_MAX];
+    const char *invoke = ops_invoke_server_bound(serving->invoke);
+    bool is_everywhere = strcmp(serving->http_shown, serving->http_address) != 0; /* which is no place to connect to */
+    if (serving->tls_cert || is_everywhere)
+        (void)snprintf(instance->http, sizeof instance->http, "%s", serving->http_address);
+    else
+        (void)snprintf(instance->http, sizeof instance->http, "http://%s", ops_http_server_bound(serving->http));
+    if (!ops_listens_on_unix(invoke))
+        (void)snprintf(instance->invoke, sizeof instance->invoke, "http://%s", invoke);
+    else if (realpath(invoke + strlen("unix:"), socket))
+        (void)snprintf(instance->invoke, sizeof instance->invoke, "unix:%.500s", place_of_socket(serving, socket));
+}
+
+/* <data>/serve.json tells the other commands whom to ask. */
+static void tell_others(struct serving *serving)
+{
+    struct ops_instance *instance = &serving->instance;
+    struct ops_whereabouts whereabouts = {.account = ""};
+    struct ops_error error = OPS_ERROR_INIT;
+    write_addresses(serving, instance);
+    ops_backend_whereabouts(serving->engine.backend, &whereabouts);
+    (void)snprintf(instance->engine, sizeof instance->engine, "%s", serving->config.aws ? "aws" : "local");
+    (void)snprintf(instance->account, sizeof instance->account, "%.15s", whereabouts.account);
+    (void)snprintf(instance->region, sizeof instance->region, "%.71s", whereabouts.region);
+    instance->pid = getpid();
+    enum ops_status status = ops_serve_file_write(serving->engine.data_dir, instance, &error);
+    serving->told = status == OPS_OK;
+    if (!serving->told) {
+        report(ops_error_text(&error, status));
         report("serve.json could not be written; other commands will need --endpoint");
-    json_decref(endpoints);
+    }
+    ops_error_release(&error);
+}
+
+/* Files in it are looked at before they are used (base/trust.h), but whoever may write it can take them away. */
+static void warn_of_open_directory(struct ops_cli *cli, const char *data_dir)
+{
+    struct stat info;
+    bool open_to_others = stat(data_dir, &info) == 0 && info.st_mode & (S_IWGRP | S_IWOTH);
+    if (open_to_others && !(info.st_mode & S_ISVTX))
+        ops_cli_warn(cli, "other users may write to the data directory %s; 'chmod go-w %s' keeps it yours", data_dir, data_dir);
 }
 
 static unsigned worker_count(struct ops_cli *cli, const struct serving *serving)
@@ -208,9 +268,11 @@ static unsigned worker_count(struct ops_cli *cli, const struct serving *serving)
 static enum ops_status start(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
     struct ops_place place;
-    enum ops_status status = ops_command_place(cli, &place, error);
+    enum ops_status status = ops_command_own_place(cli, &place, error);
     if (status == OPS_OK)
         status = open_engine(cli, &place, serving, error);
+    if (status == OPS_OK)
+        warn_of_open_directory(cli, serving->engine.data_dir);
     if (status == OPS_OK)
         ops_app_on_alarm(serving->engine.app, report);
     if (status == OPS_OK)
@@ -228,8 +290,8 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
 
 static void stop(struct serving *serving)
 {
-    if (serving->endpoints_path[0])
-        (void)unlink(serving->endpoints_path);
+    if (serving->told)
+        ops_serve_file_remove(serving->engine.data_dir);
     /* Requests and steps under way may take their time. Who asks a second time does not want to wait for them, and loses
      * nothing that the next start would not find. */
     ops_signals_end_at_once();
@@ -286,11 +348,12 @@ int ops_command_serve(struct ops_cli *cli, void *context)
     sigset_t waited;
     ops_signals_init(true, &waited);
     ops_manager_open(&serving.manager);
+    make_token(serving.instance.token);
     ops_raise_open_files();
     enum ops_status status = start(cli, &serving, &error);
     int code = OPS_EXIT_DONE;
     if (status == OPS_OK) {
-        write_endpoints(&serving);
+        tell_others(&serving);
         (void)fprintf(stderr, "ready http=%s invoke=%s\n", serving.http_shown, serving.invoke_address);
         tell_ready(&serving, "");
         wait_for_end(&serving, &waited);

@@ -24,9 +24,10 @@ struct ops_http_request {
     const char *socket_path; /* NULL: by the URL's host and port */
     struct ops_http_header headers[OPS_HTTP_HEADERS_MAX];
     size_t header_count;
-    struct ops_view body;     /* sent when data is not NULL */
+    struct ops_view body; /* sent when data is not NULL */
     int64_t connect_timeout_ms;
-    int64_t timeout_ms;       /* for the whole exchange */
+    int64_t timeout_ms;      /* for the whole exchange */
+    bool on_open_connection; /* sent on a connection that an exchange before has left open, or not at all: OPS_UNREACHABLE */
 };
 
 /* Whom it asks, for an error's text: the socket, or the URL without what is secret in it. */
@@ -82,8 +83,7 @@ struct ops_http_client {
 
 static inline enum ops_status OPS_MUST_USE ops_http_exchange(struct ops_http_client *client,
                                                              const struct ops_http_request *request,
-                                                             struct ops_http_response *ret_response,
-                                                             struct ops_error *error)
+                                                             struct ops_http_response *ret_response, struct ops_error *error)
 {
     return client->ops->exchange(client, request, ret_response, error);
 }

@@ -187,6 +187,16 @@ enum ops_status ops_store_transact(struct ops_store *store, const struct ops_txn
     return status;
 }
 
+enum ops_status ops_store_check_write(struct ops_store *store, struct ops_error *error)
+{
+    if (!store->ops->check_write)
+        return OPS_OK;
+    ops_pulse_away();
+    enum ops_status status = store->ops->check_write(store, error);
+    ops_pulse_back();
+    return status;
+}
+
 void ops_store_release(struct ops_store *store)
 {
     if (store)

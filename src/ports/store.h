@@ -105,6 +105,9 @@ struct ops_store_ops {
      * happened. OPS_UNKNOWN: the answer was lost, it may have happened. Sent again with the same token within ten
      * minutes, it may answer OPS_OK without doing it twice, or OPS_CONFLICT: who cares asks with app's ops_commit. */
     enum ops_status (*transact)(struct ops_store *self, const struct ops_txn *txn, struct ops_error *error);
+    /* Whether a transaction would be written, found out by one that changes nothing; may be left out where that costs. OPS_OK, or
+     * why not: then the error's detail "reason" is a clause without names. */
+    enum ops_status (*check_write)(struct ops_store *self, struct ops_error *error);
     void (*release)(struct ops_store *self); /* frees the store; no call may be under way */
 };
 
@@ -118,6 +121,8 @@ enum ops_status ops_store_get(struct ops_store *store, const char *pk, const cha
 enum ops_status ops_store_query(struct ops_store *store, const struct ops_query *query, struct ops_store_page *ret_page,
                                 struct ops_error *error) OPS_MUST_USE;
 enum ops_status ops_store_transact(struct ops_store *store, const struct ops_txn *txn, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_store_check_write(struct ops_store *store,
+                                      struct ops_error *error) OPS_MUST_USE; /* OPS_OK where it is left out */
 void ops_store_release(struct ops_store *store); /* NULL is fine */
 
 #endif

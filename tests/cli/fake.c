@@ -39,6 +39,23 @@ static enum ops_status fake_exchange(struct ops_http_client *self, const struct 
 
 static const struct ops_http_client_ops http_ops = {.exchange = fake_exchange};
 
+static void fake_fill(struct ops_random *self, uint8_t *bytes, size_t count)
+{
+    (void)self;
+    memset(bytes, 0x5a, count);
+}
+
+static const struct ops_random_ops random_ops = {.fill = fake_fill};
+
+/* A serve on whatever data directory, which has nothing to prove. */
+static enum ops_status fake_find(const char *data_dir, struct ops_instance *ret_instance, struct ops_error *error)
+{
+    (void)error;
+    *ret_instance = (struct ops_instance){.http = "http://127.0.0.1:8080", .engine = "local", .pid = 4711};
+    snprintf(ret_instance->invoke, sizeof ret_instance->invoke, "unix:%s/invoke.sock", data_dir);
+    return OPS_OK;
+}
+
 static struct fake *of_terminal(struct ops_terminal *self)
 {
     return (struct fake *)((char *)self - offsetof(struct fake, terminal));
@@ -104,24 +121,23 @@ static int64_t fake_monotonic(struct ops_clock *self)
     return 1000 + ((struct fake *)((char *)self - offsetof(struct fake, clock)))->passed_ms;
 }
 
-static const struct ops_clock_ops clock_ops = {.now_ms = fake_now, .monotonic_ms = fake_monotonic, .boot_ms = fake_monotonic};
+static const struct ops_clock_ops clock_ops = {
+    .now_ms = fake_now, .monotonic_ms = fake_monotonic, .boot_ms = fake_monotonic};
 
 void fake_init(struct fake *fake)
 {
     static const struct ops_build build = {.major = 0, .minor = 1, .id = "Mon-1763955000"};
-    static const char *const variables[] = {"G3NOPS_SECRET_CODE",
-                                            "G3NOPS_SESSION_GUID",
-                                            "G3NOPS_DATA",
-                                            "G3NOPS_MANIFEST",
-                                            "G3NOPS_ENDPOINT",
-                                            "NO_COLOR",
-                                            "COLUMNS"};
+    static struct ops_random random = {&random_ops};
+    static const char *const variables[] = {"G3NOPS_SECRET_CODE", "G3NOPS_SESSION_GUID", "G3NOPS_DATA", "G3NOPS_MANIFEST",
+                                            "G3NOPS_ENDPOINT",    "G3NOPS_ENGINE",       "NO_COLOR",    "COLUMNS"};
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         unsetenv(variables[i]);
     setenv("TERM", "xterm", 1);
     setenv("TZ", "UTC", 1);
     *fake = (struct fake){.http = {&http_ops}, .terminal = {&terminal_ops}, .clock = {&clock_ops}, .columns = 80};
     fake->host = (struct ops_cli_host){.http = &fake->http,
+                                       .find_instance = fake_find,
+                                       .random = &random,
                                        .clock = &fake->clock,
                                        .terminal = &fake->terminal,
                                        .build = &build,

@@ -162,28 +162,123 @@ static void a_session_guid_travels_in_the_header_only(void **state)
     fake_release(&fake);
 }
 
+static const struct ops_instance proving = {.http = "http://127.0.0.1:4711",
+                                            .invoke = "http://127.0.0.1:4712",
+                                            .engine = "aws",
+                                            .account = "111122223333",
+                                            .region = "eu-west-1",
+                                            .pid = 99,
+                                            .token = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"};
+
+static enum ops_status find_proving(const char *data_dir, struct ops_instance *ret_instance, struct ops_error *error)
+{
+    (void)data_dir;
+    (void)error;
+    *ret_instance = proving;
+    return OPS_OK;
+}
+
+static enum ops_status find_nobody(const char *data_dir, struct ops_instance *ret_instance, struct ops_error *error)
+{
+    *ret_instance = (struct ops_instance){.pid = 0};
+    return ops_fail(error, OPS_UNREACHABLE, "No serve on %s.", data_dir);
+}
+
 static void the_service_tells_where_it_listens(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/g3nops-cli-XXXXXX", path[128];
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/serve.json", dir);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs("{\"http\":\"http://127.0.0.1:4711\",\"invoke\":\"http://127.0.0.1:4712\",\"pid\":1}", file);
-    fclose(file);
     struct fake fake;
     fake_init(&fake);
-    setenv("G3NOPS_DATA", dir, 1);
+    setenv("G3NOPS_DATA", "/srv/ops", 1);
     fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":{}}");
     assert_int_equal(fake_run(&fake, "ping"), OPS_EXIT_DONE);
-    assert_string_equal(fake.url, "http://127.0.0.1:4711/ops/ping");
+    assert_string_equal(fake.url, "http://127.0.0.1:8080/ops/ping");
     assert_int_equal(fake_run(&fake, "sweep"), OPS_EXIT_DONE);
-    assert_string_equal(fake.url, "http://127.0.0.1:4712/2015-03-31/functions/ops_sweep/invocations");
+    assert_string_equal(fake.socket_path, "/srv/ops/invoke.sock");
     assert_int_equal(fake_run(&fake, "sweep --endpoint unix:/x/y.sock"), OPS_EXIT_DONE);
     assert_string_equal(fake.socket_path, "/x/y.sock");
-    unlink(path);
-    rmdir(dir);
+    fake_release(&fake);
+}
+
+static void without_a_serve_nobody_is_asked(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"ping --data /srv/ops", "sweep --data /srv/ops",
+                                        "maintenance-end --data /srv/ops" SECRET,
+                                        "maintenance-list --session-guid guid-1234 --data /srv/ops"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake.host.find_instance = find_nobody;
+        assert_int_equal(fake_run(&fake, lines[i]), OPS_EXIT_UNREACHABLE);
+        assert_has(fake.err, "No serve on /srv/ops.");
+        assert_int_equal(fake.exchange_count, 0);
+        fake_release(&fake);
+    }
+}
+
+static void what_can_not_prove_itself_is_sent_nothing(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        "{\"success\":true,\"data\":{}}", "{\"proof\":\"\"}", "<html>",
+        "{\"proof\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}"};
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake.host.find_instance = find_proving;
+        fake_answer(&fake, OPS_OK, 200, answers[i]);
+        assert_int_equal(fake_run(&fake, "maintenance-end" SECRET), OPS_EXIT_UNREACHABLE);
+        assert_has(fake.err, "can't prove what that one knows. Nothing was sent to it.");
+        assert_int_equal(fake.exchange_count, 1);
+        assert_string_equal(fake.url, "http://127.0.0.1:4712/.well-known/g3nops-serve");
+        assert_has(fake.headers, "x-ops-nonce: ");
+        assert_lacks(fake.headers, proving.token);
+        assert_null(fake.body);
+        fake_release(&fake);
+    }
+}
+
+static void another_engine_or_region_than_the_serves_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *variable, *words;
+    } cases[] = {
+        {"ping --engine local", NULL,
+         "works with --engine aws, account 111122223333, region eu-west-1, and this asks for "
+         "--engine local"},
+        {"sweep", "local", "and this asks for G3NOPS_ENGINE=local"},
+        {"sweep", "azure", "G3NOPS_ENGINE must be local or aws, not 'azure'."},
+        {"ping --region us-east-1", NULL, "and this asks for --region us-east-1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        fake.host.find_instance = find_proving;
+        if (cases[i].variable)
+            setenv("G3NOPS_ENGINE", cases[i].variable, 1);
+        assert_int_equal(fake_run(&fake, cases[i].line), OPS_EXIT_USAGE);
+        assert_has(fake.err, cases[i].words);
+        assert_int_equal(fake.exchange_count, 0);
+        fake_release(&fake);
+    }
+}
+
+static void who_answered_is_told_on_a_terminal_alone(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":{}}");
+    assert_int_equal(fake_run(&fake, "sweep --data /srv/ops"), OPS_EXIT_DONE);
+    assert_string_equal(fake.err, "");
+    fake.err_terminal = true;
+    assert_int_equal(fake_run(&fake, "sweep --data /srv/ops --no-color"), OPS_EXIT_DONE);
+    assert_string_equal(fake.err,
+                        "answered by: endpoint unix:/srv/ops/invoke.sock, engine local, data /srv/ops, process 4711\n");
+    assert_int_equal(fake_run(&fake, "sweep --data /srv/ops --json"), OPS_EXIT_DONE);
+    assert_string_equal(fake.err, "");
     fake_release(&fake);
 }
 
@@ -249,7 +344,7 @@ static void a_stranger_at_the_address_is_exit_3(void **state)
     fake_release(&fake);
 }
 
-static void json_output_is_the_services_envelope_and_nothing_else(void **state)
+static void json_output_is_the_services_envelope_and_who_answered(void **state)
 {
     (void)state;
     static const struct {
@@ -261,8 +356,9 @@ static void json_output_is_the_services_envelope_and_nothing_else(void **state)
         char expected[1024];
         fake_init(&fake);
         fake_answer(&fake, OPS_OK, 200, cases[i].answer);
-        assert_int_equal(fake_run(&fake, "--json maintenance-end" SECRET), cases[i].code);
-        snprintf(expected, sizeof expected, "%s\n", cases[i].answer);
+        assert_int_equal(fake_run(&fake, "--json maintenance-end --endpoint unix:/x/y.sock" SECRET), cases[i].code);
+        snprintf(expected, sizeof expected, "%.*s,\"answered_by\":{\"endpoint\":\"unix:/x/y.sock\"}}\n",
+                 (int)strlen(cases[i].answer) - 1, cases[i].answer);
         assert_string_equal(fake.out, expected);
         assert_string_equal(fake.err, "");
         fake_release(&fake);
@@ -625,11 +721,15 @@ int main(void)
         cmocka_unit_test(an_endpoint_that_knows_routes_only_is_asked_by_its_route),
         cmocka_unit_test(a_session_guid_travels_in_the_header_only),
         cmocka_unit_test(the_service_tells_where_it_listens),
+        cmocka_unit_test(without_a_serve_nobody_is_asked),
+        cmocka_unit_test(what_can_not_prove_itself_is_sent_nothing),
+        cmocka_unit_test(another_engine_or_region_than_the_serves_is_refused_by_name),
+        cmocka_unit_test(who_answered_is_told_on_a_terminal_alone),
         cmocka_unit_test(a_refusal_is_exit_1_with_tag_details_and_a_hint),
         cmocka_unit_test(a_service_that_is_not_there_is_exit_3_with_what_to_do),
         cmocka_unit_test(an_answer_that_was_lost_is_exit_3_and_says_so),
         cmocka_unit_test(a_stranger_at_the_address_is_exit_3),
-        cmocka_unit_test(json_output_is_the_services_envelope_and_nothing_else),
+        cmocka_unit_test(json_output_is_the_services_envelope_and_who_answered),
         cmocka_unit_test(wrong_usage_with_json_is_an_envelope_too),
         cmocka_unit_test(wrong_usage_is_exit_2_with_a_sentence),
         cmocka_unit_test(a_secret_in_argv_is_wiped_even_when_the_rest_is_wrong),

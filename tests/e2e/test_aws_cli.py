@@ -185,7 +185,8 @@ def test_json_is_the_envelope_that_the_function_gave_and_a_refusal_is_1(operator
     assert json.loads(refused.stdout)["error"]["minor"]["tag"] == "no-active-maintenance"
     functions.reply = (200, {}, b'{"success":true,"data":{"maintenance_started":0},"more":[1.50]}')
     given = operator.run("sweep", "--json")
-    assert given.returncode == 0 and given.stdout.encode() == functions.reply[2] + b"\n", given
+    answered = b',"answered_by":{"engine":"aws","function":"ops_sweep"}}'
+    assert given.returncode == 0 and given.stdout.encode() == functions.reply[2][:-1] + answered + b"\n", given
     functions.reply = None
     wrong = operator.home.directory / "wrong"
     wrong.write_text("a wrong code")

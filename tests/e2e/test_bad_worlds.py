@@ -316,6 +316,22 @@ def test_a_full_disk_is_told_nothing_is_lost_and_work_goes_on_when_there_is_spac
     assert small_disk.json("audit-verify")["verified"] is True
 
 
+def test_stat_is_degraded_on_a_full_disk_and_says_why(small_disk):
+    serve = small_disk.serve()
+    stat = lambda: serve.http("GET", "/ops/stat").data  # noqa: E731
+    assert stat()["status"] == "ok" and stat()["store"]["writable"] is True and "reason" not in stat()["store"]
+    before = serve.audit()
+    ballast = fill(small_disk.data)
+    degraded = until(lambda: stat()["status"] == "degraded" and stat()["store"], "the full disk is told")
+    assert degraded["reachable"] is True and degraded["writable"] is False and degraded["reason"] == "the disk is full"
+    assert str(small_disk.data) not in json.dumps(degraded)
+    shown = small_disk.run("stat")
+    assert "degraded" in shown.stdout and "can't be written: the disk is full" in shown.stdout
+    ballast.unlink()
+    until(lambda: stat()["status"] == "ok", "it is well again")
+    assert serve.audit() == before, "looking changes nothing"
+
+
 def test_a_disk_that_is_full_at_the_start_is_told(small_disk):
     shutil.rmtree(small_disk.data, ignore_errors=True)
     fill(small_disk.data)

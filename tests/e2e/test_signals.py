@@ -125,7 +125,8 @@ def test_a_serve_without_standard_files_keeps_what_it_says_out_of_its_own(bare):
     try:
         url = json.loads(until(lambda: (bare.data / "serve.json").exists() and (bare.data / "serve.json").read_text(),
                                "it is ready"))["http"]
-        assert [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in range(3)] == ["/dev/null"] * 3
+        if os.geteuid() == 0:  # nobody else may look at the descriptors of a process that can't be dumped
+            assert [os.readlink(f"/proc/{process.pid}/fd/{fd}") for fd in range(3)] == ["/dev/null"] * 3
         process.send_signal(signal.SIGHUP)
         for _ in range(3):
             connection = http.client.HTTPConnection("127.0.0.1", int(url.rsplit(":", 1)[1]), timeout=30)

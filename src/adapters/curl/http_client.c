@@ -2,9 +2,11 @@
 
 #include "adapters/curl/lane.h"
 #include "base/mem.h"
+#include "base/mem_wipe.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 /* More threads than this may exchange at once; then some lanes, with their connections, are not kept. */
 enum { IDLE_LANES_MAX = 16 };
@@ -24,9 +26,24 @@ struct curl_client {
 static pthread_once_t global_once = PTHREAD_ONCE_INIT;
 static CURLcode global_code;
 
+static bool wipes;
+
+static char *duplicate(const char *text)
+{
+    return strdup(text);
+}
+
+/* Its copies of a request's body and headers, and of an answer, go by way of these. */
 static void initialise_curl(void)
 {
-    global_code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    global_code = wipes ? curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, ops_mem_wipe_free, ops_mem_wipe_resize, duplicate,
+                                               calloc)
+                        : curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+void ops_curl_wipe_what_is_freed(void)
+{
+    wipes = true;
 }
 
 static struct curl_client *curl_client(struct ops_http_client *self)

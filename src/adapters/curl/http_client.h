@@ -17,6 +17,10 @@ struct ops_curl_options {
     const char *ca_bundle; /* a PEM file with the authorities that are trusted; NULL or "": the system's */
 };
 
+/* From the first client of this process on, libcurl overwrites what it frees. For a program, which has libcurl to itself; before
+ * its first client. */
+void ops_curl_wipe_what_is_freed(void);
+
 /* Freed with ops_http_client_release, when no exchange is under way. Options are copied. The environment is read here and
  * not later. OPS_NO_MEMORY; OPS_LIMIT: no_proxy is longer than 64 KiB. */
 enum ops_status ops_curl_http_client_new(struct ops_http_client **ret_client) OPS_MUST_USE;

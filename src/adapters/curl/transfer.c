@@ -179,6 +179,13 @@ static enum ops_status make_headers(struct ops_curl_transfer *transfer, const st
     return OPS_OK;
 }
 
+/* For a request that is only for whoever was at the other end before. */
+static curl_socket_t open_no_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)context, (void)purpose, (void)address;
+    return CURL_SOCKET_BAD;
+}
+
 static bool set_up(struct ops_curl_transfer *transfer, const struct ops_http_request *request)
 {
     CURL *handle = transfer->handle;
@@ -189,6 +196,8 @@ static bool set_up(struct ops_curl_transfer *transfer, const struct ops_http_req
     failures += curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers) != CURLE_OK;
     failures += curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms) != CURLE_OK;
     failures += curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms) != CURLE_OK;
+    curl_opensocket_callback opens = request->on_open_connection ? open_no_socket : NULL;
+    failures += curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, opens) != CURLE_OK;
     if (request->body.data) {
         failures += curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length) != CURLE_OK;
         failures += curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request->body.data) != CURLE_OK;

@@ -106,6 +106,19 @@ enum ops_status local_fail(const struct local_connection *connection, int code, 
                     failure_reason(connection->db, code));
 }
 
+const char *local_failure_words(int code)
+{
+    return failure_row(code)->words;
+}
+
+int local_write_nothing(struct local_connection *connection)
+{
+    int code = local_run(connection, LOCAL_BEGIN);
+    if (code == SQLITE_DONE)
+        code = sqlite3_exec(connection->db, "PRAGMA application_id = " TEXT(APPLICATION_ID), NULL, NULL, NULL);
+    return code == SQLITE_OK ? local_run(connection, LOCAL_COMMIT) : code;
+}
+
 static enum ops_status check_existing(const char *path, struct ops_error *error)
 {
     struct stat found;

@@ -31,6 +31,12 @@ struct local_connection {
     struct local_connection *next; /* the pool's */
 };
 
+/* Writes what is there already: the database is as before, and its log longer by a page. SQLITE_DONE, or why it can't be. */
+int local_write_nothing(struct local_connection *connection);
+
+/* The clause of local_fail's sentence that names no file. */
+const char *local_failure_words(int code);
+
 /* Makes an empty file that only its owner can read, whatever the umask, if there is none at path. OPS_STORE_UNAVAILABLE
  * names the file and the reason; an existing directory, link or other oddity is one. */
 enum ops_status local_file_ensure(const char *path, struct ops_error *error) OPS_MUST_USE;

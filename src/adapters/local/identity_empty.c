@@ -1,5 +1,6 @@
 #include "adapters/local/identity_empty.h"
 
+#include "adapters/local/beside.h"
 #include "adapters/local/sql.h"
 
 #include <dirent.h>
@@ -31,7 +32,9 @@ static bool table_is_empty(const char *path, const char *table, const struct sta
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     if (!S_ISREG(info->st_mode) || info->st_nlink > 1)
         return false;
-    bool empty = sqlite3_open_v2(path, &db, flags, NULL) == SQLITE_OK && has_no_row(db, table);
+    char trouble[128]; /* is no answer to whether it is empty */
+    bool empty = sqlite3_open_v2(path, &db, flags, NULL) == SQLITE_OK &&
+                 local_beside_prepare(db, path, trouble, sizeof trouble) && has_no_row(db, table);
     (void)sqlite3_close(db); /* nothing is left open that could make it busy */
     return empty;
 }

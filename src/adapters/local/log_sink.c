@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/instant.h"
 #include "base/mem.h"
+#include "base/trust.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -127,6 +128,12 @@ static bool raise_to_newest(int directory, char name[static STREAM_NAME_SIZE])
     return reason == 0;
 }
 
+static uid_t place_owner(const struct local_log_sink *sink)
+{
+    struct stat place;
+    return stat(sink->data_dir, &place) == 0 ? place.st_uid : geteuid();
+}
+
 /* Opens the stream; what it holds so far is *ret_size bytes, of which the last is *ret_last. */
 static enum ops_status open_stream(const struct local_log_sink *sink, int directory, const char *name, int *ret_fd,
                                    off_t *ret_size, char *ret_last, struct ops_error *error)
@@ -134,10 +141,13 @@ static enum ops_status open_stream(const struct local_log_sink *sink, int direct
     struct stat found;
     int fd = openat(directory, name, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR);
     const char *problem = NULL;
+    char why[OPS_TRUST_WHY_SIZE];
     if (fd < 0 || fstat(fd, &found) != 0)
         problem = strerror(errno);
     else if (!S_ISREG(found.st_mode))
         problem = "it is not a regular file";
+    else if (!ops_trust(&found, place_owner(sink), why))
+        problem = why;
     else if (found.st_size == 0 && fsync(directory) != 0)
         problem = strerror(errno);
     else if (found.st_size > 0 && pread(fd, ret_last, 1, found.st_size - 1) != 1)

@@ -3,6 +3,7 @@
 #include "adapters/local/connection.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/trust.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -298,6 +299,32 @@ static enum ops_status local_transact(struct ops_store *self, const struct ops_t
     return status;
 }
 
+static enum ops_status check_write_locked(struct local_store *store, struct ops_error *error)
+{
+    struct local_connection *connection = &store->writer.connection;
+    enum ops_status status = OPS_OK;
+    if (!connection->db)
+        status = local_connection_open(connection, store->path, true, error);
+    if (status != OPS_OK)
+        return status;
+    int code = local_write_nothing(connection);
+    if (code == SQLITE_DONE)
+        return OPS_OK;
+    status = local_fail(connection, code, error);
+    ops_error_detail(error, "reason", local_failure_words(code));
+    roll_back_locked(store, status);
+    return status;
+}
+
+static enum ops_status local_check_write(struct ops_store *self, struct ops_error *error)
+{
+    struct local_store *store = local_store(self);
+    pthread_mutex_lock(&store->writer_mutex);
+    enum ops_status status = check_write_locked(store, error);
+    pthread_mutex_unlock(&store->writer_mutex);
+    return status;
+}
+
 static void local_release(struct ops_store *self)
 {
     struct local_store *store = local_store(self);
@@ -318,6 +345,7 @@ static const struct ops_store_ops local_ops = {
     .get = local_get,
     .query = local_query,
     .transact = local_transact,
+    .check_write = local_check_write,
     .release = local_release,
 };
 
@@ -344,6 +372,20 @@ static enum ops_status resolve(const char *path, char **ret_path, struct ops_err
     return *ret_path ? OPS_OK : OPS_NO_MEMORY;
 }
 
+/* Nothing of the store is opened that somebody else may have put there: SQLite believes a write-ahead log, whoever wrote it. */
+static enum ops_status check_owners(const char *path, struct ops_error *error)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    char file[PATH_MAX], why[OPS_TRUST_WHY_SIZE];
+    struct stat found;
+    uid_t place_owner = ops_trust_place_owner(path);
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
+        if (snprintf(file, sizeof file, "%s%s", path, suffixes[i]) < (int)sizeof file && lstat(file, &found) == 0 &&
+            !ops_trust(&found, place_owner, why))
+            return ops_fail(error, OPS_STORE_UNAVAILABLE, "The file %s can't be used: %s.", file, why);
+    return OPS_OK;
+}
+
 enum ops_status ops_local_store_open(const char *path, struct ops_store **ret_store, struct ops_error *error)
 {
     struct local_store *store = ops_mem_zeroed(1, sizeof *store);
@@ -354,6 +396,8 @@ enum ops_status ops_local_store_open(const char *path, struct ops_store **ret_st
     (void)pthread_mutex_init(&store->readers_mutex, NULL);
     ops_buf_init(&store->writer.text, OPS_STORE_DOC_MAX_BYTES);
     enum ops_status status = resolve(path, &store->path, error);
+    if (status == OPS_OK)
+        status = check_owners(store->path, error);
     if (status == OPS_OK)
         status = local_file_ensure(store->path, error);
     if (status == OPS_OK)

@@ -1,6 +1,7 @@
 /* What else is in a table's file. */
 #include "adapters/local/table_beside.h"
 
+#include "adapters/local/beside.h"
 #include "adapters/local/identity.h"
 #include "adapters/local/table_schema.h"
 #include "base/json.h"
@@ -115,7 +116,10 @@ static enum ops_status look_into(struct beside *beside, const char *file, struct
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     int result = stat(file, &beside->info) == 0 ? sqlite3_open_v2(file, &db, flags, NULL) : SQLITE_CANTOPEN;
     enum ops_status status;
-    if (result == SQLITE_OK) {
+    char trouble[OPS_ERROR_TEXT_SIZE / 2];
+    if (result == SQLITE_OK && !local_beside_prepare(db, file, trouble, sizeof trouble)) {
+        status = ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be looked into: %s.", file, trouble);
+    } else if (result == SQLITE_OK) {
         (void)sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS); /* can't fail on an open connection */
         status = tell_all(beside, db, file, error);
     } else {

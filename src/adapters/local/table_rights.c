@@ -1,6 +1,7 @@
 /* Whether SQLite can change a file: it writes into the file itself, and it makes files beside it, a journal or a write-ahead
  * log with its index, which it removes again. Only the file system is asked, and never by opening a database's file, since
  * closing it would drop the locks that SQLite has on it in this process. */
+#include "adapters/local/beside.h"
 #include "adapters/local/table_parts.h"
 
 #include <errno.h>
@@ -64,7 +65,8 @@ static bool directory_trouble(const char *file, bool wal, char trouble[static LO
 bool local_table_trouble(const struct local_table *table, char trouble[static LOCAL_TROUBLE_SIZE])
 {
     const char *file = table->schema.file;
-    if (file_trouble(file, trouble) || directory_trouble(file, table->is_wal, trouble))
+    if (file_trouble(file, trouble) || directory_trouble(file, table->is_wal, trouble) ||
+        local_beside_shuts_out(file, trouble, LOCAL_TROUBLE_SIZE))
         return true;
     if (sqlite3_db_readonly(table->db, "main") != 1)
         return false;

@@ -1,3 +1,4 @@
+#include "adapters/local/beside.h"
 #include "adapters/local/table_parts.h"
 
 static void append_keys(struct ops_buf *sql, const struct local_table *table, const char *before, const char *after)
@@ -254,6 +255,8 @@ enum ops_status local_table_begin_write(struct local_table *table, char trouble[
         status = local_table_run(table, LOCAL_TABLE_BEGIN_IMMEDIATE, NULL, error);
     if (status == OPS_OK)
         status = local_table_file_recheck(table->db, file, &table->file_id, error);
+    if (status == OPS_OK && !table->is_wal && !local_beside_prepare_journal(file, trouble, LOCAL_TROUBLE_SIZE))
+        status = ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be changed: %s.", file, trouble);
     if (status != OPS_OK)
         local_table_roll_back(table);
     return status;

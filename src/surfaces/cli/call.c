@@ -139,6 +139,10 @@ int ops_cli_call(struct ops_cli *cli)
     if (status == OPS_OK && command->follow && ops_cli_reply_success(&reply))
         status = command->follow(cli, &request, &reply, &error);
     ops_cli_secret_cleanse(&secret);
+    if (command->shared & 1u << OPS_FLAGS_SECRET)
+        ops_cli_forget_secret_code(cli);
+    if (status == OPS_OK)
+        ops_cli_tell_answered(cli);
     int code;
     if (status != OPS_OK)
         code = ops_cli_fail(cli, status, &error);

@@ -158,14 +158,29 @@ const char *ops_cli_manifest(const struct ops_cli *cli)
     return given ? given : ops_cli_env("G3NOPS_MANIFEST");
 }
 
+/* Who became root by sudo(8), where its two variables agree; NULL: nobody, or root himself. It is no more than said, as any
+ * actor: what the machine vouches for is the peer. */
+static const char *sudo_caller(void)
+{
+    const char *name = ops_cli_env("SUDO_USER"), *id = ops_cli_env("SUDO_UID");
+    if (geteuid() != 0 || !name || !id)
+        return NULL;
+    const struct passwd *user = getpwnam(name);
+    char expected[24];
+    (void)snprintf(expected, sizeof expected, "%lld", user ? (long long)user->pw_uid : -1);
+    return user && strcmp(id, expected) == 0 ? name : NULL;
+}
+
 const char *ops_cli_actor(struct ops_cli *cli)
 {
     const char *given = ops_cli_text_if(cli, "--actor");
     if (given || cli->host->login_name)
         return given ? given : cli->host->login_name;
     if (!cli->actor) {
-        const struct passwd *user = getpwuid(geteuid());
-        cli->actor = user ? ops_mem_strdup(user->pw_name) : NULL;
+        const char *caller = sudo_caller();
+        const struct passwd *user = caller ? NULL : getpwuid(geteuid());
+        const char *name = caller ? caller : user ? user->pw_name : NULL;
+        cli->actor = name ? ops_mem_strdup(name) : NULL;
     }
     return cli->actor;
 }
@@ -216,5 +231,7 @@ int ops_cli_run(const struct ops_cli_host *host, int argc, char **argv)
     ops_args_release(&cli.args);
     ops_mem_free(cli.data_dir);
     ops_mem_free(cli.actor);
+    json_decref(cli.answered_by);
+    explicit_bzero(&cli.instance, sizeof cli.instance);
     return code;
 }

@@ -20,6 +20,8 @@
 #include "app/app.h"
 #include "ports/clock.h"
 #include "ports/http_client.h"
+#include "ports/random.h"
+#include "surfaces/cli/instance.h"
 #include "surfaces/cli/table.h"
 #include "surfaces/cli/terminal.h"
 
@@ -60,10 +62,12 @@ typedef enum ops_status (*ops_cli_invoke_fn)(struct ops_cli *cli, void *context,
 struct ops_cli_host {
     const struct ops_cli_handler *handlers;
     size_t handler_count;
-    void *context;                /* for the handlers, and for invoke */
-    ops_cli_invoke_fn invoke;     /* what --engine aws invokes with when there is no endpoint; NULL: it can't */
-    struct ops_http_client *http; /* NULL: commands that need the service fail as internal-error */
+    void *context;                      /* for the handlers, and for invoke */
+    ops_cli_invoke_fn invoke;           /* what --engine aws invokes with when there is no endpoint; NULL: it can't */
+    struct ops_http_client *http;       /* NULL: commands that need the service fail as internal-error */
+    ops_instance_find_fn find_instance; /* which serve runs on a data directory */
     struct ops_clock *clock;
+    struct ops_random *random;
     struct ops_terminal *terminal;
     const struct ops_build *build;
     const char *login_name; /* the default of --actor; NULL: the effective user's */
@@ -88,28 +92,44 @@ FILE *ops_cli_err(const struct ops_cli *cli);
  * else ~/.local/state/g3nops. Owned by the run. OPS_USAGE when there is nothing to go by. */
 enum ops_status ops_cli_data_dir(struct ops_cli *cli, const char **ret_path, struct ops_error *error) OPS_MUST_USE;
 
+/* --engine, else $G3NOPS_ENGINE, else NULL: nobody said. OPS_USAGE: the variable names no engine. */
+enum ops_status ops_cli_engine(const struct ops_cli *cli, const char **ret_engine, struct ops_error *error) OPS_MUST_USE;
+
+/* OPS_USAGE when the command asks for another engine or region than the serve works with; it is named. */
+enum ops_status ops_cli_check_instance(const struct ops_cli *cli, const char *data_dir, const struct ops_instance *instance,
+                                       struct ops_error *error) OPS_MUST_USE;
+
+/* The serve of the data directory, for a command that goes past it straight to the store. Its statuses are those of
+ * ops_instance_find_fn; *ret_instance is owned by the run. */
+enum ops_status ops_cli_instance(struct ops_cli *cli, const struct ops_instance **ret_instance,
+                                 struct ops_error *error) OPS_MUST_USE;
+
+/* Tells that the command itself worked on the store: of a data directory, or else of an account (both may be NULL then). */
+void ops_cli_note_store(struct ops_cli *cli, const char *data_dir, const char *region, const char *account);
+
 /* --manifest, else $G3NOPS_MANIFEST, else NULL. */
 const char *ops_cli_manifest(const struct ops_cli *cli);
 
-/* --actor, else the effective user's name, else NULL. Owned by the run. */
+/* --actor; else, for root by way of sudo, who called that; else the login name; else NULL. Owned by the run. */
 const char *ops_cli_actor(struct ops_cli *cli);
 
-enum { OPS_CLI_SECRET_MAX = 1024 };
+enum { OPS_CLI_SECRET_MAX = 1024, OPS_CLI_SECRET_SPARE = 3 /* a line end, and one that tells what is too long */ };
 
 /* A secret code. On the stack of whoever needs it, and cleansed there. */
 struct ops_cli_secret {
-    char bytes[OPS_CLI_SECRET_MAX + 1]; /* NUL-terminated; no NUL within */
+    char bytes[OPS_CLI_SECRET_MAX + OPS_CLI_SECRET_SPARE]; /* NUL-terminated; no NUL within */
     size_t length;
 };
 
-/* The secret code from --secret-code, --secret-code-file, $G3NOPS_SECRET_CODE or a prompt on the terminal, in this order.
- * OPS_USAGE: there is none, or it is not text; OPS_IO_ERROR: the file can't be read. */
+/* The secret code from --secret-code, --secret-code-file, $G3NOPS_SECRET_CODE or a prompt on the terminal, in this order. One
+ * line end at its end is dropped. OPS_USAGE: there is none, or it can be none (core/secret_form.h); OPS_IO_ERROR: the file can't
+ * be read. */
 enum ops_status ops_cli_secret(struct ops_cli *cli, struct ops_cli_secret *ret_secret, struct ops_error *error) OPS_MUST_USE;
 
 /* Whether a secret code was given without a prompt. */
 bool ops_cli_has_secret(const struct ops_cli *cli);
 
-/* The same from a file ("-" is standard input): one line end at its end is dropped; a warning when others may read it. */
+/* The same from a file ("-" is standard input); a warning when others may read it. */
 enum ops_status ops_cli_secret_file(struct ops_cli *cli, const char *path, struct ops_cli_secret *ret_secret,
                                     struct ops_error *error) OPS_MUST_USE;
 void ops_cli_secret_cleanse(struct ops_cli_secret *secret);

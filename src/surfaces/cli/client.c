@@ -2,20 +2,18 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "surfaces/cli/whom.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     CONNECT_TIMEOUT_MS = 5000,
     ANSWER_MAX_BYTES = 16 * 1024 * 1024,
     REQUEST_MAX_BYTES = 1024 * 1024,
-    SERVE_FILE_MAX_BYTES = 64 * 1024,
     URL_MAX_BYTES = 32 * 1024,
+    PROOFS_MAX = 3, /* the connection that it was given on may have been closed since */
 };
 
 void ops_cli_reply_init(struct ops_cli_reply *reply)
@@ -34,75 +32,6 @@ void ops_cli_reply_release(struct ops_cli_reply *reply)
 bool ops_cli_reply_success(const struct ops_cli_reply *reply)
 {
     return ops_json_flag(reply->envelope, "success", false);
-}
-
-/* Reads a small file whole; false when that can't be done. */
-static bool read_file(const char *path, struct ops_buf *buf)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return false;
-    char chunk[4096];
-    ssize_t count;
-    while ((count = read(fd, chunk, sizeof chunk)) > 0)
-        ops_buf_append(buf, chunk, (size_t)count);
-    (void)close(fd);
-    return count == 0 && ops_buf_status(buf) == OPS_OK;
-}
-
-/* What the service that runs on the data directory says about itself; NULL without one. */
-static json_t *read_serve_file(const char *data_dir)
-{
-    struct ops_buf path, text;
-    json_t *served = NULL;
-    ops_buf_init(&path, 8192);
-    ops_buf_init(&text, SERVE_FILE_MAX_BYTES);
-    ops_buf_append_format(&path, "%s/serve.json", data_dir);
-    if (ops_buf_status(&path) == OPS_OK && read_file(ops_buf_text(&path), &text) &&
-        ops_json_parse_object(ops_buf_view(&text), &served, NULL) != OPS_OK)
-        served = NULL;
-    ops_buf_release(&path);
-    ops_buf_release(&text);
-    return served;
-}
-
-static const char *given_endpoint(const struct ops_cli *cli)
-{
-    const char *given = ops_cli_text_if(cli, "--endpoint");
-    return given ? given : ops_cli_env("G3NOPS_ENDPOINT");
-}
-
-static bool with_aws(const struct ops_cli *cli)
-{
-    const char *engine = ops_cli_text_if(cli, "--engine");
-    return engine && strcmp(engine, "aws") == 0;
-}
-
-/* Where to send a request: --endpoint, its variable, the running service's own word, the default. */
-static enum ops_status find_endpoint(struct ops_cli *cli, enum ops_command_via via, struct ops_buf *endpoint,
-                                     struct ops_error *error)
-{
-    const char *given = given_endpoint(cli), *data_dir = NULL;
-    if (given) {
-        ops_buf_append_text(endpoint, given);
-        return ops_buf_status(endpoint);
-    }
-    enum ops_status status = ops_cli_data_dir(cli, &data_dir, error);
-    if (status != OPS_OK)
-        return status;
-    json_t *served = read_serve_file(data_dir);
-    const char *told = ops_json_text(served, via == OPS_VIA_HTTP ? "http" : "invoke", NULL);
-    if (told)
-        ops_buf_append_text(endpoint, told);
-    else if (with_aws(cli))
-        status =
-            ops_fail(error, OPS_USAGE, "With --engine aws this command reads from the API; give its address by --endpoint.");
-    else if (via == OPS_VIA_HTTP)
-        ops_buf_append_text(endpoint, "http://127.0.0.1:8080");
-    else
-        ops_buf_append_format(endpoint, "unix:%s/invoke.sock", data_dir);
-    json_decref(served);
-    return status == OPS_OK ? ops_buf_status(endpoint) : status;
 }
 
 static bool starts_with(const char *text, const char *prefix)
@@ -138,8 +67,8 @@ static void append_query(struct ops_buf *url, const json_t *input)
     }
 }
 
-static enum ops_status make_url(const struct ops_cli_request *request, const char *endpoint, struct ops_buf *url,
-                                struct ops_error *error)
+/* What every URL of an endpoint begins with. */
+static enum ops_status make_base(const char *endpoint, struct ops_buf *base, struct ops_error *error)
 {
     size_t length = strlen(endpoint);
     bool local = starts_with(endpoint, "unix:") && length > 5;
@@ -151,9 +80,15 @@ static enum ops_status make_url(const struct ops_cli_request *request, const cha
     while (tcp && endpoint[length - 1] == '/')
         length--;
     if (local)
-        ops_buf_append_text(url, "http://localhost");
+        ops_buf_append_text(base, "http://localhost");
     else
-        ops_buf_append(url, endpoint, length);
+        ops_buf_append(base, endpoint, length);
+    return ops_buf_status(base);
+}
+
+static enum ops_status make_url(const struct ops_cli_request *request, const char *base, struct ops_buf *url)
+{
+    ops_buf_append_text(url, base);
     if (request->via == OPS_VIA_HTTP) {
         ops_buf_append_text(url, request->target);
         append_query(url, request->input);
@@ -218,8 +153,8 @@ static void add_header(struct ops_http_request *request, const char *name, const
     request->headers[request->header_count++] = (struct ops_http_header){name, value};
 }
 
-/* Names what to do, beside what happened. */
-static enum ops_status not_reached(struct ops_cli *cli, enum ops_status status, const char *endpoint,
+/* Names what to do, beside what happened. data_dir is NULL where --endpoint said whom to ask. */
+static enum ops_status not_reached(enum ops_status status, const char *endpoint, const char *data_dir,
                                    struct ops_error *error)
 {
     char what[OPS_ERROR_TEXT_SIZE];
@@ -229,12 +164,9 @@ static enum ops_status not_reached(struct ops_cli *cli, enum ops_status status, 
                         "The service at %s did not answer, so the request may or may not have been carried "
                         "out; look before you try again. (%s)",
                         endpoint, what);
-    if (given_endpoint(cli))
+    if (!data_dir)
         return ops_fail(error, OPS_UNREACHABLE, "The service at %s can't be reached; is it running there? (%s)", endpoint,
                         what);
-    const char *data_dir;
-    if (ops_cli_data_dir(cli, &data_dir, NULL) != OPS_OK)
-        data_dir = "DIR";
     return ops_fail(error, OPS_UNREACHABLE,
                     "The service at %s can't be reached; is 'g3nops serve' running with --data %s? (%s)", endpoint, data_dir,
                     what);
@@ -265,18 +197,38 @@ static void warn_about_plain_text(struct ops_cli *cli, const struct ops_cli_requ
     ops_cli_warn(cli, "what is secret travels to %s unencrypted; https:// would protect it", endpoint);
 }
 
-static enum ops_status send_to(struct ops_cli *cli, const struct ops_cli_request *request, const char *endpoint,
-                               struct ops_http_request *http, struct ops_cli_reply *reply, struct ops_error *error)
+/* A proof and the request that it is for go over one connection, so that nobody else can get in between. */
+static enum ops_status exchange_proven(struct ops_cli *cli, const struct ops_cli_whom *whom, const char *base,
+                                       struct ops_http_request *http, struct ops_http_response *response,
+                                       struct ops_error *error)
+{
+    bool has_to_prove = whom->data_dir && whom->instance.token[0];
+    http->on_open_connection = has_to_prove;
+    enum ops_status status = OPS_UNREACHABLE;
+    for (int i = 0; i < PROOFS_MAX && status == OPS_UNREACHABLE; i++) {
+        enum ops_status proven = has_to_prove ? ops_cli_prove(cli, whom, base, http->socket_path, error) : OPS_OK;
+        if (proven != OPS_OK)
+            return proven;
+        status = ops_http_exchange(cli->host->http, http, response, error);
+        if (!has_to_prove)
+            break;
+    }
+    return status;
+}
+
+static enum ops_status send_to(struct ops_cli *cli, const struct ops_cli_request *request, const struct ops_cli_whom *whom,
+                               const char *base, struct ops_http_request *http, struct ops_cli_reply *reply,
+                               struct ops_error *error)
 {
     struct ops_http_response response;
     char shown[OPS_URL_SHOWN_SIZE];
     ops_http_response_init(&response, ANSWER_MAX_BYTES);
-    warn_about_plain_text(cli, request, ops_url_show(endpoint, shown));
-    enum ops_status status = ops_http_exchange(cli->host->http, http, &response, error);
+    warn_about_plain_text(cli, request, ops_url_show(whom->endpoint, shown));
+    enum ops_status status = exchange_proven(cli, whom, base, http, &response, error);
     if (status == OPS_OK)
         status = read_reply(&response, shown, reply, error);
     else if (status == OPS_UNREACHABLE || status == OPS_UNKNOWN)
-        status = not_reached(cli, status, shown, error);
+        status = not_reached(status, shown, whom->data_dir, error);
     ops_buf_release(&reply->body);
     reply->body = response.body; /* hands the memory over */
     return status;
@@ -312,7 +264,7 @@ static enum ops_status invoke_function(struct ops_cli *cli, const struct ops_cli
     if (status == OPS_OK)
         status = read_function(&response, request->target, reply, error);
     else if (status == OPS_UNKNOWN)
-        status = not_reached(cli, status, request->target, error);
+        status = not_reached(status, request->target, NULL, error);
     if (body)
         explicit_bzero(body, body_length);
     ops_mem_free(body);
@@ -322,16 +274,17 @@ static enum ops_status invoke_function(struct ops_cli *cli, const struct ops_cli
 }
 
 static enum ops_status exchange_with_endpoint(struct ops_cli *cli, const struct ops_cli_request *request,
-                                              struct ops_cli_reply *reply, struct ops_error *error)
+                                              const struct ops_cli_whom *whom, struct ops_cli_reply *reply,
+                                              struct ops_error *error)
 {
-    struct ops_buf endpoint, url;
+    struct ops_buf base, url;
     char *body = NULL;
     size_t body_length = 0;
-    ops_buf_init(&endpoint, URL_MAX_BYTES);
+    ops_buf_init(&base, URL_MAX_BYTES);
     ops_buf_init(&url, URL_MAX_BYTES);
-    enum ops_status status = find_endpoint(cli, request->via, &endpoint, error);
+    enum ops_status status = make_base(whom->endpoint, &base, error);
     if (status == OPS_OK)
-        status = make_url(request, ops_buf_text(&endpoint), &url, error);
+        status = make_url(request, ops_buf_text(&base), &url);
     if (status == OPS_OK && request->via == OPS_VIA_INVOKE)
         status = make_body(request, &body, &body_length);
     struct ops_http_request http = {.method = request->via == OPS_VIA_HTTP ? "GET" : "POST",
@@ -339,53 +292,56 @@ static enum ops_status exchange_with_endpoint(struct ops_cli *cli, const struct 
                                     .body = ops_view(body, body_length),
                                     .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                     .timeout_ms = request->timeout_ms};
-    if (starts_with(ops_buf_text(&endpoint), "unix:"))
-        http.socket_path = ops_buf_text(&endpoint) + strlen("unix:");
+    if (starts_with(whom->endpoint, "unix:"))
+        http.socket_path = whom->endpoint + strlen("unix:");
     add_header(&http, "accept", "application/json");
     if (request->via == OPS_VIA_INVOKE)
         add_header(&http, "content-type", "application/json");
     if (request->session_guid)
         add_header(&http, "x-session-guid", request->session_guid);
     if (status == OPS_OK)
-        status = send_to(cli, request, ops_buf_text(&endpoint), &http, reply, error);
+        status = send_to(cli, request, whom, ops_buf_text(&base), &http, reply, error);
     if (body)
         explicit_bzero(body, body_length);
     ops_mem_free(body);
-    ops_buf_release(&endpoint);
+    ops_buf_release(&base);
     ops_buf_release(&url);
     return status;
-}
-
-/* Without the engine they would be passed over, and whoever gives them means the account. */
-static enum ops_status check_account_flags(const struct ops_cli *cli, struct ops_error *error)
-{
-    static const char *const flags[] = {"--region", "--profile"};
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-        if (!with_aws(cli) && ops_cli_text_if(cli, flags[i]))
-            return ops_fail(error, OPS_USAGE, "%s goes with --engine aws.", flags[i]);
-    return OPS_OK;
 }
 
 enum ops_status ops_cli_exchange(struct ops_cli *cli, const struct ops_cli_request *request, struct ops_cli_reply *reply,
                                  struct ops_error *error)
 {
+    struct ops_cli_whom whom;
     ops_cli_reply_release(reply);
-    enum ops_status status = check_account_flags(cli, error);
-    if (status != OPS_OK)
-        return status;
-    bool to_account = request->via == OPS_VIA_INVOKE && with_aws(cli) && !given_endpoint(cli);
-    if (to_account && cli->host->invoke)
-        return invoke_function(cli, request, reply, error);
-    if (!cli->host->http)
-        return OPS_INTERNAL_ERROR;
-    return exchange_with_endpoint(cli, request, reply, error);
+    enum ops_status status = ops_cli_whom(cli, request->via, &whom, error);
+    if (status == OPS_OK && whom.endpoint[0])
+        status = cli->host->http ? exchange_with_endpoint(cli, request, &whom, reply, error) : OPS_INTERNAL_ERROR;
+    else if (status == OPS_OK)
+        status = invoke_function(cli, request, reply, error);
+    if (status == OPS_OK)
+        ops_cli_note_whom(cli, &whom, request->target);
+    explicit_bzero(&whom, sizeof whom);
+    return status;
 }
 
+/* The service's envelope byte for byte, and answered_by as one member more: before its last brace, since it was read as an
+ * object. */
 static int print_raw(struct ops_cli *cli, const struct ops_cli_reply *reply, int code)
 {
-    struct ops_buf line;
+    struct ops_buf line, who;
+    struct ops_view body = ops_buf_view(&reply->body);
     ops_buf_init(&line, OPS_CLI_OUTPUT_MAX_BYTES);
-    ops_buf_append_view(&line, ops_buf_view(&reply->body));
+    ops_buf_init(&who, OPS_CLI_OUTPUT_MAX_BYTES);
+    while (body.length > 0 && body.data[body.length - 1] != '}')
+        body.length--;
+    if (cli->answered_by && body.length > 0 && ops_json_append(cli->answered_by, &who) == OPS_OK) {
+        ops_buf_append(&line, body.data, body.length - 1);
+        ops_buf_append_format(&line, ",\"answered_by\":%s}", ops_buf_text(&who));
+    } else {
+        ops_buf_append_view(&line, ops_buf_view(&reply->body));
+    }
+    ops_buf_release(&who);
     if (line.length == 0 || line.data[line.length - 1] != '\n')
         ops_buf_append_char(&line, '\n');
     code = ops_cli_write(cli, &line, code);

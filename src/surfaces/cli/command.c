@@ -65,7 +65,7 @@ static const struct ops_cli_flag session_flags[] = {
 static const struct ops_cli_flag common_flags[] = {
     {.name = "--data", .placeholder = "DIR", .kind = OPS_FLAG_DIRECTORY,
      .help = "the data directory (default: /var/lib/g3nops for root, else ~/.local/state/g3nops)"},
-    CHOICE("--engine", "local|aws", "local|aws", NULL, "where the records and the stack are (default: local)"),
+    CHOICE("--engine", "local|aws", "local|aws", NULL, "where the records and the stack are (default: that of the serve that runs on --data, else local)"),
     TEXT("--region", "REGION", NULL, "the AWS region (default: as AWS tools are configured)"),
     TEXT("--profile", "NAME", NULL, "the AWS profile (default: $AWS_PROFILE)"),
     PATH("--manifest", "FILE", "the stack manifest"),
@@ -524,6 +524,7 @@ const struct ops_cli_variable *ops_cli_variables(void)
         {"G3NOPS_DATA", "the data directory, without --data"},
         {"G3NOPS_MANIFEST", "the stack manifest, without --manifest"},
         {"G3NOPS_ENDPOINT", "the service to talk to, without --endpoint"},
+        {"G3NOPS_ENGINE", "local or aws, without --engine"},
         {"XDG_STATE_HOME", "where the data directory g3nops is by default, when not root"},
         {"NO_COLOR", "when set and not empty: no colours"},
         {"COLUMNS", "the width to write for"},

@@ -270,9 +270,9 @@ static json_t *envelope_json(const struct ops_cli *cli, bool success, const char
     ops_instant_format(ops_clock_now_ms(cli->host->clock), now);
     const struct ops_build *build = cli->host->build;
     const char *call = cli->args.command ? cli->args.command->name : "g3nops";
-    return json_pack("{s:b, s:o, s:{s:i, s:i, s:s}, s:{s:s, s:s, s:s}}", "success", success, name, body, "build",
+    return json_pack("{s:b, s:o, s:{s:i, s:i, s:s}, s:{s:s, s:s, s:s}, s:O*}", "success", success, name, body, "build",
                      "build_major", build->major, "build_minor", build->minor, "build_id", build->id, "stats", "call", call,
-                     "service", "ops", "timestamp_utc", now);
+                     "service", "ops", "timestamp_utc", now, "answered_by", cli->answered_by);
 }
 
 static int print_envelope(struct ops_cli *cli, json_t *envelope, int code)
@@ -352,6 +352,7 @@ int ops_cli_done(struct ops_cli *cli, json_t *data, const char *format, ...)
     if (cli->json)
         return print_envelope(cli, data ? envelope_json(cli, true, "data", data) : NULL, OPS_EXIT_DONE);
     json_decref(data);
+    ops_cli_tell_answered(cli);
     va_list args;
     va_start(args, format);
     int code = print_sentence(cli, format, args);

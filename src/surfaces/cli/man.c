@@ -121,7 +121,7 @@ static void append_tail(struct ops_buf *buf)
     }
     ops_buf_append_text(buf,
                         ".SH FILES\n.TP\n\\fIDIR\\fR/serve.json\nwhere the service that runs on a data directory listens;\n"
-                        "read when neither \\fB\\-\\-endpoint\\fR nor its variable says\n"
+                        "read when neither \\fB\\-\\-endpoint\\fR nor its variable says,\nand believed while that one runs\n"
                         ".TP\n\\fIDIR\\fR/invoke.sock\nthe invoke surface, by default\n");
     ops_buf_append_text(buf, ".SH EXIT STATUS\n");
     for (const struct ops_cli_exit_code *exit_code = ops_cli_exit_codes(); exit_code->code; exit_code++) {

@@ -189,7 +189,7 @@ static void append_clock(struct ops_buf *buf, const struct ops_style *style, con
 enum ops_status ops_render_stat(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     const json_t *store = json_object_get(data, "store"), *latency = json_object_get(store, "latency_ms");
-    bool reachable = ops_json_flag(store, "reachable", false);
+    bool reachable = ops_json_flag(store, "reachable", false), writable = ops_json_flag(store, "writable", true);
     struct ops_buf words;
     ops_buf_init(&words, buf->limit_bytes);
     ops_card_title(buf, style, "ops", "", ops_json_text(data, "status", ""));
@@ -197,7 +197,9 @@ enum ops_status ops_render_stat(const json_t *data, const struct ops_style *styl
     ops_buf_append_text(&words, reachable ? "reachable" : "not reachable");
     if (json_is_number(latency))
         ops_buf_append_format(&words, " in %.3g ms", json_number_value(latency));
-    ops_card_value(buf, style, "store", reachable ? OPS_PAINT_GOOD : OPS_PAINT_BAD, ops_buf_text(&words));
+    if (reachable && !writable)
+        ops_buf_append_format(&words, ", and can't be written: %s", ops_json_text(store, "reason", ""));
+    ops_card_value(buf, style, "store", reachable && writable ? OPS_PAINT_GOOD : OPS_PAINT_BAD, ops_buf_text(&words));
     ops_buf_release(&words);
     append_clock(buf, style, json_object_get(data, "clock"));
     return ops_buf_status(buf);

@@ -1,7 +1,9 @@
+#include "core/secret_form.h"
 #include "surfaces/cli/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,31 +13,29 @@ void ops_cli_secret_cleanse(struct ops_cli_secret *secret)
     explicit_bzero(secret, sizeof *secret);
 }
 
-/* The service takes it as a JSON string, so it must be text; told here, where its source is known. */
-static enum ops_status check_secret(struct ops_cli_secret *secret, struct ops_error *error)
+/* One form, wherever it comes from; told here, where its source is known. */
+static enum ops_status finish_secret(struct ops_cli_secret *secret, const char *source, struct ops_error *error)
 {
-    if (secret->length == 0)
-        return ops_fail(error, OPS_USAGE, "The secret code is empty.");
-    json_t *text = memchr(secret->bytes, '\0', secret->length) ? NULL : json_stringn(secret->bytes, secret->length);
-    if (!text)
-        return ops_fail(error, OPS_USAGE, "The secret code is not UTF-8 text.");
-    explicit_bzero((void *)(uintptr_t)json_string_value(text), secret->length); /* jansson's copy, before it is freed */
-    json_decref(text);
-    return OPS_OK;
+    struct ops_view code = ops_secret_trimmed(ops_view(secret->bytes, secret->length));
+    secret->length = code.length;
+    if (code.length > OPS_CLI_SECRET_MAX)
+        return ops_fail(error, OPS_USAGE, "The secret code in %s is longer than %d bytes.", source, OPS_CLI_SECRET_MAX);
+    explicit_bzero(secret->bytes + code.length, sizeof secret->bytes - code.length);
+    const char *objection = ops_secret_objection(code);
+    return objection ? ops_fail(error, OPS_USAGE, "The secret code in %s %s.", source, objection) : OPS_OK;
 }
 
-static enum ops_status take_text(const char *text, struct ops_cli_secret *ret_secret, struct ops_error *error)
+static enum ops_status take_text(const char *text, const char *source, struct ops_cli_secret *ret_secret,
+                                 struct ops_error *error)
 {
     size_t length = strlen(text);
-    if (length > OPS_CLI_SECRET_MAX)
-        return ops_fail(error, OPS_USAGE, "The secret code is longer than %d bytes.", OPS_CLI_SECRET_MAX);
-    memcpy(ret_secret->bytes, text, length + 1);
-    ret_secret->length = length;
-    return check_secret(ret_secret, error);
+    ret_secret->length = length < sizeof ret_secret->bytes ? length : sizeof ret_secret->bytes;
+    memcpy(ret_secret->bytes, text, ret_secret->length);
+    return finish_secret(ret_secret, source, error);
 }
 
-/* Straight from the file descriptor: stdio would keep a copy in its buffer. One byte of room more than may be used tells a
- * code that is too long. */
+/* Straight from the file descriptor: stdio would keep a copy in its buffer. The room beyond what may be used tells a code that
+ * is too long from one with a line end. */
 static enum ops_status read_secret(int fd, const char *path, struct ops_cli_secret *ret_secret, struct ops_error *error)
 {
     size_t length = 0;
@@ -47,15 +47,8 @@ static enum ops_status read_secret(int fd, const char *path, struct ops_cli_secr
     } while ((count > 0 && length < sizeof ret_secret->bytes) || (count < 0 && errno == EINTR));
     if (count < 0)
         return ops_fail(error, OPS_IO_ERROR, "The secret code can't be read from %s: %s.", path, strerror(errno));
-    if (length > 0 && ret_secret->bytes[length - 1] == '\n')
-        length--;
-    if (length > 0 && ret_secret->bytes[length - 1] == '\r')
-        length--;
-    if (length > OPS_CLI_SECRET_MAX)
-        return ops_fail(error, OPS_USAGE, "The secret code in %s is longer than %d bytes.", path, OPS_CLI_SECRET_MAX);
-    ret_secret->bytes[length] = '\0';
     ret_secret->length = length;
-    return check_secret(ret_secret, error);
+    return finish_secret(ret_secret, path, error);
 }
 
 static void warn_when_open_to_others(struct ops_cli *cli, int fd, const char *path)
@@ -97,8 +90,8 @@ static enum ops_status ask_secret(struct ops_cli *cli, struct ops_cli_secret *re
         return ops_fail(error, OPS_USAGE, "No secret code was typed.");
     if (status == OPS_LIMIT)
         return ops_fail(error, OPS_USAGE, "The secret code is longer than %d bytes.", OPS_CLI_SECRET_MAX);
-    ret_secret->length = strlen(ret_secret->bytes);
-    return status == OPS_OK ? check_secret(ret_secret, error) : status;
+    ret_secret->length = strnlen(ret_secret->bytes, sizeof ret_secret->bytes);
+    return status == OPS_OK ? finish_secret(ret_secret, "what was typed", error) : status;
 }
 
 bool ops_cli_has_secret(const struct ops_cli *cli)
@@ -114,10 +107,25 @@ enum ops_status ops_cli_secret(struct ops_cli *cli, struct ops_cli_secret *ret_s
         return ops_fail(error, OPS_USAGE, "--secret-code and --secret-code-file are both given; one is enough.");
     if (path)
         return ops_cli_secret_file(cli, path, ret_secret, error);
+    const char *source = text ? "--secret-code" : "G3NOPS_SECRET_CODE";
     if (!text)
         text = ops_cli_env("G3NOPS_SECRET_CODE");
-    enum ops_status status = text ? take_text(text, ret_secret, error) : ask_secret(cli, ret_secret, error);
+    enum ops_status status = text ? take_text(text, source, ret_secret, error) : ask_secret(cli, ret_secret, error);
     if (status != OPS_OK)
         ops_cli_secret_cleanse(ret_secret);
     return status;
+}
+
+static void wipe(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+}
+
+void ops_cli_forget_secret_code(struct ops_cli *cli)
+{
+    int index = ops_cli_flag_index(cli->args.command, "--secret-code", strlen("--secret-code"));
+    if (index >= 0)
+        wipe(cli->args.values[index].text);
+    wipe(getenv("G3NOPS_SECRET_CODE"));
 }

@@ -1,56 +1,12 @@
 #include "surfaces/cli/text.h"
 
+#include "base/unicode.h"
+
 #include <wchar.h>
-
-/* One character off the front of text: its length in bytes, or 0 when it is not UTF-8 (RFC 3629). */
-static size_t decode(struct ops_view text, uint32_t *ret_point)
-{
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char *bytes = (const unsigned char *)text.data;
-    unsigned char first = bytes[0];
-    size_t length = first < 0x80 ? 1 : first < 0xC0 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF8 ? 4 : 0;
-    if (length == 0 || length > text.length)
-        return 0;
-    uint32_t point = length == 1 ? first : first & (0xFFu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        if ((bytes[i] & 0xC0) != 0x80)
-            return 0;
-        point = point << 6 | (bytes[i] & 0x3Fu);
-    }
-    if (point < smallest[length] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
-        return 0;
-    *ret_point = point;
-    return length;
-}
-
-static bool steers(uint32_t point)
-{
-    return point < 0x20 || (point >= 0x7F && point <= 0x9F) || (point >= 0x202A && point <= 0x202E) ||
-           (point >= 0x2066 && point <= 0x2069) || point == 0x200E || point == 0x200F || point == 0x2028 || point == 0x2029;
-}
-
-static void append_escaped(struct ops_buf *buf, uint32_t point)
-{
-    if (point == '\n')
-        ops_buf_append_text(buf, "\\n");
-    else if (point == '\t')
-        ops_buf_append_text(buf, "\\t");
-    else
-        ops_buf_append_format(buf, point <= 0xFF ? "\\x%02x" : "\\u%04x", point);
-}
 
 void ops_text_append_safe(struct ops_buf *buf, struct ops_view text)
 {
-    while (text.length > 0) {
-        uint32_t point = (unsigned char)text.data[0];
-        size_t length = decode(text, &point);
-        if (length == 0 || steers(point))
-            append_escaped(buf, point);
-        else
-            ops_buf_append(buf, text.data, length);
-        size_t taken = length ? length : 1;
-        text = ops_view(text.data + taken, text.length - taken);
-    }
+    ops_unicode_append_visible(buf, text);
 }
 
 static size_t point_width(uint32_t point)
@@ -65,7 +21,7 @@ static size_t fitting(struct ops_view text, size_t width, size_t *ret_taken)
     size_t bytes = 0, columns = 0;
     while (bytes < text.length) {
         uint32_t point = '?';
-        size_t length = decode(ops_view(text.data + bytes, text.length - bytes), &point);
+        size_t length = ops_unicode_decode(ops_view(text.data + bytes, text.length - bytes), &point);
         size_t more = point_width(point);
         if (more > width - columns)
             break;
@@ -89,7 +45,7 @@ static size_t last_fitting(struct ops_view text, size_t width)
     size_t before = 0, total = ops_text_width(text);
     for (size_t at = 0; at < text.length;) {
         uint32_t point = '?';
-        size_t length = decode(ops_view(text.data + at, text.length - at), &point);
+        size_t length = ops_unicode_decode(ops_view(text.data + at, text.length - at), &point);
         size_t columns = point_width(point);
         if (columns > 0 && total - before <= width)
             return at;

@@ -38,6 +38,7 @@ struct ops_http_server {
     struct ops_app *app;
     struct ops_wire_server *wire;
     uint16_t port;
+    char bound[OPS_ADDRESS_SIZE];
     struct page pages[PAGE_COUNT];
     struct ops_traffic *traffic; /* NULL: not counted, and no metrics */
     struct ops_metrics *metrics;
@@ -307,6 +308,7 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
         .tls = config->tls,
         .traffic = config->traffic,
         .surface = OPS_SURFACE_HTTP,
+        .proof_token = config->proof_token,
     };
     if (wire.limits.connections_per_party == 0)
         wire.limits.connections_per_party = OPS_HTTP_CONNECTIONS_PER_ADDRESS;
@@ -315,6 +317,7 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
         ops_shared_let_go(config->tls);
         return status;
     }
+    ops_tcp_bound_address(fd, server->bound);
     status = ops_wire_server_start(fd, &wire, &server->wire, error);
     if (status != OPS_OK)
         (void)close(fd); /* nothing was written to it */
@@ -364,6 +367,11 @@ enum ops_status ops_http_server_start(struct ops_app *app, const struct ops_http
 uint16_t ops_http_server_port(const struct ops_http_server *server)
 {
     return server->port;
+}
+
+const char *ops_http_server_bound(const struct ops_http_server *server)
+{
+    return server->bound;
 }
 
 void ops_http_server_replace_tls(struct ops_http_server *server, struct ops_shared *tls)

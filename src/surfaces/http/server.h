@@ -33,6 +33,7 @@ struct ops_http_config {
     const char *const *hosts;      /* names that a request's Host may have besides loopback's, up to NULL; NULL: any */
     ops_http_ready_fn ready;       /* what GET /readyz asks besides the store; NULL: nothing */
     void *ready_context;
+    const char *proof_token;       /* see base/proof.h; outlives the server; NULL: it proves nothing */
 };
 
 struct ops_http_server;
@@ -43,6 +44,9 @@ enum ops_status ops_http_server_start(struct ops_app *app, const struct ops_http
                                       struct ops_http_server **ret_server, struct ops_error *error) OPS_MUST_USE;
 
 uint16_t ops_http_server_port(const struct ops_http_server *server);
+
+/* "127.0.0.1:8080": what its host turned out to stand for, whoever else listens on another address of that name. */
+const char *ops_http_server_bound(const struct ops_http_server *server);
 
 /* As ops_wire_server_replace_tls: new connections are shown this. Takes the caller's hold. */
 void ops_http_server_replace_tls(struct ops_http_server *server, struct ops_shared *tls);

@@ -23,6 +23,7 @@ struct ops_invoke_server {
     struct ops_app *app;
     struct ops_wire_server *wire;
     struct ops_listener listener;
+    char bound[OPS_ADDRESS_SIZE]; /* "" for a unix socket */
 };
 
 /* ---- refusals, in Lambda's words and ours ---- */
@@ -323,12 +324,15 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
         .limits = limits_of(config),
         .traffic = config->traffic,
         .surface = OPS_SURFACE_INVOKE,
+        .proof_token = config->proof_token,
     };
     enum ops_status status = ops_listen(config->listen, true, &server->listener, error);
     if (status != OPS_OK) {
         ops_mem_free(server);
         return status;
     }
+    if (!ops_listens_on_unix(config->listen))
+        ops_tcp_bound_address(server->listener.fd, server->bound);
     status = ops_wire_server_start(server->listener.fd, &wire, &server->wire, error);
     if (status == OPS_OK) {
         *ret_server = server;
@@ -343,6 +347,11 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
 const char *ops_invoke_server_address(const struct ops_invoke_server *server)
 {
     return server->listener.address;
+}
+
+const char *ops_invoke_server_bound(const struct ops_invoke_server *server)
+{
+    return server->bound[0] ? server->bound : server->listener.address;
 }
 
 void ops_invoke_server_stop(struct ops_invoke_server *server)

@@ -30,6 +30,7 @@ struct ops_invoke_config {
     unsigned threads;   /* 0: as many as the wire thinks fit */
     struct ops_wire_limits limits;
     struct ops_traffic *traffic; /* where answers are counted; outlives the server; NULL: nowhere */
+    const char *proof_token;       /* see base/proof.h; outlives the server; NULL: it proves nothing */
 };
 
 struct ops_invoke_server;
@@ -41,6 +42,9 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
 
 /* "unix:/path" or "127.0.0.1:1234", with the port that was picked; valid until stop. */
 const char *ops_invoke_server_address(const struct ops_invoke_server *server);
+
+/* The same as it turned out: with the address that a host's name stands for. */
+const char *ops_invoke_server_bound(const struct ops_invoke_server *server);
 
 /* Lets requests under way finish, for a few seconds at most; removes the unix socket's file. NULL is fine. */
 void ops_invoke_server_stop(struct ops_invoke_server *server);

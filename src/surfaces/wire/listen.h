@@ -28,6 +28,9 @@ enum ops_status ops_host_port_parse(const char *text, struct ops_host_port *ret_
 /* "127.0.0.1:8080", "[::1]:8080". */
 void ops_host_port_format(const char *host, uint16_t port, char ret_text[static OPS_ADDRESS_SIZE]);
 
+/* The address that a listening TCP socket really has, "127.0.0.1:8080"; "" where it can't be told. */
+void ops_tcp_bound_address(int fd, char ret_text[static OPS_ADDRESS_SIZE]);
+
 struct ops_tcp_options {
     const char *host;   /* an address, or a name that getaddrinfo knows (which may block); "*" and "::": all addresses, of
                            IPv4 too */

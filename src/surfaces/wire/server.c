@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "surfaces/wire/bodies.h"
 #include "surfaces/wire/crowd.h"
+#include "surfaces/wire/proof.h"
 #include "surfaces/wire/tls.h"
 #include "surfaces/wire/waiting.h"
 
@@ -242,6 +243,8 @@ static bool make_reply(struct ops_wire_server *server, struct ops_wire_request *
     const struct ops_wire_config *config = &server->config;
     request->turn = server->waiting && body != &no_body ? &body->turn : NULL;
     reply_reset(reply);
+    if (!request->fault && ops_wire_prove(config->proof_token, config->surface, request, reply))
+        return true;
     config->answer(config->context, request, reply);
     if (reply->wait_ms <= 0)
         return true;
@@ -348,6 +351,7 @@ static enum MHD_Result collect(struct ops_wire_server *server, struct body *body
         return MHD_NO;
     if (body->status == OPS_OK)
         body->status = ops_bodies_append(&server->bodies, &body->bytes, bytes, length);
+    explicit_bzero(without_const(bytes), length); /* in the library's own buffer, which it keeps */
     return MHD_YES;
 }
 

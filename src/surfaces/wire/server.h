@@ -81,6 +81,8 @@ struct ops_wire_config {
     struct ops_shared *tls;      /* of ops_tls_read; NULL: no TLS; else the caller's hold is taken */
     struct ops_traffic *traffic; /* answers are counted there, as surface's; NULL: nowhere; else it outlives the server */
     enum ops_surface surface;
+    const char
+        *proof_token; /* by which it proves itself (base/proof.h), borrowed for the server's life; NULL: it does not */
 };
 
 struct ops_wire_server;

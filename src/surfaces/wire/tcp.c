@@ -153,6 +153,18 @@ static enum ops_status bound_port(int fd, uint16_t *ret_port)
     return OPS_OK;
 }
 
+void ops_tcp_bound_address(int fd, char ret_text[static OPS_ADDRESS_SIZE])
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    char host[INET6_ADDRSTRLEN], port[8];
+    ret_text[0] = '\0';
+    if (getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+        getnameinfo((const struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        ops_host_port_format(host, (uint16_t)strtoul(port, NULL, 10), ret_text);
+}
+
 static enum ops_status refuse_address(const struct ops_tcp_options *options, int reason, struct ops_error *error)
 {
     char text[OPS_ADDRESS_SIZE];

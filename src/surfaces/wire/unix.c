@@ -1,5 +1,7 @@
 #include "surfaces/wire/listen.h"
 
+#include "base/trust.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -77,10 +79,13 @@ static int probe(const struct sockaddr_un *address)
 static enum ops_status clear_way(const char *path, struct ops_error *error)
 {
     struct stat found;
+    char why[OPS_TRUST_WHY_SIZE];
     if (lstat(path, &found) != 0)
         return errno == ENOENT ? OPS_OK : refuse(error, path, errno);
     if (!S_ISSOCK(found.st_mode))
         return ops_fail(error, OPS_IO_ERROR, "'%s' exists and is not a socket; it is left alone.", path);
+    if (!ops_trust(&found, ops_trust_place_owner(path), why))
+        return ops_fail(error, OPS_IO_ERROR, "The unix socket '%s' exists already, and is left alone: %s.", path, why);
     struct sockaddr_un address = address_of(path);
     int reason = probe(&address);
     if (reason == EISCONN)
