@@ -727,8 +727,9 @@ static void a_process_that_fails_is_run_once_and_then_left_in_peace(void **state
     static const int64_t peace_s[] = {10, 20, 40, 60, 60};
     struct ops_aws_credentials *source = NULL;
     struct ops_aws_keys keys;
-    const struct trial trial = {
-        .config = "[default]\ncredential_process = printf x >> ^/runs; test -e ^/good && cat ^/file\n", .file = PROCESS_KEYS};
+    const struct trial trial = {.config =
+                                    "[default]\ncredential_process = printf x >> ^/runs; test -e ^/good && cat ^/file\n",
+                                .file = PROCESS_KEYS};
     (void)unlink(scratch_path(directory, "runs"));
     (void)unlink(scratch_path(directory, "good"));
     world_init(&world, &trial);

@@ -5,8 +5,8 @@
 #include "adapters/aws/credentials.h"
 
 /* What a command did last. A command may ask a person something, or count failures against somebody; so one that has failed
- * is left in peace for ten seconds, then for twice as long each time, up to a minute, and its failure is the answer meanwhile.
- * Begins as zero; one fetch at a time. */
+ * is left in peace for ten seconds, then for twice as long each time, up to a minute, and its failure is the answer
+ * meanwhile. Begins as zero; one fetch at a time. */
 struct ops_aws_process_memory {
     const char *command; /* that has failed; NULL: none */
     enum ops_status status;

@@ -256,7 +256,8 @@ static enum ops_status profile_fetch(struct ops_aws_credentials *self, struct op
 {
     const struct ops_aws_credentials_context *context = ops_aws_source_context(self);
     const char *profile = ops_aws_settings_profile(context->settings);
-    struct walk walk = {.context = context, .process = &((struct profile_source *)self)->process, .profiles = {profile}, .count = 1};
+    struct walk walk = {
+        .context = context, .process = &((struct profile_source *)self)->process, .profiles = {profile}, .count = 1};
     enum ops_status status = fetch_from(&walk, profile, ret_keys, error);
     if (status == OPS_NOT_FOUND)
         return ops_fail(error, OPS_NOT_FOUND, "The AWS profile '%.100s' has no credentials.", profile);

@@ -61,8 +61,8 @@ static bool has_tag(const json_t *refusal, const char *kind, const char *tag)
     return strcmp(ops_json_text(json_object_get(refusal, kind), "tag", ""), tag) == 0;
 }
 
-/* Sessions that USM knows and that are over, whatever HTTP status it finds right for them: doomed by an end that is under way, or
- * not used for too long. */
+/* Sessions that USM knows and that are over, whatever HTTP status it finds right for them: doomed by an end that is under
+ * way, or not used for too long. */
 static enum ops_status read_refusal(const struct ops_http_response *response, enum ops_status otherwise)
 {
     static const char *const over[] = {"session-doomed", "ttl-expired"};
