@@ -13,16 +13,16 @@
 enum { OPS_ANSWER_MAX_BYTES = 6 * 1024 * 1024 }; /* Lambda's limit for an answer */
 
 enum ops_field_type {
-    OPS_FIELD_TEXT,     /* min..max characters (code points) */
-    OPS_FIELD_NAME,     /* likewise, and all of them to be seen: no control and no format characters */
-    OPS_FIELD_INTEGER,  /* min..max; in a query, digits */
-    OPS_FIELD_FLAG,     /* true or false */
-    OPS_FIELD_INSTANT,  /* RFC 3339 with Z or an offset */
+    OPS_FIELD_TEXT,    /* min..max characters (code points) */
+    OPS_FIELD_NAME,    /* likewise, and all of them to be seen: no control and no format characters */
+    OPS_FIELD_INTEGER, /* min..max; in a query, digits */
+    OPS_FIELD_FLAG,    /* true or false */
+    OPS_FIELD_INSTANT, /* RFC 3339 with Z or an offset */
     OPS_FIELD_ULID,
     OPS_FIELD_ORGCODE,
-    OPS_FIELD_SHA256,   /* 64 lower-case hexadecimal digits */
-    OPS_FIELD_CHOICE,   /* one of choices */
-    OPS_FIELD_SECRET,   /* text, min..max bytes; never repeated in an error */
+    OPS_FIELD_SHA256, /* 64 lower-case hexadecimal digits */
+    OPS_FIELD_CHOICE, /* one of choices */
+    OPS_FIELD_SECRET, /* text, min..max bytes; never repeated in an error */
 };
 
 struct ops_field {

@@ -26,8 +26,7 @@ enum ops_status ops_run_maintenance_get(struct ops_call_context *context, json_t
 static struct ops_audit_event event_of(const struct ops_call_context *context, enum ops_audit_type type, json_t *data)
 {
     struct ops_who who = ops_call_who(context);
-    return (struct ops_audit_event){
-        .type = type, .actor = who.actor, .peer = who.peer, .reason = who.reason, .data = data};
+    return (struct ops_audit_event){.type = type, .actor = who.actor, .peer = who.peer, .reason = who.reason, .data = data};
 }
 
 /* Writes the step and gives what it led to. */

@@ -176,9 +176,10 @@ enum ops_status ops_run_stat(struct ops_call_context *context, json_t **ret_data
     char reason[OPS_WRITE_REASON_SIZE] = "";
     bool writable = reachable && ops_app_store_writable(app, reason);
     bool is_well = writable && !news.is_recent && !news.is_apart;
-    json_t *data = ops_json_pack("{s:s, s:s, s:I, s:{s:b, s:I, s:b, s:s*}}", "status", is_well ? "ok" : "degraded", "service", "ops",
-                             "uptime_seconds", (json_int_t)((ended_ms - app->started_ms) / OPS_SECOND_MS), "store",
-                             "reachable", reachable, "latency_ms", (json_int_t)(ended_ms - began_ms), "writable", writable, "reason", reason[0] ? reason : NULL);
+    json_t *data = ops_json_pack(
+        "{s:s, s:s, s:I, s:{s:b, s:I, s:b, s:s*}}", "status", is_well ? "ok" : "degraded", "service", "ops",
+        "uptime_seconds", (json_int_t)((ended_ms - app->started_ms) / OPS_SECOND_MS), "store", "reachable", reachable,
+        "latency_ms", (json_int_t)(ended_ms - began_ms), "writable", writable, "reason", reason[0] ? reason : NULL);
     status = data ? add_clock(&news, data) : OPS_NO_MEMORY;
     if (status == OPS_OK)
         *ret_data = data;

@@ -288,8 +288,8 @@ static enum ops_status give_mutex_back(struct ops_app *app, struct ops_txn *txn,
     return OPS_OK;
 }
 
-enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after,
-                                const struct ops_who *who, int64_t now_ms, struct ops_error *error)
+enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after, const struct ops_who *who,
+                                int64_t now_ms, struct ops_error *error)
 {
     struct ops_audit_event event = {.data = NULL};
     struct ops_txn txn;

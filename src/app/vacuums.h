@@ -37,8 +37,8 @@ void ops_vacuums_put_mutex(struct ops_txn *txn, const struct ops_mutex *before, 
 void ops_vacuums_check_mutex(struct ops_txn *txn, const json_t *vacuum); /* still held by it; nothing for a dry run */
 
 /* Writes a terminal state: the record, its end among the open ones, the mutex given back, the audit record. takes after. */
-enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after,
-                                const struct ops_who *who, int64_t now_ms, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after, const struct ops_who *who,
+                                int64_t now_ms, struct ops_error *error) OPS_MUST_USE;
 
 /* The vacuum's targets with the counters of its tasks; *ret_targets is NULL while nothing is planned. */
 enum ops_status ops_vacuums_tally(struct ops_app *app, const json_t *vacuum, json_t **ret_targets,

@@ -140,7 +140,8 @@ enum ops_status ops_windows_start(struct ops_app *app, const json_t *window, con
                              json_object_get(window, "scheduled_start_utc"));
     if (status == OPS_OK && !data)
         status = OPS_NO_MEMORY;
-    struct ops_audit_event event = {.type = OPS_AUDIT_MAINTENANCE_STARTED, .actor = who->actor, .peer = who->peer, .reason = who->reason, .data = data};
+    struct ops_audit_event event = {
+        .type = OPS_AUDIT_MAINTENANCE_STARTED, .actor = who->actor, .peer = who->peer, .reason = who->reason, .data = data};
     if (status == OPS_OK)
         status = ops_windows_write(app, window, after, &event, now_ms, error);
     if (status == OPS_OK)

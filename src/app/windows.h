@@ -20,7 +20,7 @@ enum ops_status ops_windows_write(struct ops_app *app, const json_t *before, jso
 
 /* Starts the window unless another is active: OPS_MAINTENANCE_ALREADY_ACTIVE. */
 enum ops_status ops_windows_start(struct ops_app *app, const json_t *window, const char *started_by,
-                                  const struct ops_who *who, int64_t now_ms, json_t **ret_window, struct ops_error *error)
-    OPS_MUST_USE;
+                                  const struct ops_who *who, int64_t now_ms, json_t **ret_window,
+                                  struct ops_error *error) OPS_MUST_USE;
 
 #endif

@@ -54,9 +54,9 @@ static json_t *record_new(const struct ops_audit_head *head, const struct ops_au
 {
     char at[OPS_INSTANT_TEXT_SIZE];
     ops_instant_format(now_ms, at);
-    json_t *record = ops_json_pack("{s:I, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:O*, s:s}", "seq", head->seq + 1, "txn", txn, "type",
-                                   type_names[event->type], "at", at, "actor", event->actor, "peer", event->peer, "reason", event->reason, "data",
-                                   event->data, "prev_sha256", head->sha256);
+    json_t *record = ops_json_pack("{s:I, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:O*, s:s}", "seq", head->seq + 1, "txn", txn,
+                                   "type", type_names[event->type], "at", at, "actor", event->actor, "peer", event->peer,
+                                   "reason", event->reason, "data", event->data, "prev_sha256", head->sha256);
     if (record && event->subject_name && ops_json_set_text(record, event->subject_name, event->subject_id) != OPS_OK) {
         json_decref(record);
         return NULL;

@@ -1,8 +1,9 @@
 /* The audit trail's chain: records numbered from 1, each with the SHA-256 of the one before.
  *
- * A record is {"seq", "txn", "type", "at", "actor"?, "peer"?, "reason"?, "maintenance_id"? or "vacuum_id"?, "data"?, "prev_sha256",
- * "sha256"}: sha256 is over the record's canonical JSON without sha256 itself, prev_sha256 is the sha256 of record seq - 1
- * (64 zeros for the first), and txn names the transaction that wrote it together with the change that it tells of.
+ * A record is {"seq", "txn", "type", "at", "actor"?, "peer"?, "reason"?, "maintenance_id"? or "vacuum_id"?, "data"?,
+ * "prev_sha256", "sha256"}: sha256 is over the record's canonical JSON without sha256 itself, prev_sha256 is the sha256 of
+ * record seq - 1 (64 zeros for the first), and txn names the transaction that wrote it together with the change that it
+ * tells of.
  */
 #ifndef OPS_CORE_AUDIT_H
 #define OPS_CORE_AUDIT_H

@@ -34,8 +34,8 @@ bool ops_peer_same_caller(const struct ops_peer *a, const struct ops_peer *b);
  * two, the kind tells. */
 json_t *ops_peer_json(const struct ops_peer *peer);
 
-/* "uid:1000", "address:127.0.0.1", "source:...", for records; "" where nothing is known. Of a source's words what is not ASCII
- * is '?'. */
+/* "uid:1000", "address:127.0.0.1", "source:...", for records; "" where nothing is known. Of a source's words what is not
+ * ASCII is '?'. */
 void ops_peer_text(const struct ops_peer *peer, char ret_text[static OPS_PEER_WORDS_SIZE]);
 
 /* "uid 1000, pid 4711", for people. */

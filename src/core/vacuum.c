@@ -100,12 +100,12 @@ enum ops_status ops_vacuum_request(const char *id, const struct ops_vacuum_reque
     ops_instant_format(ops_instant_ceil_second(now_ms) + OPS_VACUUM_PENDING_MS, execute);
     bool dry = request->dry_run;
     json_t *vacuum = ops_json_pack(
-        "{s:s, s:I, s:s, s:s*, s:b, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:[], s:{}, s:i, s:{s:s, s:I, s:s*}}", "vacuum_id", id,
-        "sequence", request->sequence, "type", ops_vacuum_type_name(request->type), "orgcode", request->orgcode, "dry_run",
-        dry, "status", status_names[dry ? OPS_VACUUM_RUNNING : OPS_VACUUM_PENDING], "requested_at", requested, "execute_at",
-        dry ? NULL : execute, "started_at", dry ? requested : NULL, "actor", request->actor, "peer", request->peer, "reason", request->reason,
-        "targets", "totals", "revision", 1, "work", "phase", "plan", "fence", request->fence, "expected_plan_sha256",
-        request->plan_sha256);
+        "{s:s, s:I, s:s, s:s*, s:b, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:[], s:{}, s:i, s:{s:s, s:I, s:s*}}",
+        "vacuum_id", id, "sequence", request->sequence, "type", ops_vacuum_type_name(request->type), "orgcode",
+        request->orgcode, "dry_run", dry, "status", status_names[dry ? OPS_VACUUM_RUNNING : OPS_VACUUM_PENDING],
+        "requested_at", requested, "execute_at", dry ? NULL : execute, "started_at", dry ? requested : NULL, "actor",
+        request->actor, "peer", request->peer, "reason", request->reason, "targets", "totals", "revision", 1, "work",
+        "phase", "plan", "fence", request->fence, "expected_plan_sha256", request->plan_sha256);
     if (!vacuum)
         return OPS_NO_MEMORY;
     *ret_vacuum = vacuum;

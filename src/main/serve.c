@@ -248,7 +248,8 @@ static void warn_of_open_directory(struct ops_cli *cli, const char *data_dir)
     struct stat info;
     bool open_to_others = stat(data_dir, &info) == 0 && info.st_mode & (S_IWGRP | S_IWOTH);
     if (open_to_others && !(info.st_mode & S_ISVTX))
-        ops_cli_warn(cli, "other users may write to the data directory %s; 'chmod go-w %s' keeps it yours", data_dir, data_dir);
+        ops_cli_warn(cli, "other users may write to the data directory %s; 'chmod go-w %s' keeps it yours", data_dir,
+                     data_dir);
 }
 
 static unsigned worker_count(struct ops_cli *cli, const struct serving *serving)

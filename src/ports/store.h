@@ -105,8 +105,8 @@ struct ops_store_ops {
      * happened. OPS_UNKNOWN: the answer was lost, it may have happened. Sent again with the same token within ten
      * minutes, it may answer OPS_OK without doing it twice, or OPS_CONFLICT: who cares asks with app's ops_commit. */
     enum ops_status (*transact)(struct ops_store *self, const struct ops_txn *txn, struct ops_error *error);
-    /* Whether a transaction would be written, found out by one that changes nothing; may be left out where that costs. OPS_OK, or
-     * why not: then the error's detail "reason" is a clause without names. */
+    /* Whether a transaction would be written, found out by one that changes nothing; may be left out where that costs.
+     * OPS_OK, or why not: then the error's detail "reason" is a clause without names. */
     enum ops_status (*check_write)(struct ops_store *self, struct ops_error *error);
     void (*release)(struct ops_store *self); /* frees the store; no call may be under way */
 };

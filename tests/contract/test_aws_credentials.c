@@ -709,6 +709,63 @@ static void a_process_that_gives_no_keys_is_not_quoted(void **state)
     }
 }
 
+static size_t runs(void)
+{
+    char text[256] = "";
+    FILE *file = fopen(scratch_path(directory, "runs"), "r");
+    size_t length = file ? fread(text, 1, sizeof text, file) : 0;
+    if (file)
+        (void)fclose(file);
+    return length;
+}
+
+/* Ten seconds of peace, then twice as many each time, up to a minute; and none once it has given keys. */
+static void a_process_that_fails_is_run_once_and_then_left_in_peace(void **state)
+{
+    (void)state;
+    static struct world world;
+    static const int64_t peace_s[] = {10, 20, 40, 60, 60};
+    struct ops_aws_credentials *source = NULL;
+    struct ops_aws_keys keys;
+    const struct trial trial = {.config =
+                                    "[default]\ncredential_process = printf x >> ^/runs; test -e ^/good && cat ^/file\n",
+                                .file = PROCESS_KEYS};
+    (void)unlink(scratch_path(directory, "runs"));
+    (void)unlink(scratch_path(directory, "good"));
+    world_init(&world, &trial);
+    assert_int_equal(ops_aws_profile_credentials_new(&world.context, &source), OPS_OK);
+    for (size_t i = 0; i < COUNT(peace_s); i++) {
+        for (int k = 0; k < 20; k++) {
+            struct ops_error error = OPS_ERROR_INIT;
+            assert_int_equal(ops_aws_credentials_fetch(source, &keys, &error), OPS_STORE_UNAVAILABLE);
+            check_error(OPS_STORE_UNAVAILABLE, &error, "'default' ends with exit status 1");
+            ops_error_release(&error);
+            assert_int_equal(runs(), i + 1);
+            ops_memory_clock_advance(world.context.clock, k == 0 ? peace_s[i] * 1000 - 1 : 0);
+        }
+        ops_memory_clock_advance(world.context.clock, 1);
+    }
+    write_file("good", "");
+    assert_int_equal(ops_aws_credentials_fetch(source, &keys, NULL), OPS_OK);
+    (void)unlink(scratch_path(directory, "good"));
+    assert_int_equal(ops_aws_credentials_fetch(source, &keys, NULL), OPS_STORE_UNAVAILABLE);
+    assert_int_equal(runs(), COUNT(peace_s) + 2);
+    ops_aws_keys_wipe(&keys);
+    ops_aws_credentials_release(source);
+    world_release(&world);
+}
+
+static void a_process_that_gives_keys_that_have_ended_has_failed(void **state)
+{
+    (void)state;
+    run(&(struct trial){.make = ops_aws_profile_credentials_new,
+                        .config = "[default]\ncredential_process = cat ^/file\n",
+                        .file = "{\"Version\": 1, \"AccessKeyId\": \"A\", \"SecretAccessKey\": \"hush\", \"Expiration\": "
+                                "\"2001-01-01T00:00:00Z\"}",
+                        .expected = OPS_STORE_UNAVAILABLE,
+                        .word = "gives keys that have ended"});
+}
+
 static void a_process_that_never_ends_is_ended(void **state)
 {
     (void)state;
@@ -1432,6 +1489,8 @@ int main(void)
         CASE(a_chain_of_five_profiles_is_not_too_long),
         CASE(a_process_gives_keys_that_may_last),
         CASE(a_process_that_gives_no_keys_is_not_quoted),
+        CASE(a_process_that_fails_is_run_once_and_then_left_in_peace),
+        CASE(a_process_that_gives_keys_that_have_ended_has_failed),
         CASE(a_process_that_never_ends_is_ended),
         CASE(a_container_has_keys_at_its_endpoint),
         CASE(the_containers_token_file_goes_before_its_variable),

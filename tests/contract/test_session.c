@@ -278,6 +278,9 @@ struct answer_case {
     const char *user;
 };
 
+#define USM_REFUSAL(tag)                                                                                                    \
+    "{\"success\": false, \"error\": {\"major\": {\"tag\": \"session\"}, \"minor\": {\"tag\": \"" tag "\"}}}"
+
 static const struct answer_case answer_cases[] = {
     {{OPS_OK, 200, "{\"success\": true}"}, OPS_OK, ""},
     {{OPS_OK, 200, "{\"success\": true, \"data\": {\"user\": \"bob\", \"user_id\": \"7\"}}"}, OPS_OK, "bob"},
@@ -288,6 +291,12 @@ static const struct answer_case answer_cases[] = {
     {{OPS_OK, 401, ""}, OPS_SESSION_INVALID, NULL},
     {{OPS_OK, 403, "<html>"}, OPS_SESSION_INVALID, NULL},
     {{OPS_OK, 404, "{\"success\": true}"}, OPS_SESSION_INVALID, NULL},
+    {{OPS_OK, 409, USM_REFUSAL("session-doomed")}, OPS_SESSION_INVALID, NULL},
+    {{OPS_OK, 410, USM_REFUSAL("ttl-expired")}, OPS_SESSION_INVALID, NULL},
+    {{OPS_OK, 400, USM_REFUSAL("ttl-expired")}, OPS_SESSION_INVALID, NULL},
+    {{OPS_OK, 200, USM_REFUSAL("session-doomed")}, OPS_SESSION_INVALID, NULL},
+    {{OPS_OK, 400, USM_REFUSAL("invalid-field")}, OPS_SESSION_STORE_UNAVAILABLE, NULL},
+    {{OPS_OK, 400, "{\"success\": false, \"error\": {\"minor\": \"ttl-expired\"}}"}, OPS_SESSION_STORE_UNAVAILABLE, NULL},
     {{OPS_OK, 200, ""}, OPS_SESSION_STORE_UNAVAILABLE, NULL},
     {{OPS_OK, 200, "{}"}, OPS_SESSION_STORE_UNAVAILABLE, NULL},
     {{OPS_OK, 200, "{\"success\": \"true\"}"}, OPS_SESSION_STORE_UNAVAILABLE, NULL},

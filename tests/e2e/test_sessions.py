@@ -181,7 +181,9 @@ def test_usm_is_asked_with_the_guid_and_its_yes_is_a_pass(bare, usm):
 @pytest.mark.parametrize("reply", [
     (401, b'{"success": false, "error": {"minor": {"tag": "session-invalid"}}}'),
     (200, envelope(VALID | {"valid": False})),
-], ids=["401", "valid: false"])
+    (409, b'{"success": false, "error": {"major": {"tag": "conflict"}, "minor": {"tag": "session-doomed"}}}'),
+    (410, b'{"success": false, "error": {"major": {"tag": "gone"}, "minor": {"tag": "ttl-expired"}}}'),
+], ids=["401", "valid: false", "session-doomed", "ttl-expired"])
 def test_a_no_of_usm_is_401(bare, usm, reply):
     usm.reply = reply
     assert refused(read(bare.serve("--usm-url", usm.url), GUID)) == (401, "session-invalid")

@@ -7,6 +7,7 @@
 #include "adapters/aws/credentials_source.h"
 #include "adapters/aws/sts.h"
 #include "adapters/aws/web_identity.h"
+#include "base/mem.h"
 
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@ enum { CHAIN_MAX = 5 }; /* profiles, each the source of the one before */
 /* The way from the profile in use to the one that has keys of its own. */
 struct walk {
     const struct ops_aws_credentials_context *context;
+    struct ops_aws_process_memory *process;
     const char *profiles[CHAIN_MAX];
     size_t count;
 };
@@ -225,7 +227,7 @@ static enum ops_status from_process(struct walk *walk, const char *profile, stru
                                     struct ops_error *error)
 {
     const char *command = value_of(walk, profile, "credential_process");
-    return command ? ops_aws_process_fetch(walk->context, profile, command, ret_keys, error) : OPS_NOT_FOUND;
+    return command ? ops_aws_process_fetch(walk->context, profile, command, walk->process, ret_keys, error) : OPS_NOT_FOUND;
 }
 
 static const kind_fn kinds[] = {
@@ -244,12 +246,18 @@ static enum ops_status fetch_from(struct walk *walk, const char *profile, struct
     return status;
 }
 
+struct profile_source {
+    struct ops_aws_source source;
+    struct ops_aws_process_memory process;
+};
+
 static enum ops_status profile_fetch(struct ops_aws_credentials *self, struct ops_aws_keys *ret_keys,
                                      struct ops_error *error)
 {
     const struct ops_aws_credentials_context *context = ops_aws_source_context(self);
     const char *profile = ops_aws_settings_profile(context->settings);
-    struct walk walk = {.context = context, .profiles = {profile}, .count = 1};
+    struct walk walk = {
+        .context = context, .process = &((struct profile_source *)self)->process, .profiles = {profile}, .count = 1};
     enum ops_status status = fetch_from(&walk, profile, ret_keys, error);
     if (status == OPS_NOT_FOUND)
         return ops_fail(error, OPS_NOT_FOUND, "The AWS profile '%.100s' has no credentials.", profile);
@@ -264,5 +272,10 @@ static const struct ops_aws_credentials_ops profile_ops = {
 enum ops_status ops_aws_profile_credentials_new(const struct ops_aws_credentials_context *context,
                                                 struct ops_aws_credentials **ret_credentials)
 {
-    return ops_aws_source_new(&profile_ops, context, ret_credentials);
+    struct profile_source *made = ops_mem_zeroed(1, sizeof *made);
+    if (!made)
+        return OPS_NO_MEMORY;
+    made->source = (struct ops_aws_source){.base = {&profile_ops}, .context = *context};
+    *ret_credentials = &made->source.base;
+    return OPS_OK;
 }

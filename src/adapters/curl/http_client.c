@@ -36,9 +36,9 @@ static char *duplicate(const char *text)
 /* Its copies of a request's body and headers, and of an answer, go by way of these. */
 static void initialise_curl(void)
 {
-    global_code = wipes ? curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, ops_mem_wipe_free, ops_mem_wipe_resize, duplicate,
-                                               calloc)
-                        : curl_global_init(CURL_GLOBAL_DEFAULT);
+    global_code =
+        wipes ? curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, ops_mem_wipe_free, ops_mem_wipe_resize, duplicate, calloc)
+              : curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
 void ops_curl_wipe_what_is_freed(void)

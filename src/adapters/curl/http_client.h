@@ -17,8 +17,8 @@ struct ops_curl_options {
     const char *ca_bundle; /* a PEM file with the authorities that are trusted; NULL or "": the system's */
 };
 
-/* From the first client of this process on, libcurl overwrites what it frees. For a program, which has libcurl to itself; before
- * its first client. */
+/* From the first client of this process on, libcurl overwrites what it frees. For a program, which has libcurl to itself;
+ * before its first client. */
 void ops_curl_wipe_what_is_freed(void);
 
 /* Freed with ops_http_client_release, when no exchange is under way. Options are copied. The environment is read here and

@@ -77,11 +77,12 @@ static bool shuts_out(const struct place *place, char *trouble, size_t size)
         return false;
     if (by_group ? group_comes : is_owner)
         return false;
-    (void)snprintf(trouble, size,
-                   "what SQLite makes beside it would shut out its %s %lld: run g3nops as uid %lld, or in that group with the "
-                   "file writable by it",
-                   is_owner ? "group" : "owner", (long long)(is_owner ? database->st_gid : database->st_uid),
-                   (long long)database->st_uid);
+    (void)snprintf(
+        trouble, size,
+        "what SQLite makes beside it would shut out its %s %lld: run g3nops as uid %lld, or in that group with the "
+        "file writable by it",
+        is_owner ? "group" : "owner", (long long)(is_owner ? database->st_gid : database->st_uid),
+        (long long)database->st_uid);
     return true;
 }
 
@@ -168,8 +169,9 @@ static bool make_all(const char *file, const char *const *suffixes, char *troubl
     for (; *suffixes; suffixes++) {
         if (make(file, *suffixes, &place) || !has_to)
             continue;
-        (void)snprintf(trouble, size, "what SQLite makes beside it can't be given its group %lld (%s); chmod g+s on its directory "
-                                      "would do that",
+        (void)snprintf(trouble, size,
+                       "what SQLite makes beside it can't be given its group %lld (%s); chmod g+s on its directory "
+                       "would do that",
                        (long long)place.database.st_gid, strerror(errno));
         return false;
     }

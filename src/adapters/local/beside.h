@@ -1,14 +1,15 @@
 /* The files that SQLite makes beside a database (its journal, or its write-ahead log with the index), where the database is
  * an application's that runs as another user. Private to this folder.
  *
- * SQLite gives them the database's mode, and its owner and group only where it runs as root (findCreateFileMode and robustFchown
- * in os_unix.c). Made by another user who may write the database through its group, they get that user's own group, and the
- * application can't open its database any more: for as long as we have it open, and after a crash until somebody removes them.
- * So where that would happen they are made beforehand, with the right group, under another name that they are then moved away
- * from: under their own name they are never seen with a wrong one. SQLite takes an empty file for one that it has made itself.
+ * SQLite gives them the database's mode, and its owner and group only where it runs as root (findCreateFileMode and
+ * robustFchown in os_unix.c). Made by another user who may write the database through its group, they get that user's own
+ * group, and the application can't open its database any more: for as long as we have it open, and after a crash until
+ * somebody removes them. So where that would happen they are made beforehand, with the right group, under another name that
+ * they are then moved away from: under their own name they are never seen with a wrong one. SQLite takes an empty file for
+ * one that it has made itself.
  *
- * A database's file is never opened for any of it: closing it would drop the locks that SQLite has on it in this process. The
- * same goes for the index of a write-ahead log, hence the other name.
+ * A database's file is never opened for any of it: closing it would drop the locks that SQLite has on it in this process.
+ * The same goes for the index of a write-ahead log, hence the other name.
  */
 #ifndef OPS_ADAPTERS_LOCAL_BESIDE_H
 #define OPS_ADAPTERS_LOCAL_BESIDE_H

@@ -75,7 +75,8 @@ static int open_table(const char *path, int flags, sqlite3 **ret_db)
         sqlite3_open_v2(path, ret_db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, NULL);
     char trouble[128];
     if (code == SQLITE_OK)
-        (void)local_beside_prepare(*ret_db, path, trouble, sizeof trouble); /* where it can't be, sessions are read all the same */
+        (void)local_beside_prepare(*ret_db, path, trouble,
+                                   sizeof trouble); /* where it can't be, sessions are read all the same */
     return code == SQLITE_OK ? sqlite3_busy_timeout(*ret_db, BUSY_TIMEOUT_MS) : code;
 }
 

@@ -372,7 +372,8 @@ static enum ops_status resolve(const char *path, char **ret_path, struct ops_err
     return *ret_path ? OPS_OK : OPS_NO_MEMORY;
 }
 
-/* Nothing of the store is opened that somebody else may have put there: SQLite believes a write-ahead log, whoever wrote it. */
+/* Nothing of the store is opened that somebody else may have put there: SQLite believes a write-ahead log, whoever wrote it.
+ */
 static enum ops_status check_owners(const char *path, struct ops_error *error)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};

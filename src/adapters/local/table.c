@@ -64,8 +64,8 @@ static enum ops_status connect(struct local_table *table, struct ops_error *erro
         return local_table_fail(table, result, error);
     char trouble[LOCAL_TROUBLE_SIZE];
     if (!local_beside_prepare(table->db, table->schema.file, trouble, sizeof trouble))
-        return ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be used, not even be read: %s.", table->schema.file,
-                        trouble);
+        return ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be used, not even be read: %s.",
+                        table->schema.file, trouble);
     (void)sqlite3_extended_result_codes(table->db, 1);      /* can't fail on an open connection */
     (void)sqlite3_busy_timeout(table->db, BUSY_TIMEOUT_MS); /* likewise */
     result = local_scope_register(table);

@@ -56,16 +56,42 @@ static enum ops_status read_data(const json_t *data, struct ops_session *ret_ses
     return OPS_OK;
 }
 
+static bool has_tag(const json_t *refusal, const char *kind, const char *tag)
+{
+    return strcmp(ops_json_text(json_object_get(refusal, kind), "tag", ""), tag) == 0;
+}
+
+/* Sessions that USM knows and that are over, whatever HTTP status it finds right for them: doomed by an end that is under
+ * way, or not used for too long. */
+static enum ops_status read_refusal(const struct ops_http_response *response, enum ops_status otherwise)
+{
+    static const char *const over[] = {"session-doomed", "ttl-expired"};
+    json_t *answer = NULL;
+    if (ops_json_parse_object(ops_buf_view(&response->body), &answer, NULL) == OPS_NO_MEMORY)
+        return OPS_NO_MEMORY;
+    const json_t *refusal = json_object_get(answer, "error");
+    for (size_t i = 0; i < sizeof over / sizeof over[0]; i++)
+        if (has_tag(refusal, "minor", over[i]) || has_tag(refusal, "major", over[i]))
+            otherwise = OPS_SESSION_INVALID;
+    json_decref(answer);
+    return otherwise;
+}
+
 static enum ops_status read_answer(const struct usm_sessions *sessions, const struct ops_http_response *response,
                                    struct ops_session *ret_session, struct ops_error *error)
 {
     int http = response->status;
     if (http == 401 || http == 403 || http == 404)
         return OPS_SESSION_INVALID;
+    enum ops_status status = OPS_OK;
     if (http < 200 || http > 299)
-        return ops_fail(error, OPS_SESSION_STORE_UNAVAILABLE, "%s answered with HTTP status %d.", sessions->shown, http);
+        status = read_refusal(response, OPS_SESSION_STORE_UNAVAILABLE);
+    if (status == OPS_SESSION_STORE_UNAVAILABLE)
+        return ops_fail(error, status, "%s answered with HTTP status %d.", sessions->shown, http);
+    if (status != OPS_OK)
+        return status;
     json_t *answer = NULL;
-    enum ops_status status = ops_json_parse_object(ops_buf_view(&response->body), &answer, NULL);
+    status = ops_json_parse_object(ops_buf_view(&response->body), &answer, NULL);
     if (status == OPS_NO_MEMORY)
         return status;
     const json_t *success = json_object_get(answer, "success");

@@ -121,9 +121,9 @@ struct ops_cli_secret {
     size_t length;
 };
 
-/* The secret code from --secret-code, --secret-code-file, $G3NOPS_SECRET_CODE or a prompt on the terminal, in this order. One
- * line end at its end is dropped. OPS_USAGE: there is none, or it can be none (core/secret_form.h); OPS_IO_ERROR: the file can't
- * be read. */
+/* The secret code from --secret-code, --secret-code-file, $G3NOPS_SECRET_CODE or a prompt on the terminal, in this order.
+ * One line end at its end is dropped. OPS_USAGE: there is none, or it can be none (core/secret_form.h); OPS_IO_ERROR: the
+ * file can't be read. */
 enum ops_status ops_cli_secret(struct ops_cli *cli, struct ops_cli_secret *ret_secret, struct ops_error *error) OPS_MUST_USE;
 
 /* Whether a secret code was given without a prompt. */

@@ -34,8 +34,8 @@ static enum ops_status take_text(const char *text, const char *source, struct op
     return finish_secret(ret_secret, source, error);
 }
 
-/* Straight from the file descriptor: stdio would keep a copy in its buffer. The room beyond what may be used tells a code that
- * is too long from one with a line end. */
+/* Straight from the file descriptor: stdio would keep a copy in its buffer. The room beyond what may be used tells a code
+ * that is too long from one with a line end. */
 static enum ops_status read_secret(int fd, const char *path, struct ops_cli_secret *ret_secret, struct ops_error *error)
 {
     size_t length = 0;

@@ -5,8 +5,8 @@
 #include "base/buf.h"
 
 /* What came from elsewhere must not steer the terminal, nor hide anything from who reads it: control characters,
- * invalid UTF-8, characters that turn the direction of writing and those that nobody sees are appended as \n, \t, \x1b, \u202e
- * or \U000e0041 (base/unicode.h); all else as it is. */
+ * invalid UTF-8, characters that turn the direction of writing and those that nobody sees are appended as \n, \t, \x1b,
+ * \u202e or \U000e0041 (base/unicode.h); all else as it is. */
 void ops_text_append_safe(struct ops_buf *buf, struct ops_view text);
 
 /* Columns that a safe text takes. */
