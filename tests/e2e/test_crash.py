@@ -1,9 +1,11 @@
 """kill -9 at any moment, and SIGTERM: the next serve goes on, and every count is the true one."""
 
+import re
+
 import pytest
 
 import stack
-from g3nops import PHRASE, until
+from g3nops import PHRASE, ROOT, tag, until
 
 pytestmark = pytest.mark.usefixtures("settable_clock")
 
@@ -65,6 +67,25 @@ def test_a_vacuum_that_was_killed_again_and_again_counts_truly(big):
         serve.kill()
         serve = big.serve("--workers", 3, clock=True)
     check_all_gone(big, serve, vacuum_id, report)
+
+
+def test_a_vacuum_that_was_taken_out_as_the_guide_says_is_run_by_nobody(big):
+    serve = big.serve("--max-rate", 500, clock=True)
+    _, vacuum_id = ask_for_all(big, serve)
+    until(lambda: stack.count(big.table("pvm_main")) <= ROWS, "it deletes")
+    serve.stop()
+    sql = re.search(r'"(DELETE FROM records WHERE pk = .VACUUM_OPEN.)"', (ROOT / "docs" / "guide.md").read_text())[1]
+    stack.query(big.store, sql)
+    left = stack.count(big.table("pvm_main"))
+    assert 1 < left < ROWS + 1
+    serve = big.serve(clock=True)
+    assert tag(serve.ask("vacuumall", confirmation_phrase=PHRASE)) == "vacuum-in-progress"
+    dry_run = serve.dry_run()
+    big.clock.ahead(301 + 24 * 3600)
+    again = serve.do("vacuumall", confirmation_phrase=PHRASE)
+    assert serve.vacuum(vacuum_id)["error"]["tag"] == "mutex-expired" and again["status"] == "pending"
+    matched = {target["name"]: target["matched"] for target in dry_run["targets"] if target["status"] == "completed"}
+    assert matched["pvm_main"] == left - 1 == stack.count(big.table("pvm_main")) - 1, "nothing went on"
 
 
 def test_a_vacuum_that_was_killed_while_pending_is_still_pending_and_can_be_cancelled(big):

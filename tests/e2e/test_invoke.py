@@ -63,12 +63,14 @@ def test_every_function_answers_a_real_client(tcp, invoke):
 
     def read(function, **payload):
         return data(invoke(tcp, function, payload))
-    window = ask("ops_maintenanceschedule", description="x", estimated_duration_seconds=60, scheduled_start_utc=instant(60))
-    other = ask("ops_maintenanceschedule", description="y", estimated_duration_seconds=60, scheduled_start_utc=instant(60))
+    window = ask("ops_maintenanceschedule", description="x", estimated_duration_seconds=60, scheduled_start_utc=instant(3600))
+    other = ask("ops_maintenanceschedule", description="y", estimated_duration_seconds=60, scheduled_start_utc=instant(3600))
     assert ask("ops_maintenancecancel", maintenance_id=other["maintenance_id"])["status"] == "cancelled"
     assert ask("ops_maintenancestart", maintenance_id=window["maintenance_id"])["status"] == "active"
     assert ask("ops_maintenanceupdate", text="half")["updates"][0]["text"] == "half"
     assert ask("ops_maintenanceend")["status"] == "ended"
+    assert [shown["status"] for shown in read("ops_maintenancelist", status="all")["items"]] == ["cancelled", "ended"]
+    assert read("ops_maintenanceget", maintenance_id=other["maintenance_id"])["status"] == "cancelled"
     assert ask("ops_vacuumall", dry_run=True)["dry_run"] is True
     vacuum = ask("ops_vacuumorg", orgcode="acme")
     assert read("ops_vacuumstatus")["vacuum_id"] == vacuum["vacuum_id"]
