@@ -70,7 +70,8 @@ static void fault_release(struct ops_store *self)
     (void)self; /* the real one is released by whoever made it */
 }
 
-static const struct ops_store_ops store_ops = {fault_get, fault_query, fault_transact, fault_release};
+static const struct ops_store_ops store_ops = {
+    .get = fault_get, .query = fault_query, .transact = fault_transact, .release = fault_release};
 
 static enum ops_status fault_append(struct ops_log_sink *self, const struct ops_log_event *events, size_t count,
                                     struct ops_error *error)
