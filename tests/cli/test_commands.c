@@ -276,7 +276,7 @@ static void who_answered_is_told_on_a_terminal_alone(void **state)
     fake.err_terminal = true;
     assert_int_equal(fake_run(&fake, "sweep --data /srv/ops --no-color"), OPS_EXIT_DONE);
     assert_string_equal(fake.err,
-                        "answered by: endpoint unix:/srv/ops/invoke.sock, engine local, data /srv/ops, process 4711\n");
+                        "answered by: endpoint unix:/srv/ops/invoke.sock, engine local, data /srv/ops,\n  process 4711\n");
     assert_int_equal(fake_run(&fake, "sweep --data /srv/ops --json"), OPS_EXIT_DONE);
     assert_string_equal(fake.err, "");
     fake_release(&fake);

@@ -402,7 +402,7 @@ static const char *const commands[] = {
     "vacuum-list",
     "audit-list",
     "maintenance-list",
-    "maintenance-get --maintenance-id x",
+    "maintenance-get --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B",
     "maintenance-end --secret-code c",
 };
 

@@ -59,6 +59,17 @@ static void a_vacuum_that_fails_or_is_cancelled_is_exit_4(void **state)
     }
 }
 
+/* What comes behind the line that says who answered, which may have gone on in the next. */
+static const char *behind_who_answered(const char *text)
+{
+    const char *line = strstr(text, "answered by:");
+    assert_non_null(line);
+    do
+        line = strchr(line, '\n') + 1;
+    while (strncmp(line, "  ", 2) == 0);
+    return line;
+}
+
 static void a_terminal_gets_one_line_that_fits(void **state)
 {
     (void)state;
@@ -70,7 +81,7 @@ static void a_terminal_gets_one_line_that_fits(void **state)
                          "running: 1 of 2 targets, 1,500 deleted");
     assert_has(fake.err, "Cancel it with: g3nops vacuum-cancel --vacuum-id " ID "\npending: starts in 0:02\r");
     assert_has(fake.err, "answered by:");
-    assert_lacks(strchr(strchr(fake.err, '\n') + 1, '\n') + 1, "\n");
+    assert_lacks(strstr(fake.err, "\npending") + 1, "\n");
     assert_string_equal(fake.err + strlen(fake.err) - 4, "\r\033[K");
     fake_release(&fake);
 }
@@ -221,7 +232,7 @@ static void rate_and_time_left_are_whole_at_eighty_columns(void **state)
     assert_has(fake.err, "running: 100,000,000 deleted, 12,345 failed, 50%, estimating the time left\r");
     assert_has(fake.err, "running: 100,008,000 deleted, 12,345 failed, 1,000/s, 50%, 1d 3h left\r");
     assert_lacks(fake.err, "…");
-    assert_lines_fit(fake.err, 79);
+    assert_lines_fit(behind_who_answered(fake.err), 79);
     fake_release(&fake);
 }
 
@@ -249,7 +260,7 @@ static void columns_that_are_wished_for_do_not_make_the_live_line_wider_than_the
     setenv("COLUMNS", "200", 1);
     assert_int_equal(fake_run(&fake, "vacuum-status --watch"), OPS_EXIT_DONE);
     unsetenv("COLUMNS");
-    assert_lines_fit(fake.err, 79);
+    assert_lines_fit(behind_who_answered(fake.err), 79);
     fake_release(&fake);
 }
 
