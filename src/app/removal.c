@@ -1,6 +1,7 @@
 #include "app/removal.h"
 
 #include "app/planned.h"
+#include "app/trail.h"
 #include "base/json.h"
 #include "core/task.h"
 
@@ -8,7 +9,8 @@
 static bool warrant_holds(struct ops_app *app, const struct ops_removal_warrant *warrant)
 {
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
-    return !ops_vacuum_dry_run(warrant->vacuum) && ops_vacuum_is(warrant->vacuum, OPS_VACUUM_RUNNING) &&
+    return !ops_trail_held(app) && !ops_vacuum_dry_run(warrant->vacuum) &&
+           ops_vacuum_is(warrant->vacuum, OPS_VACUUM_RUNNING) &&
            now_ms + OPS_REMOVAL_NEEDS_MS <= warrant->mutex_expires_ms &&
            ops_task_lease_fresh(warrant->lease_until_ms,
                                 ops_clock_monotonic_ms(app->ports.clock) - warrant->lease_renewed_ms, now_ms);

@@ -2,6 +2,7 @@
 
 #include "app/keys.h"
 #include "app/settle.h"
+#include "app/trail.h"
 #include "app/vacuums.h"
 #include "app/work.h"
 #include "base/json.h"
@@ -180,7 +181,9 @@ static enum ops_status request_vacuum(struct ops_call_context *context, enum ops
         .plan_sha256 = ops_input_text(context, "plan_sha256"),
     };
     json_t *vacuum = NULL;
-    enum ops_status status = ops_vacuums_next_sequence(context->app, &request.sequence, &context->error);
+    enum ops_status status = request.dry_run ? OPS_OK : ops_trail_check(context->app, &context->error);
+    if (status == OPS_OK)
+        status = ops_vacuums_next_sequence(context->app, &request.sequence, &context->error);
     if (status == OPS_OK)
         status =
             request.dry_run ? write_dry_run(context, id, &request, &vacuum) : write_request(context, id, &request, &vacuum);

@@ -217,6 +217,7 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
         .idle_timeout_seconds = config->idle_timeout_seconds,
         .tls = config->tls,
         .traffic = config->traffic,
+        .access_log = config->access_log,
         .surface = OPS_SURFACE_HTTP,
     };
     enum ops_status status = ops_listen_tcp(&tcp, &fd, &server->port, error);

@@ -21,6 +21,7 @@ struct ops_http_config {
     unsigned idle_timeout_seconds; /* 0: the wire's own; tests use a short one */
     struct ops_view openapi;       /* what GET /ops/openapi.yaml answers; empty: there is no such route */
     struct ops_traffic *traffic;   /* where answers are counted, and what GET /metrics tells of; NULL: no such route */
+    struct ops_log *access_log;    /* a line for each answer; NULL: none */
 };
 
 struct ops_http_server;

@@ -279,6 +279,7 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
         .threads = config->threads,
         .idle_timeout_seconds = config->idle_timeout_seconds,
         .traffic = config->traffic,
+        .access_log = config->access_log,
         .surface = OPS_SURFACE_INVOKE,
     };
     enum ops_status status = ops_listen(config->listen, true, &server->listener, error);

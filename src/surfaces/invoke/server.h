@@ -23,6 +23,7 @@ struct ops_invoke_config {
     unsigned threads;              /* 0: as many as the wire thinks fit */
     unsigned idle_timeout_seconds; /* 0: the wire's own; tests use a short one */
     struct ops_traffic *traffic;   /* where answers are counted; outlives the server; NULL: nowhere */
+    struct ops_log *access_log;    /* a line for each answer; NULL: none */
 };
 
 struct ops_invoke_server;

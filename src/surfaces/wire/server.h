@@ -71,6 +71,7 @@ struct ops_wire_config {
     struct ops_shared *tls;        /* of ops_tls_read; NULL: no TLS; else the caller's hold is taken */
     struct ops_traffic *traffic; /* answers are counted there, as surface's; NULL: nowhere; else it outlives the server */
     enum ops_surface surface;
+    struct ops_log *access_log; /* a line for each answer; NULL: none; else with traffic, and it outlives the server */
 };
 
 struct ops_wire_server;
