@@ -218,7 +218,9 @@ enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t *
     json_t *vacuum = NULL, *cancelled = NULL;
     enum ops_status status = ops_vacuums_load(context->app, ops_input_text(context, "vacuum_id"), &vacuum, &context->error);
     if (status == OPS_OK)
-        status = ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
+        status = ops_trail_held(context->app)
+                     ? ops_vacuum_cancel_held(vacuum, context->now_ms, &cancelled, &context->error)
+                     : ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
     if (status == OPS_OK)
         status = ops_vacuums_end(context->app, vacuum, json_incref(cancelled), ops_input_text(context, "actor"),
                                  ops_input_text(context, "reason"), context->now_ms, &context->error);

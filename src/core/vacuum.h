@@ -67,6 +67,10 @@ enum ops_status ops_vacuum_start(const json_t *vacuum, int64_t now_ms, json_t **
 enum ops_status ops_vacuum_cancel(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum,
                                   struct ops_error *error) OPS_MUST_USE;
 
+/* Likewise, of one that is kept from starting though its five minutes may be over. */
+enum ops_status ops_vacuum_cancel_held(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum,
+                                       struct ops_error *error) OPS_MUST_USE;
+
 /* Fixes the targets of a running vacuum and its first pass over them. Takes nothing. */
 enum ops_status ops_vacuum_fix_plan(const json_t *vacuum, json_t *targets, const char *plan_sha256,
                                     json_t **ret_vacuum) OPS_MUST_USE;

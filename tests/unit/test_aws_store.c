@@ -170,7 +170,7 @@ static const struct answer_case get_cases[] = {
     {{BODY("{\"Item\": {}}")}, OPS_CORRUPT, 1, "ops_main"},
     {{BODY("{\"Item\": 7}")}, OPS_CORRUPT, 1, "ops_main"},
     {{BODY("{\"Item\": {\"pk\": {\"S\": \"P\"}, \"sk\": {\"S\": \"1\"}, \"a\": {\"B\": \"YQ==\"}}}")}, OPS_CORRUPT, 1, ""},
-    {{BODY("{\"Item\": {\"pk\": {\"S\": \"P\"}, \"sk\": {\"S\": \"1\"}, \"a\": {\"N\": \"7\"}}}")}, OPS_CORRUPT, 1, ""},
+    {{BODY("{\"Item\": {\"pk\": {\"S\": \"P\"}, \"sk\": {\"S\": \"1\"}, \"a\": {\"N\": \"1.5\"}}}")}, OPS_CORRUPT, 1, ""},
     {{BODY("<html>")}, OPS_STORE_UNAVAILABLE, 1, "can't be read"},
     {{BODY("")}, OPS_STORE_UNAVAILABLE, 1, "can't be read"},
     {{BODY("[]")}, OPS_STORE_UNAVAILABLE, 1, "can't be read"},
