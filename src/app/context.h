@@ -87,6 +87,8 @@ struct ops_app {
     int64_t inline_dry_run_ms; /* how long a request may itself advance the dry run that it asked for */
     struct ops_secret_memory secret;
     struct ops_log *log; /* NULL: nobody is told */
+    atomic_int_fast64_t mismatch_count; /* wrong secret codes that were told so */
+    atomic_int_fast64_t swept_ms;       /* by the wall clock; when a sweep last started all that was due; 0: not yet */
     struct ops_notice_cache notice;
     struct ops_progress progress;
     struct ops_clock_watch clock_watch;

@@ -313,6 +313,8 @@ enum ops_status ops_secret_authorise(struct ops_app *app, const struct ops_secre
         ops_looks_leave(&app->secret.synced.looks, monotonic_ms(app), &check->turn->ticket);
     pthread_mutex_unlock(&app->secret.lock);
     raise_alarm(app, &attempt);
+    if (status == OPS_SECRET_CODE_MISMATCH)
+        atomic_fetch_add(&app->mismatch_count, 1);
     *ret_wait_ms = attempt.wait_ms;
     return status;
 }

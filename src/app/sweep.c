@@ -139,6 +139,8 @@ enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
     note(&sweep, OPS_SWEEP_WINDOWS, sweep_windows(app, now_ms, &ret_result->maintenance_started, error_of(&sweep)));
     note(&sweep, OPS_SWEEP_VACUUMS, sweep_vacuums(app, now_ms, ret_result, error_of(&sweep)));
+    if (sweep.first == OPS_OK)
+        atomic_store(&app->swept_ms, now_ms);
     note(&sweep, OPS_SWEEP_SECRETS, ops_secret_tell_repeats(app, error_of(&sweep)));
     note(&sweep, OPS_SWEEP_DELIVERS, ops_audit_deliver(app, &ret_result->audit_delivered, error_of(&sweep)));
     return sweep.first;

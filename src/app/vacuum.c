@@ -1,6 +1,7 @@
 #include "app/use_cases.h"
 
 #include "app/keys.h"
+#include "app/results.h"
 #include "app/settle.h"
 #include "app/trail.h"
 #include "app/vacuums.h"
@@ -78,6 +79,8 @@ static enum ops_status put_expired(struct ops_call_context *context, struct ops_
     if (status == OPS_OK)
         status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED, ops_json_text(*ret_expired, "actor", NULL), NULL,
                                    ret_event);
+    if (status == OPS_OK)
+        status = ops_results_put(context->app, txn, *ret_expired, &context->error);
     if (status == OPS_OK) {
         ops_vacuums_put(txn, old, json_incref(*ret_expired));
         ops_txn_delete(txn, OPS_PK_VACUUM_OPEN, mutex->holder);
@@ -218,9 +221,8 @@ enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t *
     json_t *vacuum = NULL, *cancelled = NULL;
     enum ops_status status = ops_vacuums_load(context->app, ops_input_text(context, "vacuum_id"), &vacuum, &context->error);
     if (status == OPS_OK)
-        status = ops_trail_held(context->app)
-                     ? ops_vacuum_cancel_held(vacuum, context->now_ms, &cancelled, &context->error)
-                     : ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
+        status = ops_trail_held(context->app) ? ops_vacuum_cancel_held(vacuum, context->now_ms, &cancelled, &context->error)
+                                              : ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
     if (status == OPS_OK)
         status = ops_vacuums_end(context->app, vacuum, json_incref(cancelled), ops_input_text(context, "actor"),
                                  ops_input_text(context, "reason"), context->now_ms, &context->error);

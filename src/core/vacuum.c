@@ -180,6 +180,13 @@ enum ops_status ops_vacuum_cancel_held(const json_t *vacuum, int64_t now_ms, jso
     return move_to(vacuum, OPS_VACUUM_CANCELLED, "finished_at", now_ms, ret_vacuum);
 }
 
+const char *ops_vacuum_result(const json_t *vacuum)
+{
+    const char *status = ops_json_text(vacuum, "status", "");
+    return ops_vacuum_is(vacuum, OPS_VACUUM_FAILED) ? ops_json_text(json_object_get(vacuum, "error"), "tag", status)
+                                                    : status;
+}
+
 static json_int_t count_tasks(const json_t *targets, const json_t *in_pass)
 {
     json_int_t count = 0;

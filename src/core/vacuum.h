@@ -95,6 +95,9 @@ enum ops_status ops_vacuum_replan(const json_t *vacuum, json_t *targets, const j
 enum ops_status ops_vacuum_finish(const json_t *vacuum, json_t *targets, enum ops_status failure,
                                   const struct ops_error *error, int64_t now_ms, json_t **ret_vacuum) OPS_MUST_USE;
 
+/* How one that is over has ended, for whoever counts: its status, but for a failed one the tag of its error. Borrowed. */
+const char *ops_vacuum_result(const json_t *vacuum);
+
 /* Takes names and warnings out of the record's targets, from the last on, until its text has at most max_bytes, and says how
  * many lists it took in "left_out": a plan of many targets in trouble must still fit the store. */
 enum ops_status ops_vacuum_trim(json_t *vacuum, size_t max_bytes) OPS_MUST_USE;

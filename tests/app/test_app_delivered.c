@@ -455,8 +455,7 @@ static void what_was_accepted_is_in_the_trail_and_in_the_log_and_is_no_clean_one
     deliver_all();
     assert_int_equal(log_size(), 5 + 2);
     breaks = whole_of();
-    json_t *expected =
-        json_pack("[{s:i, s:i, s:i, s:i}]", "seq", 5, "first_seq", 4, "last_seq", 5, "count", 2);
+    json_t *expected = json_pack("[{s:i, s:i, s:i, s:i}]", "seq", 5, "first_seq", 4, "last_seq", 5, "count", 2);
     assert_true(json_equal(breaks, expected));
     json_decref(expected);
     json_decref(breaks);

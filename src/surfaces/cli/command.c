@@ -307,7 +307,7 @@ static const struct ops_cli_command commands[] = {
      .example = "g3nops audit-verify --data /var/lib/g3nops"},
     {.name = "audit-accept-rollback", .group = OPS_COMMANDS_AUDIT, .via = OPS_VIA_INVOKE,
      .target = "ops_auditacceptrollback", .shared = OPERATOR, .flags = no_flags, .render = ops_render_object,
-     .summary = "go on with a store that is behind its delivered log",
+     .summary = "go on with a store that was put back",
      .description = "A store that was put back, and so lacks records which its delivered audit log has, delivers nothing and "
                     "starts no vacuum. This accepts it as it is: an audit record says what was lost, and why. Needs "
                     "--reason. Look first: audit-verify tells where the two part.",
