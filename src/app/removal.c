@@ -9,8 +9,7 @@
 static bool warrant_holds(struct ops_app *app, const struct ops_removal_warrant *warrant)
 {
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
-    return !ops_trail_held(app) && !ops_vacuum_dry_run(warrant->vacuum) &&
-           ops_vacuum_is(warrant->vacuum, OPS_VACUUM_RUNNING) &&
+    return !ops_vacuum_dry_run(warrant->vacuum) && ops_vacuum_is(warrant->vacuum, OPS_VACUUM_RUNNING) &&
            now_ms + OPS_REMOVAL_NEEDS_MS <= warrant->mutex_expires_ms &&
            ops_task_lease_fresh(warrant->lease_until_ms,
                                 ops_clock_monotonic_ms(app->ports.clock) - warrant->lease_renewed_ms, now_ms);
@@ -74,6 +73,8 @@ static enum ops_status remove_by_manifest(struct ops_app *app, const struct ops_
                                           struct ops_target *target, const struct ops_key *keys, size_t count,
                                           enum ops_removal *ret_outcomes, struct ops_error *error)
 {
+    if (ops_trail_held(app))
+        return OPS_CONFLICT;
     if (!warrant_holds(app, warrant))
         return OPS_CONFLICT;
     enum ops_status status = check_guard(app, warrant, keys, count, error);

@@ -4,6 +4,7 @@
 #include "adapters/sys/random.h"
 #include "app/audit.h"
 #include "app/delivered.h"
+#include "base/json.h"
 #include "main/embedded.h"
 #include "main/engine.h"
 
@@ -81,39 +82,52 @@ static enum ops_status verify(struct ops_cli *cli, struct verdict *verdict, stru
     return status;
 }
 
-/* ", 3 of them wait to be delivered", or nothing. */
-static void write_waiting(const struct verdict *verdict, char *text, size_t size)
+/* Records that wait to be delivered. */
+static json_int_t waiting(const struct verdict *verdict)
 {
-    json_int_t waiting = verdict->count - verdict->delivered.delivered_seq;
+    json_int_t count = verdict->count - verdict->delivered.delivered_seq;
+    return count > 0 ? count : 0;
+}
+
+/* What there is to say besides, or nothing. */
+static void write_more(const struct verdict *verdict, char *text, size_t size)
+{
     text[0] = '\0';
-    if (waiting > 0)
-        (void)snprintf(text, size, " %lld wait to be delivered.", (long long)waiting);
+    if (waiting(verdict) > 0)
+        (void)snprintf(text, size, " %lld wait to be delivered.", (long long)waiting(verdict));
     if (verdict->delivered.begins_seq > 1)
         (void)snprintf(text + strlen(text), size - strlen(text), " The delivered log begins with record %lld.",
                        (long long)verdict->delivered.begins_seq);
 }
 
+/* Members that say what is out of the ordinary are there only where it is. */
 static json_t *data_of(const struct verdict *verdict)
 {
     const struct ops_delivered *delivered = &verdict->delivered;
-    json_t *data = json_pack("{s:b, s:I, s:I, s:b, s:O}", "verified", 1, "records", verdict->count, "delivered",
-                             delivered->delivered_seq, "clean", json_array_size(delivered->accepted) == 0, "accepted_breaks",
-                             delivered->accepted);
-    if (data && delivered->begins_seq > 1)
-        (void)json_object_set_new(data, "log_begins_seq", json_integer(delivered->begins_seq)); /* or it is left out */
-    return data;
+    json_t *data = json_pack("{s:b, s:I}", "verified", 1, "records", verdict->count);
+    enum ops_status status = data ? OPS_OK : OPS_NO_MEMORY;
+    if (status == OPS_OK && waiting(verdict) > 0)
+        status = ops_json_set_integer(data, "waiting", waiting(verdict));
+    if (status == OPS_OK && delivered->begins_seq > 1)
+        status = ops_json_set_integer(data, "log_begins_seq", delivered->begins_seq);
+    if (status == OPS_OK && json_array_size(delivered->accepted) > 0)
+        status = ops_json_set(data, "accepted_breaks", json_incref(delivered->accepted));
+    if (status == OPS_OK)
+        return data;
+    json_decref(data);
+    return NULL;
 }
 
 static int report(struct ops_cli *cli, const struct verdict *verdict)
 {
     const json_t *breaks = verdict->delivered.accepted;
-    char waiting[128];
-    write_waiting(verdict, waiting, sizeof waiting);
+    char more[160];
+    write_more(verdict, more, sizeof more);
     if (json_array_size(breaks) == 0)
         return ops_cli_done(
             cli, data_of(verdict),
             "The audit trail is whole: %lld records, each follows the one before. The delivered log agrees.%s",
-            (long long)verdict->count, waiting);
+            (long long)verdict->count, more);
     const json_t *latest = json_array_get(breaks, json_array_size(breaks) - 1);
     return ops_cli_done(
         cli, data_of(verdict),
@@ -123,7 +137,7 @@ static int report(struct ops_cli *cli, const struct verdict *verdict)
         (long long)json_integer_value(json_object_get(latest, "count")),
         (long long)json_integer_value(json_object_get(latest, "first_seq")),
         (long long)json_integer_value(json_object_get(latest, "last_seq")),
-        (long long)json_integer_value(json_object_get(latest, "seq")), waiting);
+        (long long)json_integer_value(json_object_get(latest, "seq")), more);
 }
 
 int ops_command_audit_verify(struct ops_cli *cli, void *context)

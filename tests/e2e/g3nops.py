@@ -4,6 +4,7 @@ import functools
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -101,6 +102,16 @@ class Clock:
         }
 
 
+LOGFMT = re.compile(r'([a-z0-9_]+)=("(?:[^"\\]|\\.)*"|[^\s"=]*)(?: |$)')
+
+
+def logfmt(line):
+    """The fields of a line; it must be nothing but fields."""
+    found = LOGFMT.findall(line)
+    assert "".join(f"{name}={value} " for name, value in found) == line + " ", line
+    return {name: json.loads(value) if value.startswith('"') else value for name, value in found}
+
+
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout=DEADLINE_SECONDS):
         super().__init__("localhost", timeout=timeout)
@@ -155,6 +166,11 @@ class Serve:
 
     def stderr(self):
         return self.log.read_text(errors="replace")
+
+    def events(self, *names):
+        """What the log has so far: the fields of each line, of these events or of all."""
+        found = [logfmt(line) for line in self.stderr().split("\n")[:-1] if not line.startswith("ready ")]
+        return [event for event in found if not names or event["event"] in names]
 
     def _ready(self):
         code = self.process.poll()

@@ -24,7 +24,9 @@ BY_ORG = {"by": "attribute", "name": "orgcode"}
 
 def told(serve):
     """What was said about reading anew so far."""
-    return [line.removeprefix("g3nops: reload: ") for line in serve.stderr().splitlines() if line.startswith("g3nops: reload: ")]
+    events = serve.events("reload.manifest", "reload.certificate")
+    assert all((event["level"] == "error") == ("in force stays" in event["msg"]) for event in events), events
+    return [event["msg"][0].lower() + event["msg"][1:] for event in events]
 
 
 def reload(serve, line_count=1):
