@@ -73,9 +73,9 @@ static enum ops_status remove_by_manifest(struct ops_app *app, const struct ops_
                                           struct ops_target *target, const struct ops_key *keys, size_t count,
                                           enum ops_removal *ret_outcomes, struct ops_error *error)
 {
-    if (ops_trail_held(app))
-        return OPS_CONFLICT;
     if (!warrant_holds(app, warrant))
+        return OPS_CONFLICT;
+    if (ops_trail_held(app))
         return OPS_CONFLICT;
     enum ops_status status = check_guard(app, warrant, keys, count, error);
     if (status == OPS_OK)
