@@ -3,6 +3,7 @@
 #include "app/commit.h"
 #include "app/keys.h"
 #include "app/paging.h"
+#include "app/tell.h"
 #include "app/trail.h"
 #include "app/use_cases.h"
 #include "base/json.h"
@@ -246,6 +247,15 @@ static bool leased(const struct delivery *delivery, int64_t now_ms)
     return delivery->lease_until_ms > now_ms && delivery->lease_until_ms - now_ms <= DELIVERY_LEASE_LONGEST_MS;
 }
 
+static void tell_delivered(struct ops_app *app, size_t count, json_int_t seq)
+{
+    struct ops_log_line line;
+    ops_log_line_init(&line, OPS_LOG_DEBUG, "audit.delivered", NULL);
+    ops_log_line_number(&line, "records", (int64_t)count);
+    ops_log_line_number(&line, "seq", seq);
+    ops_tell(app, &line);
+}
+
 enum ops_status ops_audit_deliver(struct ops_app *app, size_t *ret_count, struct ops_error *error)
 {
     *ret_count = 0;
@@ -271,6 +281,7 @@ enum ops_status ops_audit_deliver(struct ops_app *app, size_t *ret_count, struct
     if (status == OPS_OK) {
         *ret_count = json_array_size(page.docs);
         seq += (json_int_t)*ret_count;
+        tell_delivered(app, *ret_count, seq);
     }
     ops_store_page_release(&page);
     /* The lease is given back also when nothing was delivered, so that the next sweep may try at once. */

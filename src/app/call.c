@@ -189,14 +189,15 @@ static void answer_without_memory(struct ops_answer *answer)
     answer->http_status = ops_status_http(OPS_NO_MEMORY);
 }
 
-/* What is our own fault is told where an operator looks, with the request that met it. */
-static void tell_fault(struct ops_app *app, const struct ops_envelope *envelope, enum ops_status status,
+/* What is our own fault is told where an operator looks, with the request that met it; any other refusal to who wants to see
+ * everything. */
+static void tell_refusal(struct ops_app *app, const struct ops_envelope *envelope, enum ops_status status,
                        const struct ops_error *error)
 {
     struct ops_log_line line;
-    if (ops_status_category(ops_envelope_status(status)) != OPS_CATEGORY_INTERNAL)
-        return;
-    ops_log_line_init(&line, OPS_LOG_ERROR, "request.failed", ops_error_text(error, status));
+    bool is_fault = ops_status_category(ops_envelope_status(status)) == OPS_CATEGORY_INTERNAL;
+    ops_log_line_init(&line, is_fault ? OPS_LOG_ERROR : OPS_LOG_DEBUG, is_fault ? "request.failed" : "request.refused",
+                      ops_error_text(error, status));
     ops_log_line_text(&line, "call", envelope->call_name);
     ops_log_line_text(&line, "error", ops_status_tag(status));
     ops_log_line_text(&line, "request_id", envelope->request_id);
@@ -213,7 +214,7 @@ static void answer_error(struct ops_app *app, const struct ops_envelope *envelop
     answer->retry_after_seconds = error ? ops_json_integer(error->details, "retry_after_seconds", 0) : 0;
     answer->wait_ms = 0;
     (void)snprintf(answer->request_id, sizeof answer->request_id, "%s", envelope->request_id);
-    tell_fault(app, envelope, status, error);
+    tell_refusal(app, envelope, status, error);
     if (ops_buf_status(&answer->body) != OPS_OK)
         answer_without_memory(answer);
 }

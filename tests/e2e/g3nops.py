@@ -169,8 +169,9 @@ class Serve:
 
     def events(self, *names):
         """What the log has so far: the fields of each line, of these events or of all."""
-        found = [logfmt(line) for line in self.stderr().split("\n")[:-1] if not line.startswith("ready ")]
-        return [event for event in found if not names or event["event"] in names]
+        lines = [line for line in self.stderr().split("\n")[:-1] if not line.startswith("ready ")]
+        wanted = [line for line in lines if not names or any(f" event={name} " in line + " " for name in names)]
+        return [event for event in map(logfmt, wanted) if not names or event["event"] in names]
 
     def _ready(self):
         code = self.process.poll()

@@ -91,6 +91,7 @@ def test_serve_says_so_and_delivers_nothing_over_it(rolled_back):
     serve = rolled_back.serve()
     assert stat(serve)["status"] == "degraded"
     assert stat(serve)["audit"] == {"status": "behind", "first_seq": 5, "store_seq": 4, "log_seq": 7}
+    assert "the store is behind it, from record 5 on" in rolled_back.run("stat").stdout
     assert metric(serve, "g3nops_audit_log_differs") == 1
     [told] = until(lambda: serve.events("audit.behind"), "it is told")
     assert told["level"] == "error" and (told["first_seq"], told["store_seq"], told["log_seq"]) == ("5", "4", "7")

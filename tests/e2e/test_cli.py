@@ -254,7 +254,7 @@ complete_words "$@"
     (["vacuum-"], {"vacuum-all", "vacuum-org", "vacuum-cancel", "vacuum-status", "vacuum-list"}),
     (["maintenance-list", "--st"], {"--status"}),
     (["maintenance-list", "--status", "c"], {"current", "cancelled"}),
-    (["help", "aud"], {"audit-list", "audit-verify"}),
+    (["help", "aud"], {"audit-list", "audit-verify", "audit-accept-rollback"}),
     (["completion", "b"], {"bash"}),
 ])
 def test_bash_completes_commands_flags_and_values(words, wanted):

@@ -181,6 +181,16 @@ def test_lines_below_the_level_are_left_out(bare, level, seen):
     assert {event["event"] for event in serve.events()} & {"secret.mismatch", "maintenance.scheduled", "serve.started"} == seen
 
 
+def test_who_wants_to_see_everything_does(bare):
+    serve = bare.serve("--log-level", "debug")
+    serve.schedule()
+    refused = serve.ask("maintenanceend")
+    until_event(serve, "audit.delivered")
+    [told] = serve.events("request.refused")
+    assert told["level"] == "debug" and told["error"] == "no-active-maintenance" and told["call"] == "ops_maintenanceend"
+    assert told["request_id"] == refused["stats"]["request_id"]
+
+
 def test_without_being_asked_for_requests_are_not_there(bare):
     serve = bare.serve()
     serve.ping()

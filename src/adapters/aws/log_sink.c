@@ -172,14 +172,15 @@ static enum ops_status aws_log_sink_append(struct ops_log_sink *self, const stru
 
 enum { READ_PAGE_MAX = 10000 /* events; GetLogEvents gives a megabyte at a time at most */, TAIL_PAGES_MAX = 50 };
 
+/* Who reads the end is about to start, or comes again soon: there is no patience in that. */
 static enum ops_status ask_events(const struct aws_log_sink *sink, bool from_head, size_t limit, const json_t *token,
                                   json_t **ret_answer, struct ops_error *error)
 {
-    enum ops_status status = ops_aws_json_ask(
-        sink->client, OPS_AWS_LOGS, GET_EVENTS,
-        ops_json_pack("{s:s, s:s, s:b, s:I, s:O*}", "logGroupName", sink->group, "logStreamName", sink->stream,
-                      "startFromHead", from_head, "limit", (json_int_t)limit, "nextToken", token),
-        ret_answer, error);
+    json_t *request = ops_json_pack("{s:s, s:s, s:b, s:I, s:O*}", "logGroupName", sink->group, "logStreamName", sink->stream,
+                                    "startFromHead", from_head, "limit", (json_int_t)limit, "nextToken", token);
+    enum ops_status status =
+        from_head ? ops_aws_json_ask(sink->client, OPS_AWS_LOGS, GET_EVENTS, request, ret_answer, error)
+                  : ops_aws_json_ask_once(sink->client, OPS_AWS_LOGS, GET_EVENTS, request, ret_answer, error);
     return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status;
 }
 

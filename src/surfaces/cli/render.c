@@ -104,6 +104,18 @@ static void append_clock(struct ops_buf *buf, const struct ops_style *style, con
     ops_buf_append_format(buf, " by %s\n", ops_human_duration(ahead < 0 ? -ahead : ahead, duration));
 }
 
+/* Only where the store has parted from it. */
+static void append_audit(struct ops_buf *buf, const struct ops_style *style, const json_t *audit)
+{
+    if (!audit)
+        return;
+    bool behind = strcmp(ops_json_text(audit, "status", ""), "behind") == 0;
+    ops_card_name(buf, style, "audit log");
+    ops_paint_append(buf, style, OPS_PAINT_BAD, behind ? "the store is behind it" : "the store differs from it");
+    ops_buf_append_format(buf, ", from record %" JSON_INTEGER_FORMAT " on; see 'g3nops audit-verify'\n",
+                          ops_json_integer(audit, "first_seq", 0));
+}
+
 enum ops_status ops_render_stat(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     const json_t *store = json_object_get(data, "store");
@@ -117,6 +129,7 @@ enum ops_status ops_render_stat(const json_t *data, const struct ops_style *styl
         ops_buf_append_format(buf, " in %.3g ms", json_number_value(latency));
     ops_buf_append_char(buf, '\n');
     append_clock(buf, style, json_object_get(data, "clock"));
+    append_audit(buf, style, json_object_get(data, "audit"));
     return ops_buf_status(buf);
 }
 
