@@ -79,8 +79,8 @@ enum { OPSGATE_WINDOW_MAX_BYTES = 256 * 1024, OPSGATE_ERROR_SIZE = 256 };
 
 /* What your own function finds out. It is called by one thread at a time, every few seconds, and may take timeout_ms.
    Returns 0: no window is active; 1: one is, and window holds the JSON object that OPS has at data.maintenance of its ping,
-   as far as you know it ("{}" will do); -1: that could not be found out now. Writing window: at most size bytes with the
-   NUL at its end. */
+   as far as you know it ("{}" will do; one with a "status" other than "active" is no window); -1: that could not be found out
+   now. Writing window: at most size bytes with the NUL at its end. */
 typedef int (*opsgate_ask_fn)(void *context, unsigned timeout_ms, char *window, size_t size);
 
 typedef struct opsgate_config {

@@ -1,5 +1,6 @@
 #include "app/context.h"
 
+#include "app/trail.h"
 #include "app/work.h"
 #include "base/mem.h"
 
@@ -40,6 +41,7 @@ enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_
     ops_progress_init(&app->progress);
     ops_clock_watch_init(&app->clock_watch, ports->clock);
     ops_write_watch_init(&app->write_watch);
+    ops_trail_init(&app->trail);
     ops_board_init(&app->board);
     ops_pace_init(&app->pace, OPS_WORKERS_MAX, app->started_ms);
     *ret_app = app;
@@ -68,9 +70,9 @@ void ops_app_limit_rate(struct ops_app *app, int64_t records_per_second)
     pthread_mutex_unlock(&app->pace_lock);
 }
 
-void ops_app_on_alarm(struct ops_app *app, ops_alarm_fn on_alarm)
+void ops_app_log_to(struct ops_app *app, struct ops_log *log)
 {
-    app->on_alarm = on_alarm;
+    app->log = log;
 }
 
 void ops_app_on_free(struct ops_app *app, ops_on_free_fn on_free, void *context)
@@ -105,6 +107,7 @@ void ops_app_free(struct ops_app *app)
     ops_progress_release(&app->progress);
     ops_clock_watch_release(&app->clock_watch);
     ops_write_watch_release(&app->write_watch);
+    ops_trail_release(&app->trail);
     ops_board_release(&app->board);
     ops_slot_release(&app->manifest);
     (void)pthread_rwlock_destroy(&app->removing);

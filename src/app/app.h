@@ -7,6 +7,7 @@
 #include "ports/catalogue.h"
 #include "ports/clock.h"
 #include "ports/hasher.h"
+#include "ports/log.h"
 #include "ports/log_sink.h"
 #include "ports/random.h"
 #include "ports/session.h"
@@ -44,10 +45,9 @@ void ops_app_limit_rate(struct ops_app *app, int64_t records_per_second);
  * taken. Can't fail. One call at a time. */
 void ops_app_replace_manifest(struct ops_app *app, struct ops_shared *manifest);
 
-/* A sentence that somebody should see at once: secret codes are locked, and who did it. It comes from any thread of the
- * app's callers, now and then. */
-typedef void (*ops_alarm_fn)(const char *line);
-void ops_app_on_alarm(struct ops_app *app, ops_alarm_fn on_alarm); /* before the first call */
+/* Where it says what it does: each audit record that it writes, how far a vacuum is, and what somebody should see at once.
+ * Before the first call; borrowed. */
+void ops_app_log_to(struct ops_app *app, struct ops_log *log);
 
 void ops_app_free(struct ops_app *app); /* no call may be under way; NULL is fine */
 

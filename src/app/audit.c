@@ -3,6 +3,8 @@
 #include "app/commit.h"
 #include "app/keys.h"
 #include "app/paging.h"
+#include "app/tell.h"
+#include "app/trail.h"
 #include "app/use_cases.h"
 #include "base/json.h"
 
@@ -112,9 +114,23 @@ enum ops_status ops_audit_verify(struct ops_app *app, json_int_t *ret_count, str
     return status == OPS_OK && followed.seq > known.seq ? check_head_moved(app, followed.seq, error) : status;
 }
 
-/* AUDIT_DELIVERY: {"seq", "lease", "lease_until_ms", "txn"}. The lease keeps two processes from delivering side by side. */
+enum ops_status ops_audit_read_from(struct ops_app *app, json_int_t seq, size_t limit, json_t **ret_records,
+                                    struct ops_error *error)
+{
+    struct ops_store_page page = {0};
+    enum ops_status status = query_after(app, seq - 1, limit, &page, error);
+    if (status == OPS_OK)
+        *ret_records = json_incref(page.docs);
+    ops_store_page_release(&page);
+    return status;
+}
+
+/* AUDIT_DELIVERY: {"seq", "lease", "lease_until_ms", "accepted_seq"?, "txn"}. The lease keeps two processes from delivering
+ * side by side. accepted_seq is the record that accepts what the log has besides: it is found there before it is in the log.
+ */
 struct delivery {
     json_int_t seq;
+    json_int_t accepted_seq; /* 0: none */
     char lease[OPS_ULID_SIZE];
     json_int_t lease_until_ms;
     bool exists;
@@ -126,10 +142,28 @@ static enum ops_status load_delivery(struct ops_app *app, struct delivery *ret_d
     enum ops_status status = ops_store_get(app->ports.store, OPS_PK_SINGLETON, OPS_SK_AUDIT_DELIVERY, &doc, error);
     *ret_delivery = (struct delivery){.exists = status == OPS_OK,
                                       .seq = ops_json_integer(doc, "seq", 0),
+                                      .accepted_seq = ops_json_integer(doc, "accepted_seq", 0),
                                       .lease_until_ms = ops_json_integer(doc, "lease_until_ms", 0)};
     (void)snprintf(ret_delivery->lease, sizeof ret_delivery->lease, "%s", ops_json_text(doc, "lease", ""));
     json_decref(doc);
     return status == OPS_NOT_FOUND ? OPS_OK : status;
+}
+
+static void put_delivery(struct ops_txn *txn, const struct delivery *before, const struct delivery *after)
+{
+    json_t *doc = json_pack("{s:I, s:s, s:I, s:s}", "seq", after->seq, "lease", after->lease, "lease_until_ms",
+                            after->lease_until_ms, "txn", txn->token);
+    if (doc && after->accepted_seq > 0 && ops_json_set_integer(doc, "accepted_seq", after->accepted_seq) != OPS_OK) {
+        json_decref(doc);
+        doc = NULL;
+    }
+    ops_txn_put(txn, OPS_PK_SINGLETON, OPS_SK_AUDIT_DELIVERY, doc);
+    if (before->exists) {
+        ops_txn_if_integer(txn, "seq", before->seq);
+        ops_txn_if_text(txn, "lease", before->lease);
+    } else {
+        ops_txn_if_absent(txn);
+    }
 }
 
 /* Moves AUDIT_DELIVERY from before to {seq, lease until}; OPS_CONFLICT when someone else has moved it. */
@@ -138,23 +172,42 @@ static enum ops_status write_delivery(struct ops_app *app, const struct delivery
 {
     struct ops_txn txn;
     ops_change_begin(app, &txn, now_ms);
-    struct delivery after = {.exists = true, .seq = seq, .lease_until_ms = keep_lease ? now_ms + DELIVERY_LEASE_MS : 0};
+    struct delivery after = {.exists = true,
+                             .seq = seq,
+                             .accepted_seq = before->accepted_seq,
+                             .lease_until_ms = keep_lease ? now_ms + DELIVERY_LEASE_MS : 0};
     if (keep_lease)
         memcpy(after.lease, txn.token, sizeof after.lease);
-    ops_txn_put(&txn, OPS_PK_SINGLETON, OPS_SK_AUDIT_DELIVERY,
-                json_pack("{s:I, s:s, s:I, s:s}", "seq", after.seq, "lease", after.lease, "lease_until_ms",
-                          after.lease_until_ms, "txn", txn.token));
-    if (before->exists) {
-        ops_txn_if_integer(&txn, "seq", before->seq);
-        ops_txn_if_text(&txn, "lease", before->lease);
-    } else {
-        ops_txn_if_absent(&txn);
-    }
+    put_delivery(&txn, before, &after);
     enum ops_status status = ops_txn_commit(app, &txn, OPS_PK_SINGLETON, OPS_SK_AUDIT_DELIVERY, error);
     ops_txn_release(&txn);
     if (status == OPS_OK)
         *ret_after = after;
     return status;
+}
+
+enum ops_status ops_audit_position(struct ops_app *app, json_int_t *ret_seq, json_int_t *ret_accepted_seq,
+                                   struct ops_error *error)
+{
+    struct delivery delivery;
+    enum ops_status status = load_delivery(app, &delivery, error);
+    *ret_seq = delivery.seq;
+    *ret_accepted_seq = delivery.accepted_seq;
+    return status;
+}
+
+/* The lease's own condition would let it pass that another process took the lease meanwhile and gave it back; seq and lease
+ * together do not. A lease that is held stays with whoever holds it. */
+enum ops_status ops_audit_put_acceptance(struct ops_app *app, struct ops_txn *txn, json_int_t seq, struct ops_error *error)
+{
+    struct delivery before;
+    enum ops_status status = load_delivery(app, &before, error);
+    if (status != OPS_OK)
+        return status;
+    struct delivery after = before;
+    after.accepted_seq = seq;
+    put_delivery(txn, &before, &after);
+    return OPS_OK;
 }
 
 static enum ops_status render_events(const json_t *records, struct ops_buf *text, struct ops_log_event *events)
@@ -188,18 +241,19 @@ static enum ops_status append_records(struct ops_app *app, const json_t *records
     return status;
 }
 
-static bool nothing_waits(struct ops_app *app, const struct delivery *delivery, enum ops_status *status,
-                          struct ops_error *error)
-{
-    struct ops_audit_head head;
-    *status = ops_audit_head_load(app, &head, error);
-    return *status != OPS_OK || head.seq <= delivery->seq;
-}
-
 static bool leased(const struct delivery *delivery, int64_t now_ms)
 {
     /* A lease that seems to last longer than any does was given before the wall clock went back. */
     return delivery->lease_until_ms > now_ms && delivery->lease_until_ms - now_ms <= DELIVERY_LEASE_LONGEST_MS;
+}
+
+static void tell_delivered(struct ops_app *app, size_t count, json_int_t seq)
+{
+    struct ops_log_line line;
+    ops_log_line_init(&line, OPS_LOG_DEBUG, "audit.delivered", NULL);
+    ops_log_line_number(&line, "records", (int64_t)count);
+    ops_log_line_number(&line, "seq", seq);
+    ops_tell(app, &line);
 }
 
 enum ops_status ops_audit_deliver(struct ops_app *app, size_t *ret_count, struct ops_error *error)
@@ -207,8 +261,14 @@ enum ops_status ops_audit_deliver(struct ops_app *app, size_t *ret_count, struct
     *ret_count = 0;
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
     struct delivery delivery;
+    struct ops_audit_head head;
+    bool is_held = true;
     enum ops_status status = load_delivery(app, &delivery, error);
-    if (status != OPS_OK || nothing_waits(app, &delivery, &status, error) || leased(&delivery, now_ms))
+    if (status == OPS_OK)
+        status = ops_audit_head_load(app, &head, error);
+    if (status == OPS_OK)
+        status = ops_trail_may_deliver(app, delivery.seq, head.seq, &is_held, error);
+    if (status != OPS_OK || is_held || head.seq <= delivery.seq || leased(&delivery, now_ms))
         return status;
     status = write_delivery(app, &delivery, delivery.seq, true, now_ms, &delivery, error);
     if (status != OPS_OK)
@@ -221,6 +281,7 @@ enum ops_status ops_audit_deliver(struct ops_app *app, size_t *ret_count, struct
     if (status == OPS_OK) {
         *ret_count = json_array_size(page.docs);
         seq += (json_int_t)*ret_count;
+        tell_delivered(app, *ret_count, seq);
     }
     ops_store_page_release(&page);
     /* The lease is given back also when nothing was delivered, so that the next sweep may try at once. */

@@ -3,9 +3,12 @@
 #include "app/envelope.h"
 #include "app/fields.h"
 #include "app/secret.h"
+#include "app/tell.h"
 #include "app/use_cases.h"
 #include "base/hash.h"
 #include "base/json.h"
+
+#include <stdio.h>
 
 /* A use case that lost a race is run again from its reads; nothing is gained by trying for ever. */
 enum { CONFLICT_RETRIES_MAX = 8 };
@@ -194,6 +197,21 @@ static void answer_without_memory(struct ops_answer *answer)
     answer->http_status = ops_status_http(OPS_NO_MEMORY);
 }
 
+/* What is our own fault is told where an operator looks, with the request that met it; any other refusal to who wants to see
+ * everything. */
+static void tell_refusal(struct ops_app *app, const struct ops_envelope *envelope, enum ops_status status,
+                       const struct ops_error *error)
+{
+    struct ops_log_line line;
+    bool is_fault = ops_status_category(ops_envelope_status(status)) == OPS_CATEGORY_INTERNAL;
+    ops_log_line_init(&line, is_fault ? OPS_LOG_ERROR : OPS_LOG_DEBUG, is_fault ? "request.failed" : "request.refused",
+                      ops_error_text(error, status));
+    ops_log_line_text(&line, "call", envelope->call_name);
+    ops_log_line_text(&line, "error", ops_status_tag(status));
+    ops_log_line_text(&line, "request_id", envelope->request_id);
+    ops_log_write(app->log, &line);
+}
+
 static void answer_error(struct ops_app *app, const struct ops_envelope *envelope, enum ops_status status,
                          const struct ops_error *error, struct ops_answer *answer)
 {
@@ -203,6 +221,8 @@ static void answer_error(struct ops_app *app, const struct ops_envelope *envelop
     answer->http_status = ops_status_http(ops_envelope_status(status));
     answer->retry_after_seconds = error ? ops_json_integer(error->details, "retry_after_seconds", 0) : 0;
     answer->wait_ms = 0;
+    (void)snprintf(answer->request_id, sizeof answer->request_id, "%s", envelope->request_id);
+    tell_refusal(app, envelope, status, error);
     if (ops_buf_status(&answer->body) != OPS_OK)
         answer_without_memory(answer);
 }
@@ -225,7 +245,9 @@ void ops_app_answer(struct ops_app *app, const struct ops_call *call, struct ops
     answer->retry_after_seconds = 0;
     answer->wait_ms = 0;
     ops_envelope_begin(&answer->body);
+    const char *before = ops_tell_for(context.request_id);
     enum ops_status status = append_data(&context, call, &answer->body);
+    (void)ops_tell_for(before);
     if (context.wait_ms > 0) {
         answer_later(&context, call, answer);
         context_release(&context);
@@ -236,6 +258,7 @@ void ops_app_answer(struct ops_app *app, const struct ops_call *call, struct ops
         ops_envelope_end(&answer->body, &app->build, &envelope);
         answer->status = OPS_OK;
         answer->http_status = ops_status_http(OPS_OK);
+        (void)snprintf(answer->request_id, sizeof answer->request_id, "%s", context.request_id);
         status = ops_buf_status(&answer->body);
     }
     if (status != OPS_OK)

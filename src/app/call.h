@@ -8,6 +8,7 @@
 
 #include "app/app.h"
 #include "base/buf.h"
+#include "base/ulid.h"
 #include "core/peer.h"
 
 enum { OPS_ANSWER_MAX_BYTES = 6 * 1024 * 1024 }; /* Lambda's limit for an answer */
@@ -87,6 +88,7 @@ struct ops_answer {
     enum ops_status status;
     int64_t retry_after_seconds; /* 0: none; else for a Retry-After header */
     int64_t wait_ms;             /* above 0: there is no answer yet */
+    char request_id[OPS_ULID_SIZE]; /* of the envelope */
     struct ops_buf body;         /* the envelope, one line of JSON */
 };
 

@@ -1,11 +1,13 @@
 #include "app/commit.h"
 
 #include "app/keys.h"
+#include "app/tell.h"
 #include "base/json.h"
 
+#include <assert.h>
 #include <stdio.h>
 
-enum { COMMIT_ATTEMPTS_MAX = 3 };
+enum { COMMIT_ATTEMPTS_MAX = 3, EVENTS_MAX = 4 /* of one change */ };
 
 void ops_change_begin(struct ops_app *app, struct ops_txn *txn, int64_t now_ms)
 {
@@ -78,15 +80,15 @@ static void put_head(struct ops_txn *txn, const struct ops_audit_head *head, jso
         ops_txn_if_integer(txn, "seq", seq_before);
 }
 
-enum ops_status ops_change_commit(struct ops_app *app, struct ops_txn *txn, const struct ops_audit_event *events,
-                                  size_t event_count, int64_t now_ms, struct ops_error *error)
+static enum ops_status commit_after(struct ops_app *app, struct ops_txn *txn, struct ops_audit_head head,
+                                    const struct ops_audit_event *events, size_t event_count, int64_t now_ms,
+                                    struct ops_error *error)
 {
-    struct ops_audit_head head;
-    enum ops_status status = ops_audit_head_load(app, &head, error);
-    if (status != OPS_OK)
-        return status;
+    enum ops_status status;
     json_int_t seq_before = head.seq;
+    const json_t *records[EVENTS_MAX]; /* the transaction's */
     char sk[OPS_STORE_KEY_SIZE];
+    assert(event_count <= EVENTS_MAX);
     for (size_t i = 0; i < event_count; i++) {
         json_t *record = NULL;
         status = ops_audit_append(&head, &events[i], txn->token, now_ms, &record);
@@ -94,9 +96,32 @@ enum ops_status ops_change_commit(struct ops_app *app, struct ops_txn *txn, cons
             return status;
         (void)snprintf(sk, sizeof sk, OPS_SK_AUDIT_FORMAT, head.seq);
         ops_txn_put(txn, OPS_PK_AUDIT, sk, record);
+        records[i] = record;
         ops_txn_if_absent(txn);
     }
     put_head(txn, &head, seq_before);
     (void)snprintf(sk, sizeof sk, OPS_SK_AUDIT_FORMAT, seq_before + 1);
-    return ops_txn_commit(app, txn, OPS_PK_AUDIT, sk, error);
+    status = ops_txn_commit(app, txn, OPS_PK_AUDIT, sk, error);
+    for (size_t i = 0; status == OPS_OK && i < event_count; i++)
+        ops_tell_record(app, records[i]);
+    return status;
+}
+
+enum ops_status ops_change_commit(struct ops_app *app, struct ops_txn *txn, const struct ops_audit_event *events,
+                                  size_t event_count, int64_t now_ms, struct ops_error *error)
+{
+    struct ops_audit_head head;
+    enum ops_status status = ops_audit_head_load(app, &head, error);
+    return status == OPS_OK ? commit_after(app, txn, head, events, event_count, now_ms, error) : status;
+}
+
+enum ops_status ops_change_commit_after(struct ops_app *app, struct ops_txn *txn, json_int_t seq,
+                                        const struct ops_audit_event *events, size_t event_count, int64_t now_ms,
+                                        struct ops_error *error)
+{
+    struct ops_audit_head head;
+    enum ops_status status = ops_audit_head_load(app, &head, error);
+    if (status == OPS_OK && head.seq != seq)
+        status = OPS_CONFLICT;
+    return status == OPS_OK ? commit_after(app, txn, head, events, event_count, now_ms, error) : status;
 }

@@ -18,6 +18,11 @@ void ops_change_begin(struct ops_app *app, struct ops_txn *txn, int64_t now_ms);
 enum ops_status ops_change_commit(struct ops_app *app, struct ops_txn *txn, const struct ops_audit_event *events,
                                   size_t event_count, int64_t now_ms, struct ops_error *error) OPS_MUST_USE;
 
+/* Likewise, but only while the chain ends with record seq; else OPS_CONFLICT. So the first event gets the number seq + 1. */
+enum ops_status ops_change_commit_after(struct ops_app *app, struct ops_txn *txn, json_int_t seq,
+                                        const struct ops_audit_event *events, size_t event_count, int64_t now_ms,
+                                        struct ops_error *error) OPS_MUST_USE;
+
 /* Carries out a transaction that is no change of state, and settles an unknown outcome by the record that it puts under
  * pk and sk, which has txn->token in its member "txn". */
 enum ops_status ops_txn_commit(struct ops_app *app, const struct ops_txn *txn, const char *pk, const char *sk,

@@ -6,6 +6,7 @@
 #include "app/board.h"
 #include "app/call.h"
 #include "app/clock_watch.h"
+#include "app/delivered.h"
 #include "app/progress.h"
 #include "app/write_watch.h"
 #include "base/pace.h"
@@ -64,6 +65,20 @@ struct ops_clock_watch {
     } synced;
 };
 
+/* See trail.c. */
+struct ops_trail {
+    pthread_mutex_t look_lock; /* one look at a time */
+    pthread_mutex_t lock;
+    struct {
+        bool is_known;
+        enum ops_delivered_state state; /* AGREES until something else is known */
+        json_int_t first_seq, store_seq, log_seq;
+        char words[OPS_ERROR_TEXT_SIZE];
+        int64_t looked_ms; /* monotonic */
+        json_int_t position_seq, head_seq; /* as they were seen last; they only grow, unless the store was put back */
+    } synced;
+};
+
 struct ops_app {
     struct ops_app_ports ports;
     struct ops_slot manifest;   /* a const struct ops_manifest; see ops_app_hold_manifest */
@@ -73,11 +88,14 @@ struct ops_app {
     int64_t started_ms;        /* monotonic */
     int64_t inline_dry_run_ms; /* how long a request may itself advance the dry run that it asked for */
     struct ops_secret_memory secret;
-    ops_alarm_fn on_alarm; /* NULL: nobody is told */
+    struct ops_log *log; /* NULL: nobody is told */
+    atomic_int_fast64_t mismatch_count; /* wrong secret codes that were told so */
+    atomic_int_fast64_t swept_ms;       /* by the wall clock; when a sweep last started all that was due; 0: not yet */
     struct ops_notice_cache notice;
     struct ops_progress progress;
     struct ops_clock_watch clock_watch;
     struct ops_write_watch write_watch;
+    struct ops_trail trail;
     struct ops_board board; /* of all workers but those that a request has for itself */
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */

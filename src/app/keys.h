@@ -11,6 +11,9 @@
 #define OPS_SK_AUDIT_HEAD "AUDIT_HEAD"
 #define OPS_SK_STORE "STORE"               /* the id that this store got when it was first planned in */
 #define OPS_SK_TARGETS_SEEN "TARGETS_SEEN" /* what the completed vacuums and dry runs found, to tell what has gone since */
+#define OPS_SK_VACUUM_RESULTS                                                                                               \
+    "VACUUM_RESULTS"                           /* how many vacuums and dry runs have ended how, since the store was begun   \
+                                                */
 #define OPS_SK_AUDIT_DELIVERY "AUDIT_DELIVERY" /* how far the trail has reached the log group, and who is at it */
 
 #define OPS_PK_MAINTENANCE "MAINTENANCE" /* every window, by id */

@@ -1,11 +1,17 @@
 #include "app/metrics.h"
 
+#include "app/audit.h"
+#include "app/commit.h"
 #include "app/context.h"
 #include "app/keys.h"
+#include "app/results.h"
+#include "app/trail.h"
 #include "app/vacuums.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "core/window.h"
+
+#include <stdio.h>
 
 struct ops_metrics {
     struct ops_app *app;
@@ -119,6 +125,78 @@ static enum ops_status measure_vacuums(struct ops_app *app, struct ops_measures 
     return status;
 }
 
+/* ---- how they ended ---- */
+
+/* NULL: there is no place left. */
+static struct ops_result_count *result_of(struct ops_measures *measures, const char *result)
+{
+    for (size_t i = 0; i < measures->result_count; i++)
+        if (strcmp(measures->results[i].result, result) == 0)
+            return &measures->results[i];
+    if (measures->result_count == OPS_RESULTS_MAX)
+        return NULL;
+    struct ops_result_count *count = &measures->results[measures->result_count++];
+    *count = (struct ops_result_count){.vacuums = 0};
+    (void)snprintf(count->result, sizeof count->result, "%s", result);
+    return count;
+}
+
+/* Those that there may be are there from the beginning: a count that comes out of nothing has not grown, for Prometheus. */
+static void begin_results(struct ops_measures *measures)
+{
+    static const enum ops_status failures[] = {OPS_RECORDS_REMAIN, OPS_TARGET_ERROR, OPS_TARGET_MISSING,
+                                               OPS_MUTEX_EXPIRED,  OPS_PLAN_DRIFTED, OPS_INTERNAL_ERROR};
+    (void)result_of(measures, ops_vacuum_status_name(OPS_VACUUM_COMPLETED));
+    (void)result_of(measures, ops_vacuum_status_name(OPS_VACUUM_CANCELLED));
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
+        (void)result_of(measures, ops_status_tag(failures[i]));
+}
+
+/* What stands in a label as it is. */
+static bool is_tag(const char *name)
+{
+    return name[0] && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name) &&
+           strlen(name) < OPS_RESULT_SIZE;
+}
+
+static void count_results(json_t *counts, bool dry_runs, struct ops_measures *measures)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(counts, name, value) {
+        struct ops_result_count *count = is_tag(name) ? result_of(measures, name) : NULL;
+        if (count && dry_runs)
+            count->dry_runs = json_integer_value(value);
+        else if (count)
+            count->vacuums = json_integer_value(value);
+    }
+}
+
+static enum ops_status measure_results(struct ops_app *app, struct ops_measures *measures)
+{
+    json_t *results = NULL;
+    enum ops_status status = ops_results_load(app, &results, NULL);
+    begin_results(measures);
+    count_results(json_object_get(results, OPS_RESULTS_VACUUMS), false, measures);
+    count_results(json_object_get(results, OPS_RESULTS_DRY_RUNS), true, measures);
+    json_decref(results);
+    return status;
+}
+
+/* ---- the trail ---- */
+
+static enum ops_status measure_delivery(struct ops_app *app, struct ops_measures *measures)
+{
+    json_int_t delivered_seq, accepted_seq;
+    struct ops_audit_head head;
+    enum ops_status status = ops_audit_position(app, &delivered_seq, &accepted_seq, NULL);
+    if (status == OPS_OK)
+        status = ops_audit_head_load(app, &head, NULL);
+    if (status == OPS_OK && head.seq > delivered_seq)
+        measures->audit_undelivered = head.seq - delivered_seq;
+    return status;
+}
+
 /* ---- the whole ---- */
 
 static struct ops_measures measure(struct ops_app *app)
@@ -127,6 +205,10 @@ static struct ops_measures measure(struct ops_app *app)
     enum ops_status status = measure_windows(app, &measures);
     if (status == OPS_OK)
         status = measure_vacuums(app, &measures);
+    if (status == OPS_OK)
+        status = measure_results(app, &measures);
+    if (status == OPS_OK)
+        status = measure_delivery(app, &measures);
     return status == OPS_OK ? measures : (struct ops_measures){.build = app->build};
 }
 
@@ -145,6 +227,13 @@ static void measure_clock(struct ops_app *app, struct ops_measures *measures)
     measures->clock_step_seconds = news.stepped_ms / OPS_SECOND_MS;
     measures->has_other_clock = news.has_others;
     measures->clock_difference_seconds = (news.ahead_ms < 0 ? -news.ahead_ms : news.ahead_ms) / OPS_SECOND_MS;
+}
+
+static void measure_process(struct ops_app *app, struct ops_measures *measures)
+{
+    measures->secret_mismatches = atomic_load(&app->mismatch_count);
+    measures->swept_seconds = atomic_load(&app->swept_ms) / OPS_SECOND_MS;
+    measures->audit_differs = ops_trail_held(app);
 }
 
 void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_measures)
@@ -166,4 +255,5 @@ void ops_metrics_read(struct ops_metrics *metrics, struct ops_measures *ret_meas
     *ret_measures = is_outdated_locked(metrics) ? (struct ops_measures){.build = metrics->app->build} : metrics->measures;
     pthread_mutex_unlock(&metrics->lock);
     measure_clock(metrics->app, ret_measures);
+    measure_process(metrics->app, ret_measures);
 }

@@ -10,9 +10,24 @@
 
 enum { OPS_METRICS_GOOD_FOR_MS = 5000, OPS_METRICS_PATIENCE_MS = 5000 };
 
+enum { OPS_RESULT_SIZE = 32, OPS_RESULTS_MAX = 32 };
+
+struct ops_result_count {
+    char result[OPS_RESULT_SIZE]; /* "completed", "cancelled", or the tag of the error */
+    int64_t vacuums;
+    int64_t dry_runs;
+};
+
 struct ops_measures {
     struct ops_build build;
-    bool store_up;              /* the rest could be read; else it is zero */
+    bool store_up; /* the rest could be read; else it is zero */
+    /* By this process, also where the store is not up. */
+    int64_t secret_mismatches;
+    int64_t swept_seconds;   /* since 1970; when a sweep last started all that was due; 0: not yet */
+    int64_t audit_differs;   /* 1: the store has parted from its delivered audit log */
+    size_t result_count;
+    struct ops_result_count results[OPS_RESULTS_MAX]; /* of the vacuums that are over, since the store was begun */
+    int64_t audit_undelivered;                        /* records that wait */
     int64_t maintenance_active; /* 0 or 1 */
     int64_t maintenance_overdue; /* likewise: one that is active for longer than was estimated */
     int64_t maintenance_scheduled;

@@ -156,6 +156,11 @@ static const struct ops_operation operations[] = {
      .summary = "Lists audit records, newest first.",
      .fields = {FIELD_LIMIT, FIELD_NEXT_TOKEN},
      .run = ops_run_audit_list},
+    {.name = "ops_auditacceptrollback",
+     .function = "ops_auditacceptrollback",
+     .access = OPS_ACCESS_SECRET,
+     .summary = "Accepts that the store has lost records which its delivered audit log has, so that work goes on.",
+     .run = ops_run_audit_accept_rollback},
 };
 
 enum { OPERATION_COUNT = sizeof operations / sizeof operations[0], SECRET_SENT_MAX_BYTES = 1024 };

@@ -1,6 +1,7 @@
 #include "app/use_cases.h"
 
 #include "app/keys.h"
+#include "app/trail.h"
 #include "app/windows.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -180,7 +181,12 @@ enum ops_status ops_run_stat(struct ops_call_context *context, json_t **ret_data
         "{s:s, s:s, s:I, s:{s:b, s:I, s:b, s:s*}}", "status", is_well ? "ok" : "degraded", "service", "ops",
         "uptime_seconds", (json_int_t)((ended_ms - app->started_ms) / OPS_SECOND_MS), "store", "reachable", reachable,
         "latency_ms", (json_int_t)(ended_ms - began_ms), "writable", writable, "reason", reason[0] ? reason : NULL);
+    bool trail_is_well = true;
     status = data ? add_clock(&news, data) : OPS_NO_MEMORY;
+    if (status == OPS_OK)
+        status = ops_trail_show(app, data, &trail_is_well);
+    if (status == OPS_OK && !trail_is_well)
+        status = ops_json_set_text(data, "status", "degraded");
     if (status == OPS_OK)
         *ret_data = data;
     else

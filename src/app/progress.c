@@ -33,7 +33,7 @@ static struct ops_vacuum_progress *begin_locked(struct ops_progress *progress, c
     for (size_t i = 1; i < OPS_PROGRESS_VACUUMS_MAX; i++)
         if (!progress->synced.vacuums[i].vacuum_id[0] || progress->synced.vacuums[i].moved_ms < oldest->moved_ms)
             oldest = &progress->synced.vacuums[i];
-    *oldest = (struct ops_vacuum_progress){.moved_ms = now_ms, .looked_ms = now_ms, .mark = -1};
+    *oldest = (struct ops_vacuum_progress){.moved_ms = now_ms, .looked_ms = now_ms, .told_ms = now_ms, .mark = -1};
     (void)snprintf(oldest->vacuum_id, sizeof oldest->vacuum_id, "%s", vacuum_id);
     return oldest;
 }
@@ -103,6 +103,20 @@ void ops_progress_look(struct ops_app *app, const json_t *vacuum)
     if (known)
         known->mark = mark;
     pthread_mutex_unlock(&app->progress.lock);
+}
+
+bool ops_progress_tell_is_due(struct ops_app *app, const char *vacuum_id, int64_t every_ms)
+{
+    int64_t now_ms = ops_clock_monotonic_ms(app->ports.clock);
+    pthread_mutex_lock(&app->progress.lock);
+    struct ops_vacuum_progress *known = find_locked(&app->progress, vacuum_id);
+    if (!known)
+        known = begin_locked(&app->progress, vacuum_id, now_ms);
+    bool is_due = now_ms - known->told_ms >= every_ms;
+    if (is_due)
+        known->told_ms = now_ms;
+    pthread_mutex_unlock(&app->progress.lock);
+    return is_due;
 }
 
 /* A start that lies further ahead than any request puts it: the clock went back since. */

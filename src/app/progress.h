@@ -27,6 +27,7 @@ struct ops_vacuum_progress {
     char vacuum_id[OPS_ULID_SIZE];         /* or "" */
     int64_t moved_ms;                      /* monotonic; when it last moved, or was first seen */
     int64_t looked_ms;                     /* monotonic */
+    int64_t told_ms;                       /* monotonic; when the log was last told where it is, or when it was first seen */
     json_int_t mark;                       /* of the store's records when it was looked at; -1: not yet */
     char reason[OPS_PROGRESS_REASON_SIZE]; /* what kept one of our workers from it since, or "" */
 };
@@ -56,5 +57,8 @@ void ops_progress_look(struct ops_app *app, const json_t *vacuum);
  * now_ms is the wall clock's: a pending vacuum whose start lies further ahead than five minutes waits for the clock. */
 int64_t ops_progress_stands_seconds(struct ops_app *app, const json_t *vacuum, int64_t now_ms,
                                     char ret_reason[static OPS_PROGRESS_REASON_SIZE]);
+
+/* Whether every_ms have passed since this was true last, or since the vacuum became known of, as it does here too. */
+bool ops_progress_tell_is_due(struct ops_app *app, const char *vacuum_id, int64_t every_ms);
 
 #endif

@@ -1,6 +1,7 @@
 #include "app/removal.h"
 
 #include "app/planned.h"
+#include "app/trail.h"
 #include "base/json.h"
 #include "core/task.h"
 
@@ -73,6 +74,8 @@ static enum ops_status remove_by_manifest(struct ops_app *app, const struct ops_
                                           enum ops_removal *ret_outcomes, struct ops_error *error)
 {
     if (!warrant_holds(app, warrant))
+        return OPS_CONFLICT;
+    if (ops_trail_held(app))
         return OPS_CONFLICT;
     enum ops_status status = check_guard(app, warrant, keys, count, error);
     if (status == OPS_OK)

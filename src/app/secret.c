@@ -8,6 +8,7 @@
 
 #include "app/commit.h"
 #include "app/keys.h"
+#include "app/tell.h"
 #include "base/json.h"
 #include "base/unicode.h"
 #include "core/secret.h"
@@ -283,13 +284,17 @@ static enum ops_status authorise_locked(struct ops_app *app, struct attempt *att
 static void raise_alarm(struct ops_app *app, const struct attempt *attempt)
 {
     char who[OPS_PEER_WORDS_SIZE], line[ALARM_SIZE];
-    if (attempt->lock_seconds == 0 || !app->on_alarm)
+    struct ops_log_line log_line;
+    if (attempt->lock_seconds == 0)
         return;
     ops_peer_words(&attempt->check->peer, who);
     (void)snprintf(line, sizeof line,
                    "secret codes are locked for %lld s: %lld wrong ones in a row, the last from %s, for %s",
                    (long long)attempt->lock_seconds, (long long)attempt->wrong_in_a_row, who, attempt->check->operation);
-    app->on_alarm(line);
+    ops_log_line_init(&log_line, OPS_LOG_WARN, "alarm.secret_codes_locked", line);
+    ops_log_line_text(&log_line, "peer", who);
+    ops_log_line_text(&log_line, "operation", attempt->check->operation);
+    ops_tell(app, &log_line);
 }
 
 /* Who has a place in the line does not stand about here, with a thread in hand, while somebody's code is hashed. */
@@ -317,6 +322,8 @@ enum ops_status ops_secret_authorise(struct ops_app *app, const struct ops_secre
         ops_looks_leave(&app->secret.synced.looks, monotonic_ms(app), &check->turn->ticket);
     pthread_mutex_unlock(&app->secret.lock);
     raise_alarm(app, &attempt);
+    if (status == OPS_SECRET_CODE_MISMATCH)
+        atomic_fetch_add(&app->mismatch_count, 1);
     *ret_wait_ms = attempt.wait_ms;
     return status;
 }

@@ -4,6 +4,8 @@
 #include "app/keys.h"
 #include "app/secret.h"
 #include "app/settle.h"
+#include "app/tell.h"
+#include "app/trail.h"
 #include "app/use_cases.h"
 #include "app/vacuums.h"
 #include "app/windows.h"
@@ -56,8 +58,13 @@ static enum ops_status start_vacuum(struct ops_app *app, const json_t *vacuum, i
 static void tell_standing(struct ops_app *app, const json_t *vacuum, int64_t now_ms, struct ops_sweep_result *result)
 {
     char reason[OPS_PROGRESS_REASON_SIZE];
-    if (ops_vacuum_is(vacuum, OPS_VACUUM_RUNNING))
+    if (ops_vacuum_is(vacuum, OPS_VACUUM_RUNNING)) {
         ops_progress_look(app, vacuum);
+        ops_tell_progress(app, vacuum);
+        if (ops_trail_held(app) && !ops_vacuum_dry_run(vacuum))
+            ops_progress_trouble(app, ops_json_text(vacuum, "vacuum_id", ""),
+                                 "The store has parted from its delivered audit log; 'g3nops audit-verify' tells where.");
+    }
     if (ops_progress_stands_seconds(app, vacuum, now_ms, reason) > 0)
         (void)snprintf(result->standing, sizeof result->standing, "The vacuum %s stands still. %s",
                        ops_json_text(vacuum, "vacuum_id", ""), reason);
@@ -83,7 +90,7 @@ static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t
             if (status == OPS_OK)
                 status = ops_vacuums_end(app, vacuum, expired, &who, now_ms, error);
             result->vacuums_failed += status == OPS_OK;
-        } else if (mine && ops_vacuum_due(vacuum, now_ms)) {
+        } else if (mine && ops_vacuum_due(vacuum, now_ms) && !ops_trail_held(app)) {
             status = start_vacuum(app, vacuum, now_ms, error);
             result->vacuums_started += status == OPS_OK;
         }
@@ -108,22 +115,39 @@ static enum ops_status sweep_vacuums(struct ops_app *app, int64_t now_ms, struct
     return status;
 }
 
+/* One part after another, whatever becomes of the one before; the first failure counts. */
+struct sweep {
+    struct ops_sweep_result *result;
+    struct ops_error *error;
+    enum ops_status first;
+};
+
+static struct ops_error *error_of(const struct sweep *sweep)
+{
+    return sweep->first == OPS_OK ? sweep->error : NULL;
+}
+
+static void note(struct sweep *sweep, enum ops_sweep_part part, enum ops_status status)
+{
+    if (sweep->first != OPS_OK || status == OPS_OK)
+        return;
+    sweep->first = status;
+    sweep->result->failed_at = part;
+}
+
 enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_result, struct ops_error *error)
 {
+    struct sweep sweep = {.result = ret_result, .error = error, .first = OPS_OK};
     *ret_result = (struct ops_sweep_result){0};
-    enum ops_status first = ops_clock_watch_look(app, error);
+    note(&sweep, OPS_SWEEP_LOOKS_AT_CLOCK, ops_clock_watch_look(app, error));
     int64_t now_ms = ops_clock_now_ms(app->ports.clock);
-    enum ops_status status = sweep_windows(app, now_ms, &ret_result->maintenance_started, first == OPS_OK ? error : NULL);
-    if (first == OPS_OK)
-        first = status;
-    status = sweep_vacuums(app, now_ms, ret_result, first == OPS_OK ? error : NULL);
-    if (first == OPS_OK)
-        first = status;
-    status = ops_secret_tell_repeats(app, first == OPS_OK ? error : NULL);
-    if (first == OPS_OK)
-        first = status;
-    status = ops_audit_deliver(app, &ret_result->audit_delivered, first == OPS_OK ? error : NULL);
-    return first == OPS_OK ? status : first;
+    note(&sweep, OPS_SWEEP_WINDOWS, sweep_windows(app, now_ms, &ret_result->maintenance_started, error_of(&sweep)));
+    note(&sweep, OPS_SWEEP_VACUUMS, sweep_vacuums(app, now_ms, ret_result, error_of(&sweep)));
+    if (sweep.first == OPS_OK)
+        atomic_store(&app->swept_ms, now_ms);
+    note(&sweep, OPS_SWEEP_SECRETS, ops_secret_tell_repeats(app, error_of(&sweep)));
+    note(&sweep, OPS_SWEEP_DELIVERS, ops_audit_deliver(app, &ret_result->audit_delivered, error_of(&sweep)));
+    return sweep.first;
 }
 
 enum ops_status ops_run_sweep(struct ops_call_context *context, json_t **ret_data)

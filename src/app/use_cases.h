@@ -21,6 +21,8 @@ enum ops_status ops_run_vacuum_list(struct ops_call_context *context, json_t **r
 enum ops_status ops_run_sweep(struct ops_call_context *context, json_t **ret_data);
 enum ops_status ops_run_audit_list(struct ops_call_context *context, json_t **ret_data);
 
+enum ops_status ops_run_audit_accept_rollback(struct ops_call_context *context, json_t **ret_data);
+
 /* Ping writes its data as text, since it is asked more often than everything else together. */
 enum ops_status ops_ping_data(struct ops_app *app, int64_t now_ms, struct ops_buf *data,
                               struct ops_error *error) OPS_MUST_USE;

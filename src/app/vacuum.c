@@ -1,7 +1,9 @@
 #include "app/use_cases.h"
 
 #include "app/keys.h"
+#include "app/results.h"
 #include "app/settle.h"
+#include "app/trail.h"
 #include "app/vacuums.h"
 #include "app/work.h"
 #include "base/json.h"
@@ -78,6 +80,8 @@ static enum ops_status put_expired(struct ops_call_context *context, struct ops_
         struct ops_who who = ops_vacuum_who(*ret_expired);
         status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED, &who, ret_event);
     }
+    if (status == OPS_OK)
+        status = ops_results_put(context->app, txn, *ret_expired, &context->error);
     if (status == OPS_OK) {
         ops_vacuums_put(txn, old, json_incref(*ret_expired));
         ops_txn_delete(txn, OPS_PK_VACUUM_OPEN, mutex->holder);
@@ -184,7 +188,9 @@ static enum ops_status request_vacuum(struct ops_call_context *context, enum ops
         .plan_sha256 = ops_input_text(context, "plan_sha256"),
     };
     json_t *vacuum = NULL;
-    enum ops_status status = ops_vacuums_next_sequence(context->app, &request.sequence, &context->error);
+    enum ops_status status = request.dry_run ? OPS_OK : ops_trail_check(context->app, &context->error);
+    if (status == OPS_OK)
+        status = ops_vacuums_next_sequence(context->app, &request.sequence, &context->error);
     if (status == OPS_OK)
         status =
             request.dry_run ? write_dry_run(context, id, &request, &vacuum) : write_request(context, id, &request, &vacuum);
@@ -220,7 +226,8 @@ enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t *
     struct ops_who who = ops_call_who(context);
     enum ops_status status = ops_vacuums_load(context->app, ops_input_text(context, "vacuum_id"), &vacuum, &context->error);
     if (status == OPS_OK)
-        status = ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
+        status = ops_trail_held(context->app) ? ops_vacuum_cancel_held(vacuum, context->now_ms, &cancelled, &context->error)
+                                              : ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
     if (status == OPS_OK)
         status = ops_vacuums_end(context->app, vacuum, json_incref(cancelled), &who, context->now_ms, &context->error);
     if (status == OPS_OK)

@@ -1,6 +1,7 @@
 #include "app/vacuums.h"
 
 #include "app/keys.h"
+#include "app/results.h"
 #include "app/seen.h"
 #include "base/json.h"
 #include "core/pass.h"
@@ -299,6 +300,8 @@ enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_
         status = give_mutex_back(app, &txn, before, error);
     if (status == OPS_OK && !ops_vacuum_is(after, OPS_VACUUM_CANCELLED))
         status = ops_seen_note(app, &txn, after, error);
+    if (status == OPS_OK)
+        status = ops_results_put(app, &txn, after, error);
     if (status == OPS_OK) {
         ops_vacuums_put(&txn, before, json_incref(after));
         ops_txn_delete(&txn, OPS_PK_VACUUM_OPEN, id_of(after));

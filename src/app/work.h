@@ -12,13 +12,28 @@
  * on at once instead of when the leases run out. Only for an engine that can be sure of it. */
 enum ops_status ops_app_adopt(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
 
+/* Compares the end of the delivered log with the store, so that a store that was put back is known before anything is
+ * started; what follows is told in the log and shown in stat. A failure: the log could not be read, and nothing is known. It
+ * is then tried again with each sweep. */
+enum ops_status ops_app_check_trail(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
+
 enum { OPS_STANDING_SIZE = 320 };
+
+/* The parts of a sweep, in their order. */
+enum ops_sweep_part {
+    OPS_SWEEP_LOOKS_AT_CLOCK,
+    OPS_SWEEP_WINDOWS,
+    OPS_SWEEP_VACUUMS,
+    OPS_SWEEP_SECRETS,
+    OPS_SWEEP_DELIVERS
+};
 
 struct ops_sweep_result {
     size_t maintenance_started;
     size_t vacuums_started;
     size_t vacuums_failed; /* expired mutex */
     size_t audit_delivered;
+    enum ops_sweep_part failed_at;    /* where the failure is that is returned, if one is */
     char standing[OPS_STANDING_SIZE]; /* which vacuum stands still, and why, or "" */
 };
 

@@ -10,6 +10,7 @@
 #include "app/keys.h"
 #include "app/planning.h"
 #include "app/settle.h"
+#include "app/trail.h"
 #include "app/vacuums.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -112,7 +113,8 @@ static enum ops_status end_pass(struct ops_app *app, const json_t *vacuum, const
     return status;
 }
 
-/* Whether a vacuum may be worked on now; one whose mutex has expired is the sweep's to end. */
+/* Whether a vacuum may be worked on now; one whose mutex has expired is the sweep's to end. A store that was put back may
+ * not know that it was cancelled. */
 static enum ops_status may_work(struct ops_app *app, const json_t *vacuum, bool *ret_may, int64_t *ret_mutex_expires_ms,
                                 struct ops_error *error)
 {
@@ -124,7 +126,7 @@ static enum ops_status may_work(struct ops_app *app, const json_t *vacuum, bool 
     enum ops_status status = ops_vacuums_mutex(app, &mutex, error);
     if (status == OPS_OK)
         *ret_may = mutex.fence == ops_vacuum_fence(vacuum) && ops_mutex_held(&mutex) &&
-                   !ops_mutex_expired(&mutex, ops_clock_now_ms(app->ports.clock));
+                   !ops_mutex_expired(&mutex, ops_clock_now_ms(app->ports.clock)) && !ops_trail_held(app);
     *ret_mutex_expires_ms = mutex.expires_ms;
     return status;
 }

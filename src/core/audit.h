@@ -28,7 +28,8 @@
     X(SECRET_SET, "secret.set") \
     X(SECRET_ROTATED, "secret.rotated") \
     X(SECRET_MISMATCH, "secret.mismatch") \
-    X(SECRET_LOCKED, "secret.locked")
+    X(SECRET_LOCKED, "secret.locked") \
+    X(ROLLBACK_ACCEPTED, "audit.rollback_accepted")
 
 enum ops_audit_type {
 #define X(symbol, text) OPS_AUDIT_##symbol,

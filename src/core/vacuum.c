@@ -178,6 +178,20 @@ enum ops_status ops_vacuum_cancel(const json_t *vacuum, int64_t now_ms, json_t *
     return move_to(vacuum, OPS_VACUUM_CANCELLED, "finished_at", now_ms, ret_vacuum);
 }
 
+enum ops_status ops_vacuum_cancel_held(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum, struct ops_error *error)
+{
+    if (!ops_vacuum_is(vacuum, OPS_VACUUM_PENDING))
+        return ops_vacuum_cancel(vacuum, now_ms, ret_vacuum, error);
+    return move_to(vacuum, OPS_VACUUM_CANCELLED, "finished_at", now_ms, ret_vacuum);
+}
+
+const char *ops_vacuum_result(const json_t *vacuum)
+{
+    const char *status = ops_json_text(vacuum, "status", "");
+    return ops_vacuum_is(vacuum, OPS_VACUUM_FAILED) ? ops_json_text(json_object_get(vacuum, "error"), "tag", status)
+                                                    : status;
+}
+
 static json_int_t count_tasks(const json_t *targets, const json_t *in_pass)
 {
     json_int_t count = 0;

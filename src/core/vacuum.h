@@ -72,6 +72,10 @@ enum ops_status ops_vacuum_start(const json_t *vacuum, int64_t now_ms, json_t **
 enum ops_status ops_vacuum_cancel(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum,
                                   struct ops_error *error) OPS_MUST_USE;
 
+/* Likewise, of one that is kept from starting though its five minutes may be over. */
+enum ops_status ops_vacuum_cancel_held(const json_t *vacuum, int64_t now_ms, json_t **ret_vacuum,
+                                       struct ops_error *error) OPS_MUST_USE;
+
 /* Fixes the targets of a running vacuum and its first pass over them. Takes nothing. */
 enum ops_status ops_vacuum_fix_plan(const json_t *vacuum, json_t *targets, const char *plan_sha256,
                                     json_t **ret_vacuum) OPS_MUST_USE;
@@ -95,6 +99,9 @@ enum ops_status ops_vacuum_replan(const json_t *vacuum, json_t *targets, const j
  * what it comes to, target by target; NULL keeps the record's own. Sets totals. */
 enum ops_status ops_vacuum_finish(const json_t *vacuum, json_t *targets, enum ops_status failure,
                                   const struct ops_error *error, int64_t now_ms, json_t **ret_vacuum) OPS_MUST_USE;
+
+/* How one that is over has ended, for whoever counts: its status, but for a failed one the tag of its error. Borrowed. */
+const char *ops_vacuum_result(const json_t *vacuum);
 
 /* Takes names and warnings out of the record's targets, from the last on, until its text has at most max_bytes, and says how
  * many lists it took in "left_out": a plan of many targets in trouble must still fit the store. */

@@ -49,19 +49,15 @@ static void tell_alive(struct ops_manager *manager, int64_t now_ms)
     manager->told_alive_ms = now_ms;
 }
 
-void ops_manager_look(struct ops_manager *manager, const struct ops_pulse *sweep, int64_t now_ms,
-                      void (*report)(const char *line))
+void ops_manager_look(struct ops_manager *manager, const struct ops_pulse *sweep, int64_t now_ms, struct ops_log *log)
 {
-    char line[200];
     bool stands_still = !ops_watch_look(&manager->watch, sweep, now_ms);
-    if (stands_still && !manager->stands_still) {
-        (void)snprintf(line, sizeof line, "sweep: it stands still for %d s, though it waits for nobody%s",
-                       OPS_MANAGER_PATIENCE_MS / 1000,
-                       manager->notify.watchdog_ms ? "; systemd's watchdog is told nothing any more" : "");
-        report(line);
-    }
+    if (stands_still && !manager->stands_still)
+        ops_log_say(log, OPS_LOG_ERROR, "sweep.stands_still",
+                    "The sweep stands still for %d s, though it waits for nobody%s.", OPS_MANAGER_PATIENCE_MS / 1000,
+                    manager->notify.watchdog_ms ? "; systemd's watchdog is told nothing any more" : "");
     if (!stands_still && manager->stands_still)
-        report("sweep: it goes round again");
+        ops_log_say(log, OPS_LOG_INFO, "sweep.goes_round", "The sweep goes round again.");
     manager->stands_still = stands_still;
     if (!stands_still)
         tell_alive(manager, now_ms);

@@ -9,6 +9,7 @@
 
 #include "adapters/sys/notify.h"
 #include "base/pulse.h"
+#include "ports/log.h"
 
 enum { OPS_MANAGER_PATIENCE_MS = 60 * 1000 /* with a sweep that gives no sign of life though it waits for nobody */ };
 
@@ -29,9 +30,8 @@ void ops_manager_ready(struct ops_manager *manager, const char *status,
 /* How long the loop that looks may sleep. */
 int64_t ops_manager_wait_ms(const struct ops_manager *manager);
 
-/* To be called that often; the clock is the monotonic one. report gets a line when the sweep has come to stand still, and
- * when it goes round again. */
-void ops_manager_look(struct ops_manager *manager, const struct ops_pulse *sweep, int64_t now_ms,
-                      void (*report)(const char *line));
+/* To be called that often; the clock is the monotonic one. log gets a line when the sweep has come to stand still, and when
+ * it goes round again. */
+void ops_manager_look(struct ops_manager *manager, const struct ops_pulse *sweep, int64_t now_ms, struct ops_log *log);
 
 #endif

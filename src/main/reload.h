@@ -14,7 +14,7 @@ struct ops_reload {
     const char *tls_key;
 };
 
-/* Reads each, and takes it or stays with the one before; gives report one line about each. False: one was refused. */
-bool ops_reload(const struct ops_reload *reload, void (*report)(const char *line));
+/* Reads each, and takes it or stays with the one before; gives log one line about each. False: one was refused. */
+bool ops_reload(const struct ops_reload *reload, struct ops_log *log);
 
 #endif

@@ -1,6 +1,7 @@
 #include "main/commands.h"
 
 #include "adapters/sys/clock.h"
+#include "adapters/sys/log.h"
 #include "adapters/sys/random.h"
 #include "adapters/sys/scrypt.h"
 #include "app/work.h"
@@ -32,7 +33,6 @@ enum {
     ADDRESS_SIZE = 512,
     PATH_TEXT_MAX = 4096,
     HOSTS_MAX = 32,
-    LINE_SIZE = 4096 + 64,
 };
 
 static const char http_listen_default[] = "127.0.0.1:8080";
@@ -41,6 +41,7 @@ static const char http_listen_default[] = "127.0.0.1:8080";
 struct serving {
     int lock; /* -1: not held */
     struct ops_manager manager;
+    struct ops_log *log; /* NULL: there was no memory for it */
     struct ops_engine_config config;
     struct ops_engine engine;
     const char *tls_cert; /* paths; NULL: no TLS */
@@ -60,15 +61,31 @@ struct serving {
     bool told;                         /* serve.json is ours */
 };
 
-/* One line, whatever a file may be called. Whoever does not read it any more does no harm: see ops_signals_init. */
-static void report(const char *text)
+/* For people on a terminal, for programs elsewhere. */
+static enum ops_log_format log_format(const struct ops_cli *cli)
 {
-    char line[LINE_SIZE];
-    (void)snprintf(line, sizeof line, "%s", text);
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    (void)fprintf(stderr, "g3nops: %s\n", line);
+    const char *name = ops_cli_text(cli, "--log-format");
+    if (name)
+        return ops_log_format_of(name);
+    return isatty(STDERR_FILENO) ? OPS_LOG_TEXT : OPS_LOG_LOGFMT;
+}
+
+static enum ops_status open_log(const struct ops_cli *cli, struct serving *serving)
+{
+    const char *level = ops_cli_text(cli, "--log-level");
+    const struct ops_file_log_config config = {
+        .fd = STDERR_FILENO,
+        .format = log_format(cli),
+        .level = level ? ops_log_level_of(level) : OPS_LOG_INFO,
+        .has_priorities = ops_is_journal(STDERR_FILENO, getenv("JOURNAL_STREAM")),
+        .clock = ops_system_clock(),
+    };
+    return ops_file_log_new(&config, &serving->log);
+}
+
+static struct ops_log *access_log(const struct ops_cli *cli, const struct serving *serving)
+{
+    return ops_cli_flag(cli, "--access-log") ? serving->log : NULL;
 }
 
 static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *place, struct serving *serving,
@@ -160,7 +177,8 @@ static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, 
                                      .hosts = serving->hosts_text ? serving->hosts : NULL,
                                      .ready = ops_ready_tell,
                                      .ready_context = &serving->ready,
-                                     .proof_token = serving->instance.token};
+                                     .proof_token = serving->instance.token,
+                                     .access_log = access_log(cli, serving)};
     status = read_tls(cli, serving, &config.tls, error);
     if (status == OPS_OK)
         status = ops_http_server_start(serving->engine.app, &config, &serving->http, error);
@@ -176,8 +194,10 @@ static enum ops_status start_invoke(struct ops_cli *cli, struct serving *serving
     char socket[PATH_TEXT_MAX];
     (void)snprintf(socket, sizeof socket, "unix:%.4000s/invoke.sock", serving->engine.data_dir);
     const char *listen = ops_cli_text(cli, "--invoke-listen");
-    const struct ops_invoke_config config = {
-        .listen = listen ? listen : socket, .traffic = serving->traffic, .proof_token = serving->instance.token};
+    const struct ops_invoke_config config = {.listen = listen ? listen : socket,
+                                             .traffic = serving->traffic,
+                                             .proof_token = serving->instance.token,
+                                             .access_log = access_log(cli, serving)};
     enum ops_status status = ops_invoke_server_start(serving->engine.app, &config, &serving->invoke, error);
     if (status != OPS_OK)
         return status == OPS_USAGE ? ops_error_about(error, status, "--invoke-listen") : status;
@@ -236,8 +256,8 @@ static void tell_others(struct serving *serving)
     enum ops_status status = ops_serve_file_write(serving->engine.data_dir, instance, &error);
     serving->told = status == OPS_OK;
     if (!serving->told) {
-        report(ops_error_text(&error, status));
-        report("serve.json could not be written; other commands will need --endpoint");
+        ops_log_say(serving->log, OPS_LOG_WARN, "serve.json", "%s Other commands will need --endpoint.",
+                    ops_error_text(&error, status));
     }
     ops_error_release(&error);
 }
@@ -259,23 +279,36 @@ static unsigned worker_count(struct ops_cli *cli, const struct serving *serving)
     unsigned most = serving->engine.backend->ops->workers_per_core * (unsigned)(cores > 0 ? cores : 1);
     if (most == 0 || asked <= most)
         return asked;
-    char line[LINE_SIZE];
-    (void)snprintf(line, sizeof line, "%u of the %u workers are started: on this engine more would be slower with %ld cores",
-                   most, asked, cores);
-    report(line);
+    ops_log_say(serving->log, OPS_LOG_WARN, "serve.workers",
+                "%u of the %u workers are started: on this engine more would be slower with %ld cores.", most, asked, cores);
     return most;
+}
+
+/* Before anything is started by what the store says. A log that can't be read delays delivery, and no more. */
+static void check_trail(struct serving *serving)
+{
+    struct ops_error error = OPS_ERROR_INIT;
+    enum ops_status status = ops_app_check_trail(serving->engine.app, &error);
+    if (status != OPS_OK)
+        ops_log_say(serving->log, OPS_LOG_WARN, "audit.unread", "Whether the store agrees with its delivered audit log is not known: %s",
+                    ops_error_text(&error, status));
+    ops_error_release(&error);
 }
 
 static enum ops_status start(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
     struct ops_place place;
-    enum ops_status status = ops_command_own_place(cli, &place, error);
+    enum ops_status status = open_log(cli, serving);
+    if (status == OPS_OK)
+        status = ops_command_own_place(cli, &place, error);
     if (status == OPS_OK)
         status = open_engine(cli, &place, serving, error);
     if (status == OPS_OK)
         warn_of_open_directory(cli, serving->engine.data_dir);
     if (status == OPS_OK)
-        ops_app_on_alarm(serving->engine.app, report);
+        ops_app_log_to(serving->engine.app, serving->log);
+    if (status == OPS_OK)
+        check_trail(serving);
     if (status == OPS_OK)
         ops_app_limit_rate(serving->engine.app, ops_cli_integer(cli, "--max-rate", 0));
     if (status == OPS_OK)
@@ -285,7 +318,7 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
     if (status == OPS_OK)
         status = start_invoke(cli, serving, error);
     if (status == OPS_OK)
-        status = ops_threads_start(serving->engine.app, worker_count(cli, serving), report, &serving->threads, error);
+        status = ops_threads_start(serving->engine.app, worker_count(cli, serving), serving->log, &serving->threads, error);
     return status;
 }
 
@@ -314,10 +347,33 @@ static void tell_ready(struct serving *serving, const char *more)
     ops_manager_ready(&serving->manager, status, ops_clock_monotonic_ms(serving->config.clock));
 }
 
+/* The line of the contract comes first, in whatever format the others are. */
+static enum ops_status begin_log(struct serving *serving, struct ops_error *error)
+{
+    char ready[2 * ADDRESS_SIZE + 64];
+    (void)snprintf(ready, sizeof ready, "ready http=%s invoke=%s\n", serving->http_shown, serving->invoke_address);
+    enum ops_status status = ops_file_log_begin(serving->log, ready);
+    return status == OPS_OK ? OPS_OK : ops_fail(error, status, "The thread that writes the log could not be started.");
+}
+
+/* As what it began to serve. */
+static void tell_start(const struct serving *serving)
+{
+    struct ops_log_line line;
+    ops_log_line_init(&line, OPS_LOG_INFO, "serve.started", NULL);
+    ops_log_line_text(&line, "build", ops_embedded_build()->id);
+    ops_log_line_text(&line, "engine", serving->config.aws ? "aws" : "local");
+    ops_log_line_text(&line, "data", serving->engine.data_dir);
+    ops_log_line_text(&line, "manifest", serving->engine.manifest_name);
+    ops_log_line_number(&line, "targets", (int64_t)serving->engine.manifest.target_count);
+    ops_log_line_number(&line, "pid", getpid());
+    ops_log_write(serving->log, &line);
+}
+
 static void read_anew(struct serving *serving, const struct ops_reload *what)
 {
     ops_notify_reloading(&serving->manager.notify);
-    bool well = ops_reload(what, report);
+    bool well = ops_reload(what, serving->log);
     tell_ready(serving, well ? "" : "; what was to be read anew was refused, see the log");
 }
 
@@ -335,10 +391,12 @@ static void wait_for_end(struct serving *serving, const sigset_t *waited)
         if (number == SIGHUP)
             read_anew(serving, &what);
         ops_manager_look(&serving->manager, ops_threads_sweep_pulse(serving->threads),
-                         ops_clock_monotonic_ms(serving->config.clock), report);
+                         ops_clock_monotonic_ms(serving->config.clock), serving->log);
         ops_ready_look(&serving->ready, ops_threads_sweep_pulse(serving->threads));
     }
     ops_notify_tell(&serving->manager.notify, "STOPPING=1\nSTATUS=lets what is under way finish");
+    ops_log_say(serving->log, OPS_LOG_INFO, "serve.stopping", "%s came; what is under way may finish.",
+                number == SIGTERM ? "SIGTERM" : "SIGINT");
 }
 
 int ops_command_serve(struct ops_cli *cli, void *context)
@@ -355,13 +413,18 @@ int ops_command_serve(struct ops_cli *cli, void *context)
     int code = OPS_EXIT_DONE;
     if (status == OPS_OK) {
         tell_others(&serving);
-        (void)fprintf(stderr, "ready http=%s invoke=%s\n", serving.http_shown, serving.invoke_address);
+        tell_start(&serving);
+        status = begin_log(&serving, &error);
+    }
+    if (status == OPS_OK) {
         tell_ready(&serving, "");
         wait_for_end(&serving, &waited);
     } else {
         code = ops_cli_fail(cli, status, &error);
     }
     stop(&serving);
+    ops_log_say(serving.log, OPS_LOG_INFO, "serve.stopped", "%s", "All of it has ended.");
+    ops_file_log_free(serving.log);
     ops_error_release(&error);
     return code;
 }

@@ -9,11 +9,25 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WAIT_MAX_MS = 1000, SWEEP_EVERY_MS = 500, TROUBLE_SIZE = 320 };
+enum { WAIT_MAX_MS = 1000, SWEEP_EVERY_MS = 500, TROUBLE_SIZE = OPS_ERROR_TEXT_SIZE };
 
-/* What a thread last had to complain about, so that a trouble that lasts is reported once. */
+/* What troubles are told as, and their ends. */
+struct trouble_kind {
+    const char *begins; /* events */
+    const char *ends;
+    const char *words; /* at the end */
+};
+
+static const struct trouble_kind sweep_trouble = {"sweep.trouble", "sweep.recovered", "The sweep goes round again."};
+static const struct trouble_kind store_trouble = {"store.trouble", "store.recovered", "The record store can be used again."};
+static const struct trouble_kind delivery_trouble = {"audit.trouble", "audit.recovered",
+                                                     "Audit records are delivered again."};
+static const struct trouble_kind worker_trouble = {"worker.trouble", "worker.recovered", "The worker gets on again."};
+
+/* What a thread last had to complain about, so that a trouble that lasts is told once. */
 struct trouble {
-    char text[TROUBLE_SIZE];
+    const struct trouble_kind *kind; /* NULL: nothing yet */
+    char text[TROUBLE_SIZE];         /* "": it is over */
 };
 
 struct worker_thread {
@@ -25,7 +39,7 @@ struct worker_thread {
 
 struct ops_threads {
     struct ops_app *app;
-    ops_report_fn report;
+    struct ops_log *log;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stopping;       /* this and free_count under lock */
@@ -37,20 +51,34 @@ struct ops_threads {
     unsigned worker_count; /* that have a thread */
 };
 
-static void note_trouble(struct ops_threads *threads, struct trouble *trouble, const char *who, enum ops_status status,
-                         const struct ops_error *error)
+static void note_trouble(struct ops_threads *threads, struct trouble *trouble, const struct trouble_kind *kind,
+                         const char *worker, enum ops_status status, const struct ops_error *error)
 {
     char text[TROUBLE_SIZE] = "";
+    struct ops_log_line line;
     if (status != OPS_OK)
-        (void)snprintf(text, sizeof text, "%s: %s", who, ops_error_text(error, status));
+        (void)snprintf(text, sizeof text, "%s", ops_error_text(error, status));
     if (strcmp(text, trouble->text) == 0)
         return;
-    char line[TROUBLE_SIZE + 16];
-    (void)snprintf(line, sizeof line, "%s", text[0] ? text : "well again: ");
-    if (!text[0])
-        (void)snprintf(line, sizeof line, "well again: %s", who);
-    threads->report(line);
+    if (text[0])
+        ops_log_line_init(&line, OPS_LOG_ERROR, kind->begins, text);
+    else
+        ops_log_line_init(&line, OPS_LOG_INFO, trouble->kind->ends, trouble->kind->words);
+    ops_log_line_text(&line, "worker", worker);
+    if (text[0])
+        ops_log_line_text(&line, "error", ops_status_tag(status));
+    ops_log_write(threads->log, &line);
+    trouble->kind = kind;
     memcpy(trouble->text, text, sizeof text);
+}
+
+/* Whose trouble the sweep's is. */
+static const struct trouble_kind *kind_of(const struct ops_sweep_result *result, enum ops_status status)
+{
+    if (result->failed_at == OPS_SWEEP_DELIVERS)
+        return &delivery_trouble;
+    bool is_store = ops_status_category(status) == OPS_CATEGORY_UNAVAILABLE || status == OPS_CORRUPT;
+    return is_store ? &store_trouble : &sweep_trouble;
 }
 
 /* How often tasks had become free until now. Taken before a step, since some may become free while it looks elsewhere. */
@@ -93,7 +121,10 @@ static void note_standing(struct ops_threads *threads, struct trouble *before, c
 {
     if (strcmp(before->text, standing) == 0)
         return;
-    threads->report(standing[0] ? standing : "The vacuum does not stand still any more.");
+    if (standing[0])
+        ops_log_say(threads->log, OPS_LOG_WARN, "vacuum.standing_still", "%s", standing);
+    else
+        ops_log_say(threads->log, OPS_LOG_INFO, "vacuum.moving", "The vacuum does not stand still any more.");
     (void)snprintf(before->text, sizeof before->text, "%s", standing);
 }
 
@@ -105,22 +136,31 @@ struct clock_told {
 
 static void tell_step(struct ops_threads *threads, const struct ops_clock_step *step)
 {
-    char at[OPS_INSTANT_TEXT_SIZE], line[TROUBLE_SIZE];
+    char at[OPS_INSTANT_TEXT_SIZE], words[TROUBLE_SIZE];
+    struct ops_log_line line;
     bool back = step->step_ms < 0;
     ops_instant_format(step->at_ms, at);
-    (void)snprintf(line, sizeof line, "clock: it was set %s by %lld s, to %s; what waits for a time is due that much %s",
+    (void)snprintf(words, sizeof words, "The clock was set %s by %lld s, to %s; what waits for a time is due that much %s.",
                    back ? "back" : "forward", (long long)((back ? -step->step_ms : step->step_ms) / OPS_SECOND_MS), at,
                    back ? "later" : "sooner");
-    threads->report(line);
+    ops_log_line_init(&line, OPS_LOG_WARN, "clock.stepped", words);
+    ops_log_line_number(&line, "step_seconds", step->step_ms / OPS_SECOND_MS);
+    ops_log_write(threads->log, &line);
 }
 
 static void tell_difference(struct ops_threads *threads, const struct ops_clock_news *news)
 {
-    char line[TROUBLE_SIZE];
+    char words[TROUBLE_SIZE];
+    struct ops_log_line line;
     bool behind = news->ahead_ms < 0;
-    (void)snprintf(line, sizeof line, "clock: it is %s AWS's by %lld s", behind ? "behind" : "ahead of",
+    (void)snprintf(words, sizeof words, "The clock is %s AWS's by %lld s.", behind ? "behind" : "ahead of",
                    (long long)((behind ? -news->ahead_ms : news->ahead_ms) / OPS_SECOND_MS));
-    threads->report(news->is_apart ? line : "well again: clock, it agrees with AWS's");
+    if (news->is_apart)
+        ops_log_line_init(&line, OPS_LOG_WARN, "clock.apart", words);
+    else
+        ops_log_line_init(&line, OPS_LOG_INFO, "clock.agrees", "The clock agrees with AWS's.");
+    ops_log_line_number(&line, "ahead_seconds", news->ahead_ms / OPS_SECOND_MS);
+    ops_log_write(threads->log, &line);
 }
 
 static void tell_of_clock(struct ops_threads *threads, struct clock_told *told)
@@ -141,7 +181,7 @@ static void tell_of_clock(struct ops_threads *threads, struct clock_told *told)
 static void *sweep_loop(void *context)
 {
     struct ops_threads *threads = context;
-    struct trouble trouble = {""}, standing = {""};
+    struct trouble trouble = {.kind = NULL}, standing = {.kind = NULL};
     struct clock_told told = {.step_count = 0};
     ops_pulse_of_thread(&threads->sweep_pulse);
     do {
@@ -149,7 +189,7 @@ static void *sweep_loop(void *context)
         struct ops_sweep_result result;
         struct ops_error error = OPS_ERROR_INIT;
         enum ops_status status = ops_app_sweep(threads->app, &result, &error);
-        note_trouble(threads, &trouble, "sweep", status, &error);
+        note_trouble(threads, &trouble, kind_of(&result, status), NULL, status, &error);
         note_standing(threads, &standing, result.standing);
         ops_error_release(&error);
         tell_of_clock(threads, &told);
@@ -160,14 +200,14 @@ static void *sweep_loop(void *context)
 static void *work_loop(void *context)
 {
     struct worker_thread *self = context;
-    struct trouble trouble = {""};
+    struct trouble trouble = {.kind = NULL};
     int64_t wait_ms;
     uint64_t seen;
     do {
         struct ops_error error = OPS_ERROR_INIT;
         seen = free_count(self->threads);
         enum ops_status status = ops_worker_step(self->worker, &wait_ms, &error);
-        note_trouble(self->threads, &trouble, self->name, status, &error);
+        note_trouble(self->threads, &trouble, &worker_trouble, self->name, status, &error);
         ops_error_release(&error);
     } while (wait_for(self->threads, wait_ms, &seen));
     return NULL;
@@ -201,7 +241,7 @@ static enum ops_status start_all(struct ops_threads *threads, unsigned worker_co
     return status;
 }
 
-enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, ops_report_fn report,
+enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, struct ops_log *log,
                                   struct ops_threads **ret_threads, struct ops_error *error)
 {
     struct ops_threads *threads = ops_mem_zeroed(1, sizeof *threads);
@@ -212,7 +252,7 @@ enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, op
         return OPS_NO_MEMORY;
     }
     threads->app = app;
-    threads->report = report;
+    threads->log = log;
     threads->workers = workers;
     ops_wait_init(&threads->wake);
     (void)pthread_mutex_init(&threads->lock, NULL);

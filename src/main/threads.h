@@ -9,9 +9,8 @@
 
 struct ops_threads;
 
-/* Begins sweeping and working. report gets one line for each new trouble and for its end, from any of the threads. */
-typedef void (*ops_report_fn)(const char *line);
-enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, ops_report_fn report,
+/* Begins sweeping and working. log gets a line for each new trouble and for its end. */
+enum ops_status ops_threads_start(struct ops_app *app, unsigned worker_count, struct ops_log *log,
                                   struct ops_threads **ret_threads, struct ops_error *error) OPS_MUST_USE;
 
 /* Of the sweep: it goes round at least twice a second, but for the time that the store and the log group take. */

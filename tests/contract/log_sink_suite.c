@@ -4,6 +4,8 @@
 #include "support/alloc_fault.h"
 #include "support/cmocka_all.h"
 
+#include <stdio.h>
+
 #define NOON_MS INT64_C(1795521600000) /* 2026-11-24T12:00:00Z */
 
 static const struct log_sink_suite_source *suite_source;
@@ -46,6 +48,64 @@ static void events_come_in_the_order_in_which_they_were_appended(void **state)
     assert_int_equal(ops_log_sink_append(*state, events, 3, NULL), OPS_OK);
     assert_int_equal(append_one(*state, NOON_MS, "{\"seq\":4}"), OPS_OK);
     expect_events(*state, "{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3,\"t\":\"gr\xc3\xbc\xc3\x9f\"}\n{\"seq\":4}\n");
+}
+
+/* ---- reading ---- */
+
+static enum ops_status append_line(void *context, struct ops_view text)
+{
+    ops_buf_append_view(context, text);
+    ops_buf_append_char(context, '\n');
+    return OPS_OK;
+}
+
+static void expect_read(struct ops_log_sink *sink, size_t last, const char *expected)
+{
+    struct ops_buf buf;
+    ops_buf_init(&buf, 16 * 1024 * 1024);
+    assert_int_equal(ops_log_sink_read(sink, last, append_line, &buf, NULL), OPS_OK);
+    assert_int_equal(ops_buf_status(&buf), OPS_OK);
+    assert_string_equal(ops_buf_text(&buf), expected);
+    ops_buf_release(&buf);
+}
+
+static void what_was_appended_is_read_whole_or_from_its_end(void **state)
+{
+    expect_read(*state, 0, "");
+    expect_read(*state, 5, "");
+    for (int i = 0; i < 6; i++) { /* over three days */
+        char text[16];
+        (void)snprintf(text, sizeof text, "{\"seq\":%d}", i);
+        assert_int_equal(append_one(*state, NOON_MS + i / 2 * OPS_DAY_MS, text), OPS_OK);
+    }
+    expect_read(*state, 0, "{\"seq\":0}\n{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3}\n{\"seq\":4}\n{\"seq\":5}\n");
+    expect_read(*state, 1, "{\"seq\":5}\n");
+    expect_read(*state, 2, "{\"seq\":4}\n{\"seq\":5}\n");
+    expect_read(*state, 3, "{\"seq\":3}\n{\"seq\":4}\n{\"seq\":5}\n");
+    expect_read(*state, 5, "{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3}\n{\"seq\":4}\n{\"seq\":5}\n");
+    expect_read(*state, 6, "{\"seq\":0}\n{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3}\n{\"seq\":4}\n{\"seq\":5}\n");
+    expect_read(*state, 100, "{\"seq\":0}\n{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3}\n{\"seq\":4}\n{\"seq\":5}\n");
+    int64_t keeps_ms = -1;
+    assert_int_equal(ops_log_sink_keeps(*state, &keeps_ms, NULL), OPS_OK);
+    assert_int_equal(keeps_ms, 0);
+}
+
+static enum ops_status stop_at_once(void *context, struct ops_view text)
+{
+    (void)text;
+    ++*(int *)context;
+    return OPS_CONFLICT;
+}
+
+static void who_reads_may_stop(void **state)
+{
+    int count = 0;
+    assert_int_equal(append_one(*state, NOON_MS, "1"), OPS_OK);
+    assert_int_equal(append_one(*state, NOON_MS, "2"), OPS_OK);
+    assert_int_equal(ops_log_sink_read(*state, 0, stop_at_once, &count, NULL), OPS_CONFLICT);
+    assert_int_equal(count, 1);
+    assert_int_equal(ops_log_sink_read(*state, 2, stop_at_once, &count, NULL), OPS_CONFLICT);
+    assert_int_equal(count, 2);
 }
 
 static void the_order_holds_across_days_also_when_the_clock_went_back(void **state)
@@ -116,6 +176,8 @@ int log_sink_suite_run(const char *name, const struct log_sink_suite_source *sou
     const struct CMUnitTest tests[] = {
         CASE(events_come_in_the_order_in_which_they_were_appended),
         CASE(the_order_holds_across_days_also_when_the_clock_went_back),
+        CASE(what_was_appended_is_read_whole_or_from_its_end),
+        CASE(who_reads_may_stop),
         CASE(a_whole_batch_of_large_events_is_appended),
         cmocka_unit_test(without_memory_nothing_is_appended_and_nothing_leaks),
     };

@@ -132,6 +132,100 @@ static void a_line_that_a_crash_left_torn_is_ended_first(void **state)
     expect_stream("audit-2026-11-24.jsonl", "{\"seq\":1}\n{\"se\n{\"seq\":2}\n");
 }
 
+static enum ops_status append_line(void *context, struct ops_view text)
+{
+    ops_buf_append_view(context, text);
+    ops_buf_append_char(context, '|');
+    return OPS_OK;
+}
+
+static void expect_read(struct ops_log_sink *sink, size_t last, const char *expected)
+{
+    struct ops_buf buf;
+    ops_buf_init(&buf, 16 * 1024 * 1024);
+    assert_int_equal(ops_log_sink_read(sink, last, append_line, &buf, NULL), OPS_OK);
+    assert_string_equal(ops_buf_text(&buf), expected);
+    ops_buf_release(&buf);
+}
+
+/* A torn line that was ended is given, and is none of ours; one without an end is not there yet. */
+static void lines_are_read_as_they_stand_in_whatever_files(void **state)
+{
+    assert_int_equal(append_one(*state, NOON_MS, "1", NULL), OPS_OK);
+    scratch_write(stream("audit-2026-11-24.jsonl"), "1\n{\"se\n\n2\n3");
+    scratch_write(stream("audit-2026-11-25.jsonl"), "");
+    scratch_write(stream("audit-2026-11-26.jsonl"), "4\n");
+    scratch_write(stream("notes.txt"), "5\n");
+    expect_read(*state, 0, "1|{\"se||2|4|");
+    expect_read(*state, 1, "4|");
+    expect_read(*state, 2, "2|4|");
+    expect_read(*state, 4, "{\"se||2|4|");
+}
+
+/* The end of a stream is looked for from behind, a piece at a time. */
+static void the_end_of_a_long_stream_is_found_wherever_its_lines_end(void **state)
+{
+    enum { LINES = 3000 };
+    char text[64];
+    struct ops_buf all;
+    assert_int_equal(append_one(*state, NOON_MS, "x", NULL), OPS_OK);
+    for (int pad = 0; pad < 3; pad++) {
+        ops_buf_init(&all, 16 * 1024 * 1024);
+        for (int i = 0; i < LINES; i++)
+            ops_buf_append_format(&all, "{\"seq\":%0*d}\n", 40 + pad + i % 7, i);
+        scratch_write(stream("audit-2026-11-24.jsonl"), ops_buf_text(&all));
+        for (size_t last = 1; last <= LINES; last += 97) {
+            struct ops_buf read;
+            ops_buf_init(&read, 16 * 1024 * 1024);
+            assert_int_equal(ops_log_sink_read(*state, last, append_line, &read, NULL), OPS_OK);
+            size_t ends = 0;
+            for (size_t i = 0; i < read.length; i++)
+                ends += read.data[i] == '|';
+            assert_int_equal(ends, last);
+            (void)snprintf(text, sizeof text, "{\"seq\":%0*d}|", 40 + pad + (int)(LINES - last) % 7, (int)(LINES - last));
+            assert_ptr_equal(strstr(ops_buf_text(&read), text), read.data);
+            ops_buf_release(&read);
+        }
+        ops_buf_release(&all);
+    }
+}
+
+static void a_line_longer_than_any_of_ours_is_passed_over(void **state)
+{
+    enum { LONG = 3 * 1024 * 1024 };
+    char *text = malloc(LONG + 16);
+    assert_non_null(text);
+    assert_int_equal(append_one(*state, NOON_MS, "x", NULL), OPS_OK);
+    memset(text, 'y', LONG);
+    (void)snprintf(text + LONG, 16, "\n2\n");
+    memcpy(text, "1\n", 2);
+    scratch_write(stream("audit-2026-11-24.jsonl"), text);
+    expect_read(*state, 0, "1|2|");
+    expect_read(*state, 2, "2|");
+    free(text);
+}
+
+static void what_is_in_the_way_of_reading_gets_one_clear_sentence(void **state)
+{
+    struct ops_error error = OPS_ERROR_INIT;
+    struct ops_buf buf;
+    ops_buf_init(&buf, 1024);
+    assert_int_equal(append_one(*state, NOON_MS, "1", NULL), OPS_OK);
+    assert_int_equal(unlink(stream("audit-2026-11-24.jsonl")), 0);
+    assert_int_equal(mkfifo(stream("audit-2026-11-24.jsonl"), 0600), 0);
+    for (size_t last = 0; last < 2; last++) {
+        assert_int_equal(ops_log_sink_read(*state, last, append_line, &buf, &error), OPS_STORE_UNAVAILABLE);
+        assert_non_null(strstr(error.text, "audit-2026-11-24.jsonl can't be read"));
+        ops_error_release(&error);
+    }
+    assert_int_equal(unlink(stream("audit-2026-11-24.jsonl")), 0);
+    assert_int_equal(symlink("/etc/hostname", stream("audit-2026-11-24.jsonl")), 0);
+    assert_int_equal(ops_log_sink_read(*state, 0, append_line, &buf, &error), OPS_STORE_UNAVAILABLE);
+    assert_non_null(strstr(error.text, "symbolic links"));
+    ops_error_release(&error);
+    ops_buf_release(&buf);
+}
+
 static void expect_unavailable(struct ops_log_sink *sink, const char *word)
 {
     struct ops_error error = OPS_ERROR_INIT;
@@ -242,7 +336,9 @@ int main(void)
         CASE(a_stream_is_a_day_and_no_older_one_is_used_again),         CASE(a_line_that_a_crash_left_torn_is_ended_first),
         CASE(what_is_in_the_way_of_the_stream_gets_one_clear_sentence), CASE(a_data_directory_that_is_missing_is_not_made),
         CASE(a_group_that_another_process_keeps_locked_is_unavailable), CASE(a_batch_that_found_no_room_is_taken_back),
-        CASE(processes_that_append_at_once_do_not_mix_their_lines),
+        CASE(processes_that_append_at_once_do_not_mix_their_lines),     CASE(lines_are_read_as_they_stand_in_whatever_files),
+        CASE(the_end_of_a_long_stream_is_found_wherever_its_lines_end), CASE(a_line_longer_than_any_of_ours_is_passed_over),
+        CASE(what_is_in_the_way_of_reading_gets_one_clear_sentence),
     };
     return log_sink_suite_run("log_sink_memory", &memory) + log_sink_suite_run("log_sink_local", &local) +
            cmocka_run_group_tests(tests, NULL, NULL);

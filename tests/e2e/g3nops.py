@@ -4,6 +4,7 @@ import functools
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -102,6 +103,16 @@ class Clock:
         }
 
 
+LOGFMT = re.compile(r'([a-z0-9_]+)=("(?:[^"\\]|\\.)*"|[^\s"=]*)(?: |$)')
+
+
+def logfmt(line):
+    """The fields of a line; it must be nothing but fields."""
+    found = LOGFMT.findall(line)
+    assert "".join(f"{name}={value} " for name, value in found) == line + " ", line
+    return {name: json.loads(value) if value.startswith('"') else value for name, value in found}
+
+
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout=DEADLINE_SECONDS):
         super().__init__("localhost", timeout=timeout)
@@ -156,6 +167,12 @@ class Serve:
 
     def stderr(self):
         return self.log.read_text(errors="replace")
+
+    def events(self, *names):
+        """What the log has so far: the fields of each line, of these events or of all."""
+        lines = [line for line in self.stderr().split("\n")[:-1] if not line.startswith("ready ")]
+        wanted = [line for line in lines if not names or any(f" event={name} " in line + " " for name in names)]
+        return [event for event in map(logfmt, wanted) if not names or event["event"] in names]
 
     def _ready(self):
         code = self.process.poll()

@@ -353,7 +353,7 @@ complete_words "$@"
     (["vacuum-"], {"vacuum-all", "vacuum-org", "vacuum-cancel", "vacuum-status", "vacuum-list"}),
     (["maintenance-list", "--st"], {"--status"}),
     (["maintenance-list", "--status", "c"], {"current", "cancelled"}),
-    (["help", "aud"], {"audit-list", "audit-verify"}),
+    (["help", "aud"], {"audit-list", "audit-verify", "audit-accept-rollback"}),
     (["vacuum", ""], {"all", "org", "cancel", "status", "list"}),
     (["vacuum", "org", "--ye"], {"--yes"}),
     (["sess"], {"session-create", "session"}),

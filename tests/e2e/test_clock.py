@@ -12,8 +12,7 @@ FORWARD, BACK = "set forward by", "set back by"
 
 
 def told(serve):
-    return [line.removeprefix("g3nops: clock: it was ") for line in serve.stderr().splitlines()
-            if line.startswith("g3nops: clock: it was ")]
+    return [event["msg"].removeprefix("The clock was ").removesuffix(".") for event in serve.events("clock.stepped")]
 
 
 def until_told(serve, count=1):

@@ -242,9 +242,10 @@ def test_standard_error_and_the_trail_name_who_locked(bare):
     serve = bare.serve()
     with flood(serve, "vacuumorg") as stream:
         stream.under_way("secret-code-locked")
-        line = next(line for line in serve.stderr().splitlines() if "locked" in line)
-    assert line == (f"g3nops: secret codes are locked for 1 s: 5 wrong ones in a row, the last from uid {os.getuid()}, "
-                    f"pid {stream.pid}, for ops_vacuumorg")
+        alarm = serve.events("alarm.secret_codes_locked")[0]
+    assert alarm["level"] == "warn" and alarm["operation"] == "ops_vacuumorg" and alarm["request_id"]
+    assert alarm["msg"] == (f"secret codes are locked for 1 s: 5 wrong ones in a row, the last from uid {os.getuid()}, "
+                            f"pid {stream.pid}, for ops_vacuumorg")
     peer = {"uid": os.getuid(), "pid": stream.pid}
     assert audited(serve, "secret.mismatch")[4] == {"operation": "ops_vacuumorg", "wrong_in_a_row": 5, "peer": peer}
     assert audited(serve, "secret.locked")[0] == {"operation": "ops_vacuumorg", "lock_seconds": 1, "peer": peer}

@@ -112,6 +112,27 @@ static const struct shape_row shape_rows[] = {
      0},
 };
 
+/* A function of the service's own may leave the state out; what it passes on counts. */
+static void a_window_of_another_state_is_none(void **state)
+{
+    static const char *const others[] = {
+        "{\"status\": \"scheduled\"}", "{\"status\": \"ended\", \"maintenance_id\": \"x\"}",
+        "{\"status\": \"Active\"}",    "{\"status\": \"active \"}",
+        "{\"status\": \"\"}",          "{\"status\": null}",
+        "{\"status\": true}",          "{\"status\": [\"active\"]}",
+    };
+    struct ops_gate_notice notice;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        assert_int_equal(ops_gate_notice_read(ops_view_of(others[i]), &notice), OPS_OK);
+        if (notice.window)
+            fail_msg("%s closes", others[i]);
+    }
+    assert_int_equal(ops_gate_notice_read(ops_view_of("{\"status\": \"active\", \"later\": 1}"), &notice), OPS_OK);
+    assert_non_null(notice.window);
+    ops_gate_notice_release(&notice);
+}
+
 static void every_shape_of_window_is_read(void **state)
 {
     (void)state;
@@ -215,6 +236,7 @@ int main(void)
         cmocka_unit_test(no_text_is_no_window),
         cmocka_unit_test(a_window_has_the_five_members_and_no_more),
         cmocka_unit_test(overdue_is_what_the_source_says_or_what_the_clock_says),
+        cmocka_unit_test(a_window_of_another_state_is_none),
         cmocka_unit_test(every_shape_of_window_is_read),
         cmocka_unit_test(garbage_is_corrupt),
         cmocka_unit_test(every_cut_of_a_window_is_corrupt),

@@ -3,6 +3,7 @@
 #include "adapters/gate/ping_source.h"
 #include "gate/decide.h"
 #include "opsgate/answerer.h"
+#include "opsgate/states.h"
 #include "support/alloc_fault.h"
 #include "support/cmocka_all.h"
 #include "support/http_server.h"
@@ -17,7 +18,8 @@ enum { TIMEOUT_MS = 5000, SHORT_TIMEOUT_MS = 150, WINDOW_MAX = 256 * 1024, SWEEP
 #define PING(maintenance)                                                                                                   \
     OK_HEAD "{\"success\":true,\"data\":{\"status\":\"ok\",\"service\":\"ops\",\"maintenance\":" maintenance "},"           \
             "\"build\":{},\"stats\":{}}"
-#define WINDOW "{\"maintenance_id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"description\":\"Disks\",\"updates\":[]}"
+#define WINDOW                                                                                                              \
+    "{\"maintenance_id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"status\":\"active\",\"description\":\"Disks\",\"updates\":[]}"
 
 static struct answerer answerer;
 static struct http_server server;
@@ -103,6 +105,24 @@ static void with_a_window_the_answer_is_that(void **state)
     assert_int_equal(question.status, OPS_OK);
     assert_string_equal(ops_buf_text(&question.window), WINDOW);
     forget(&question);
+}
+
+static void only_a_window_that_is_active_is_one(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < WINDOW_STATE_COUNT; i++) {
+        char answer[1024];
+        struct question question;
+        const char *window = window_states[i].window;
+        (void)snprintf(answer, sizeof answer, PING("%s"), window);
+        atomic_store(&answerer.answer, answer);
+        ask(&question, answerer.port, "", TIMEOUT_MS);
+        if (question.status != OPS_OK || strcmp(ops_buf_text(&question.window), window_states[i].closes ? window : "") != 0)
+            fail_msg("%s: %s, \"%s\"", window, ops_status_tag(question.status), ops_buf_text(&question.window));
+        forget(&question);
+        answerer_stop(&answerer); /* it has the text */
+        answerer_start(&answerer);
+    }
 }
 
 static void what_comes_before_the_path_is_kept_and_slashes_at_its_end_are_not(void **state)
@@ -355,7 +375,7 @@ static void a_url_that_is_too_long_is_a_limit(void **state)
 }
 
 /* Its texts are such that jansson, which reads on behind a text whose closing quote it had no memory for, has some. */
-#define SWEPT "{\"description\":\"Move to new disks, all\",\"updates\":[]}"
+#define SWEPT "{\"status\":\"active\",\"description\":\"Move to new disks, all\",\"updates\":[]}"
 
 /* From opening to closing. A failure leaves no window and no block behind. */
 static enum ops_status whole_life(const char *url)
@@ -405,6 +425,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(without_a_window_the_answer_is_empty),
         CASE(with_a_window_the_answer_is_that),
+        CASE(only_a_window_that_is_active_is_one),
         CASE(what_comes_before_the_path_is_kept_and_slashes_at_its_end_are_not),
         CASE(what_is_not_ops_says_so_and_is_no_window),
         CASE(an_answer_that_is_too_large_is_none),

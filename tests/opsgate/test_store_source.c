@@ -4,6 +4,7 @@
 #include "adapters/memory/store.h"
 #include "main/gate_sources.h"
 #include "opsgate.h"
+#include "opsgate/states.h"
 #include "support/alloc_fault.h"
 #include "support/cmocka_all.h"
 #include "support/scratch.h"
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 enum { TIMEOUT_MS = 2000, WINDOW_MAX = 256 * 1024, SWEEP_MAX = 1000 };
+
+#define WINDOW "{\"maintenance_id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"status\":\"active\",\"revision\":3}"
 
 static const char token[OPS_ULID_SIZE] = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 static char directory[SCRATCH_SIZE];
@@ -94,7 +97,8 @@ static void put_window(struct ops_store *store)
 {
     struct ops_txn txn;
     ops_txn_init(&txn, token);
-    ops_txn_put(&txn, "SINGLETON", "ACTIVE_MAINTENANCE", json_pack("{s:s, s:i}", "maintenance_id", token, "revision", 3));
+    ops_txn_put(&txn, "SINGLETON", "ACTIVE_MAINTENANCE",
+                json_pack("{s:s, s:s, s:i}", "maintenance_id", token, "status", "active", "revision", 3));
     assert_int_equal(ops_store_transact(store, &txn, NULL), OPS_OK);
     ops_txn_release(&txn);
 }
@@ -116,10 +120,26 @@ static void a_window_is_there_exactly_while_its_record_is(void **state)
     assert_int_equal(source->answer_age_ns, 0);
     expect_window(source, "");
     put_window(store);
-    expect_window(source, "{\"maintenance_id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"revision\":3}");
+    expect_window(source, WINDOW);
     remove_window(store);
     expect_window(source, "");
     ops_gate_source_close(source);
+}
+
+static void only_a_record_that_is_active_is_a_window(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < WINDOW_STATE_COUNT; i++) {
+        struct ops_store *store = memory_store();
+        struct ops_gate_source *source = source_over(store);
+        struct ops_txn txn;
+        ops_txn_init(&txn, token);
+        ops_txn_put(&txn, "SINGLETON", "ACTIVE_MAINTENANCE", json_loads(window_states[i].window, 0, NULL));
+        assert_int_equal(ops_store_transact(store, &txn, NULL), OPS_OK);
+        ops_txn_release(&txn);
+        expect_window(source, window_states[i].closes ? window_states[i].window : "");
+        ops_gate_source_close(source);
+    }
 }
 
 /* ---- a store in trouble ---- */
@@ -235,7 +255,7 @@ static void a_data_directory_is_read_where_it_is(void **state)
     struct ops_gate_source *source = open_named("store:", directory, OPS_OK, "");
     expect_window(source, "");
     put_window(store);
-    expect_window(source, "{\"maintenance_id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"revision\":3}");
+    expect_window(source, WINDOW);
     remove_window(store);
     expect_window(source, "");
     ops_gate_source_close(source);
@@ -261,8 +281,27 @@ static void a_damaged_record_is_a_failure_until_it_is_put_right(void **state)
     expect_failure(source, OPS_CORRUPT, directory);
     run_sql("UPDATE records SET doc = '[1]' WHERE sk = 'ACTIVE_MAINTENANCE'");
     expect_failure(source, OPS_CORRUPT, directory);
-    run_sql("UPDATE records SET doc = '{\"maintenance_id\":\"x\"}' WHERE sk = 'ACTIVE_MAINTENANCE'");
-    expect_window(source, "{\"maintenance_id\":\"x\"}");
+    run_sql("UPDATE records SET doc = '{\"status\":\"active\"}' WHERE sk = 'ACTIVE_MAINTENANCE'");
+    expect_window(source, "{\"status\":\"active\"}");
+    ops_gate_source_close(source);
+}
+
+/* As they stand in the file, whoever wrote them there. */
+static void in_a_file_too_only_a_record_that_is_active_is_a_window(void **state)
+{
+    struct ops_store *store = NULL;
+    (void)state;
+    assert_int_equal(ops_local_store_open(scratch_path(directory, "ops.sqlite"), &store, NULL), OPS_OK);
+    ops_store_release(store);
+    struct ops_gate_source *source = open_named("store:", directory, OPS_OK, "");
+    run_sql("INSERT INTO records VALUES ('SINGLETON', 'ACTIVE_MAINTENANCE', '{}')");
+    for (size_t i = 0; i < WINDOW_STATE_COUNT; i++) {
+        char sql[512];
+        (void)snprintf(sql, sizeof sql, "UPDATE records SET doc = '%s' WHERE sk = 'ACTIVE_MAINTENANCE'",
+                       window_states[i].window);
+        run_sql(sql);
+        expect_window(source, window_states[i].closes ? window_states[i].window : "");
+    }
     ops_gate_source_close(source);
 }
 
@@ -327,13 +366,13 @@ static void a_store_in_place_of_another_is_read_instead(void **state)
     put_window(store);
     ops_store_release(store);
     struct ops_gate_source *source = open_named("store:", directory, OPS_OK, "");
-    expect_window(source, "{\"maintenance_id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"revision\":3}");
+    expect_window(source, WINDOW);
     remove_store();
     expect_failure(source, OPS_STORE_UNAVAILABLE, directory);
     store = make_store();
     expect_window(source, "");
     put_window(store);
-    expect_window(source, "{\"maintenance_id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"revision\":3}");
+    expect_window(source, WINDOW);
     remove_store();
     ops_store_release(make_store()); /* without a question in between */
     expect_window(source, "");
@@ -485,12 +524,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_window_is_there_exactly_while_its_record_is),
+        CASE(only_a_record_that_is_active_is_a_window),
         CASE(a_store_in_trouble_is_no_open_gate_but_a_failure),
         CASE(its_store_is_released_once),
         CASE(without_memory_for_it_its_store_is_released_too),
         CASE(without_memory_no_answer_pretends),
         CASE(a_data_directory_is_read_where_it_is),
         CASE(a_damaged_record_is_a_failure_until_it_is_put_right),
+        CASE(in_a_file_too_only_a_record_that_is_active_is_a_window),
         CASE(where_no_store_is_none_is_made),
         CASE(a_file_that_is_no_store_is_left_alone),
         CASE(a_store_that_comes_later_is_found),

@@ -570,12 +570,25 @@ static enum ops_status sim_append(struct ops_log_sink *self, const struct ops_lo
     return leave(process, SIM_SITE_LOG) ? status : OPS_STORE_UNAVAILABLE;
 }
 
+static enum ops_status sim_log_read(struct ops_log_sink *self, size_t last, ops_on_log_event_fn on_event, void *context,
+                                    struct ops_error *error)
+{
+    struct sim_process *process = ((struct sim_log_sink *)self)->process;
+    if (!enter(process, SIM_SITE_LOG))
+        return OPS_STORE_UNAVAILABLE;
+    enum ops_status status = draw_failure(process, SIM_SITE_LOG);
+    if (status == OPS_OK)
+        status = ops_log_sink_read(process->world->log_sink, last, on_event, context, error);
+    return leave(process, SIM_SITE_LOG) ? status : OPS_STORE_UNAVAILABLE;
+}
+
 static void sim_log_sink_release(struct ops_log_sink *self)
 {
     (void)self;
 }
 
-static const struct ops_log_sink_ops log_sink_ops = {.append = sim_append, .release = sim_log_sink_release};
+static const struct ops_log_sink_ops log_sink_ops = {
+    .append = sim_append, .read = sim_log_read, .release = sim_log_sink_release};
 
 static enum ops_status sim_hash(struct ops_hasher *self, struct ops_view secret, const uint8_t salt[static OPS_SALT_BYTES],
                                 char ret_phc[static OPS_PHC_SIZE])

@@ -9,7 +9,7 @@
 
 static const char *const names[PORT_CALL_COUNT] = {
     "store get",     "store query",    "store transact", "catalogue list", "catalogue open", "target page",
-    "target remove", "target recount", "sink append",    "session check",  "hasher hash",    "hasher verify",
+    "target remove", "target recount", "sink append",    "sink read",      "session check",  "hasher hash",    "hasher verify",
 };
 
 const char *port_call_name(enum port_call call)
@@ -84,7 +84,17 @@ static enum ops_status fault_append(struct ops_log_sink *self, const struct ops_
     return fault.status != OPS_OK ? fault.status : status;
 }
 
-static const struct ops_log_sink_ops sink_ops = {.append = fault_append};
+static enum ops_status fault_read(struct ops_log_sink *self, size_t last, ops_on_log_event_fn on_event, void *context,
+                                  struct ops_error *error)
+{
+    struct fault_ports *ports = PORTS_OF(self, sink);
+    struct port_fault fault = ask(ports, CALL_SINK_READ);
+    if (fault.status != OPS_OK)
+        return fault.status;
+    return ops_log_sink_read(ports->inner.log_sink, last, on_event, context, error);
+}
+
+static const struct ops_log_sink_ops sink_ops = {.append = fault_append, .read = fault_read};
 
 static enum ops_status fault_check(struct ops_session_source *self, struct ops_view guid, int64_t now_ms,
                                    struct ops_session *ret_session, struct ops_error *error)

@@ -19,11 +19,22 @@ static int64_t now_ms;
 static int line_count;
 static char last_line[200];
 
-static void on_line(const char *line)
+static bool takes(const struct ops_log *self, enum ops_log_level level)
 {
-    line_count++;
-    (void)snprintf(last_line, sizeof last_line, "%s", line);
+    (void)self;
+    (void)level;
+    return true;
 }
+
+static void on_line(struct ops_log *self, const struct ops_log_line *line)
+{
+    (void)self;
+    line_count++;
+    (void)snprintf(last_line, sizeof last_line, "%s", line->words);
+}
+
+static const struct ops_log_ops log_ops = {.takes = takes, .write = on_line};
+static struct ops_log manager_log = {&log_ops};
 
 static int start(void **state)
 {
@@ -83,7 +94,7 @@ static void pass(int seconds, bool beats)
         now_ms += SECOND_MS;
         if (beats)
             ops_pulse_beat();
-        ops_manager_look(&manager, &pulse, now_ms, on_line);
+        ops_manager_look(&manager, &pulse, now_ms, &manager_log);
     }
 }
 

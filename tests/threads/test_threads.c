@@ -34,13 +34,24 @@ struct service {
 
 static atomic_int troubles;
 
-static void on_trouble(const char *line)
+static bool takes(const struct ops_log *self, enum ops_log_level level)
 {
-    (void)fprintf(stderr, "%s\n", line);
+    (void)self;
+    (void)level;
+    return true;
+}
+
+static void on_line(struct ops_log *self, const struct ops_log_line *line)
+{
+    (void)self;
+    (void)fprintf(stderr, "%s: %s\n", line->event, line->words);
     /* The clock leaps over five minutes: to a dry run under way they are five in which nobody got on with it. */
-    if (!strstr(line, " still"))
+    if (!strstr(line->words, " still"))
         atomic_fetch_add(&troubles, 1);
 }
+
+static const struct ops_log_ops log_ops = {.takes = takes, .write = on_line};
+static struct ops_log log_of_troubles = {&log_ops};
 
 /* The envelope of a call. takes input. */
 static json_t *call(struct service *service, const struct ops_operation *operation, json_t *input)
@@ -83,7 +94,7 @@ static int start_service(void **state)
     assert_int_equal(ops_engine_open(&service->config, &service->engine, NULL), OPS_OK);
     assert_int_equal(ops_sample_fill(service->directory, &service->engine.manifest, &size, &counts, NULL), OPS_OK);
     assert_int_equal(ops_secret_set(service->engine.app, NULL, code, "test", &rotated, NULL), OPS_OK);
-    assert_int_equal(ops_threads_start(service->engine.app, WORKERS, on_trouble, &service->threads, NULL), OPS_OK);
+    assert_int_equal(ops_threads_start(service->engine.app, WORKERS, &log_of_troubles, &service->threads, NULL), OPS_OK);
     *state = service;
     return 0;
 }
@@ -154,7 +165,7 @@ static void *read_the_manifest_anew(void *context)
     for (int round = 0; round < ROUNDS; round++) {
         struct ops_manifest_news news;
         if (ops_engine_reload_manifest(&service->engine, &service->config, &news, NULL) != OPS_OK || news.changed)
-            on_trouble("the manifest is not what it was");
+            ops_log_say(&log_of_troubles, OPS_LOG_ERROR, "test", "%s", "the manifest is not what it was");
     }
     return NULL;
 }

@@ -78,9 +78,10 @@ static void every_type_has_the_name_of_the_contract(void **state)
 {
     (void)state;
     static const char *const names[OPS_AUDIT_TYPE_COUNT] = {
-        "maintenance.scheduled", "maintenance.started", "maintenance.updated", "maintenance.ended", "maintenance.cancelled",
-        "vacuum.requested",      "vacuum.started",      "vacuum.completed",    "vacuum.failed",     "vacuum.cancelled",
-        "vacuum.dry_run",        "secret.set",          "secret.rotated",      "secret.mismatch",   "secret.locked"};
+        "maintenance.scheduled", "maintenance.started", "maintenance.updated", "maintenance.ended",
+        "maintenance.cancelled", "vacuum.requested",    "vacuum.started",      "vacuum.completed",
+        "vacuum.failed",         "vacuum.cancelled",    "vacuum.dry_run",      "secret.set",
+        "secret.rotated",        "secret.mismatch",     "secret.locked",       "audit.rollback_accepted"};
     for (int type = 0; type < OPS_AUDIT_TYPE_COUNT; type++)
         assert_string_equal(ops_audit_type_name((enum ops_audit_type)type), names[type]);
 }

@@ -339,6 +339,79 @@ static void an_append_is_told_as_done_only_when_all_of_it_was_taken(void **state
     }
 }
 
+/* ---- reading it ---- */
+
+#define EVENT(text) "{\"timestamp\": 1, \"message\": \"" text "\"}"
+#define FORWARD(events, token) BODY("{\"events\": [" events "], \"nextForwardToken\": \"" token "\"}")
+#define BACKWARD(events, token) BODY("{\"events\": [" events "], \"nextBackwardToken\": \"" token "\"}")
+
+static enum ops_status append_event(void *context, struct ops_view text)
+{
+    ops_buf_append_view(context, text);
+    ops_buf_append_char(context, '|');
+    return OPS_OK;
+}
+
+struct read_case {
+    struct aws_script_answer answers[AWS_SCRIPT_ANSWERS_MAX];
+    size_t last;
+    enum ops_status expected;
+    size_t asked;
+    const char *text;
+};
+
+static void a_page_may_be_short_or_empty_and_the_end_is_where_a_token_comes_again(void **state)
+{
+    static const struct read_case cases[] = {
+        {{FORWARD("", "f/0"), FORWARD("", "f/0")}, 0, OPS_OK, 2, ""},
+        {{FORWARD(EVENT("1") "," EVENT("2"), "a"), FORWARD("", "b"), FORWARD(EVENT("3"), "c"), FORWARD("", "c")}, 0, OPS_OK, 4,
+         "1|2|3|"},
+        {{FORWARD(EVENT("1"), "a"), AWS_REFUSAL("AccessDeniedException")}, 0, OPS_STORE_UNAVAILABLE, 2, "1|"},
+        {{AWS_REFUSAL("ResourceNotFoundException")}, 0, OPS_OK, 1, ""},
+        {{BACKWARD(EVENT("8") "," EVENT("9"), "a")}, 2, OPS_OK, 1, "8|9|"},
+        {{BACKWARD(EVENT("9"), "a"), BACKWARD("", "b"), BACKWARD(EVENT("7") "," EVENT("8"), "c")}, 3, OPS_OK, 3, "7|8|9|"},
+        {{BACKWARD(EVENT("9"), "a"), BACKWARD("", "a")}, 5, OPS_OK, 2, "9|"},
+        {{AWS_REFUSAL("ResourceNotFoundException")}, 5, OPS_OK, 1, ""},
+        {{BODY("{\"events\": []}")}, 5, OPS_OK, 1, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ops_buf text;
+        ops_buf_init(&text, 4096);
+        open_client(cases[i].answers);
+        assert_int_equal(ops_aws_log_sink_new(rig.client, wall, "/ops/audit", "g3nops", &sink), OPS_OK);
+        enum ops_status status = ops_log_sink_read(sink, cases[i].last, append_event, &text, NULL);
+        if (status != cases[i].expected || script.asked != cases[i].asked || strcmp(ops_buf_text(&text), cases[i].text) != 0)
+            fail_msg("case %zu: %s after %zu requests: %s", i, ops_status_tag(status), script.asked, ops_buf_text(&text));
+        ops_log_sink_release(sink);
+        close_client();
+        ops_buf_release(&text);
+    }
+}
+
+static void how_long_the_group_keeps_events_is_asked_for(void **state)
+{
+    static const struct {
+        struct aws_script_answer answers[AWS_SCRIPT_ANSWERS_MAX];
+        int64_t keeps_ms;
+    } cases[] = {
+        {{BODY("{\"logGroups\": [{\"logGroupName\": \"/ops/audit\", \"retentionInDays\": 30}]}")}, 30 * OPS_DAY_MS},
+        {{BODY("{\"logGroups\": [{\"logGroupName\": \"/ops/audit\"}]}")}, 0},
+        {{BODY("{\"logGroups\": [{\"logGroupName\": \"/ops/audit2\", \"retentionInDays\": 30}]}")}, 0},
+        {{BODY("{\"logGroups\": []}")}, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t keeps_ms = -1;
+        open_client(cases[i].answers);
+        assert_int_equal(ops_aws_log_sink_new(rig.client, wall, "/ops/audit", "g3nops", &sink), OPS_OK);
+        assert_int_equal(ops_log_sink_keeps(sink, &keeps_ms, NULL), OPS_OK);
+        assert_int_equal(keeps_ms, cases[i].keeps_ms);
+        ops_log_sink_release(sink);
+        close_client();
+    }
+}
+
 static bool append_without_memory(size_t n)
 {
     script_answers answers = {NO_EVENTS, BODY("{}")};
@@ -379,6 +452,8 @@ int main(void)
         cmocka_unit_test(a_group_whose_streams_may_not_be_listed_is_told_beforehand),
         cmocka_unit_test(each_stream_that_is_refused_is_named_with_the_reason),
         cmocka_unit_test(without_memory_nothing_is_told_wrongly_and_nothing_leaks),
+        cmocka_unit_test(a_page_may_be_short_or_empty_and_the_end_is_where_a_token_comes_again),
+        cmocka_unit_test(how_long_the_group_keeps_events_is_asked_for),
         cmocka_unit_test(an_append_is_told_as_done_only_when_all_of_it_was_taken),
         cmocka_unit_test(without_memory_an_append_says_so),
     };

@@ -1,11 +1,14 @@
 /* The record store over DynamoDB, with a client that answers what no emulator says. What an emulator can say is in
  * contract/test_store_dynamodb.c. */
 #include "adapters/aws/store.h"
+#include "adapters/gate/store_source.h"
 #include "base/json.h"
 #include "support/alloc_fault.h"
 #include "support/aws_rig.h"
 #include "support/aws_script.h"
 #include "support/cmocka_all.h"
+
+#include <stdio.h>
 
 static const char token[OPS_ULID_SIZE] = "01JDEXAMPLE000000000000000";
 
@@ -413,6 +416,50 @@ static void without_memory_no_store_is_opened_and_nothing_leaks(void **state)
     assert_true(n > 2);
 }
 
+/* ---- the gate's question ---- */
+
+static const struct {
+    const char *status; /* the item's attribute */
+    bool closes;
+} states[] = {
+    {"\"status\": {\"S\": \"active\"}", true},
+    {"\"status\": {\"S\": \"active\"}, \"later\": {\"L\": [{\"N\": \"7\"}, {\"NULL\": true}]}", true},
+    {"\"revision\": {\"N\": \"3\"}", false},
+    {"\"status\": {\"S\": \"scheduled\"}", false},
+    {"\"status\": {\"S\": \"ended\"}", false},
+    {"\"status\": {\"S\": \"Active\"}", false},
+    {"\"status\": {\"S\": \"active \"}", false},
+    {"\"status\": {\"S\": \"\"}", false},
+    {"\"status\": {\"NULL\": true}", false},
+    {"\"status\": {\"BOOL\": true}", false},
+    {"\"status\": {\"N\": \"1\"}", false},
+    {"\"status\": {\"L\": [{\"S\": \"active\"}]}", false},
+    {"\"status\": {\"M\": {\"active\": {\"BOOL\": true}}}", false},
+};
+
+static void a_gate_takes_only_an_item_that_is_active_for_a_window(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        char body[512];
+        struct ops_gate_source *source = NULL;
+        struct ops_buf window;
+        (void)snprintf(body, sizeof body,
+                       "{\"Item\": {\"pk\": {\"S\": \"SINGLETON\"}, \"sk\": {\"S\": \"ACTIVE_MAINTENANCE\"}, %s}}",
+                       states[i].status);
+        const struct aws_script_answer answers[AWS_SCRIPT_ANSWERS_MAX] = {BODY(body)};
+        struct ops_store *store = open_store(answers);
+        assert_int_equal(ops_gate_store_source_new(store, &source), OPS_OK);
+        ops_buf_init(&window, 4096);
+        assert_int_equal(source->ops->ask(source, 1000, &window, NULL), OPS_OK);
+        if ((window.length > 0) != states[i].closes)
+            fail_msg("%s: '%s'", states[i].status, ops_buf_text(&window));
+        ops_buf_release(&window);
+        ops_gate_source_close(source);
+        aws_rig_close(&rig);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +471,7 @@ int main(void)
         cmocka_unit_test(a_transaction_is_one_request_with_its_token_and_all_conditions),
         cmocka_unit_test(a_put_into_the_audit_trail_keeps_what_is_there_whether_asked_to_or_not),
         cmocka_unit_test(what_is_never_done_is_never_sent),
+        cmocka_unit_test(a_gate_takes_only_an_item_that_is_active_for_a_window),
         cmocka_unit_test(without_memory_every_call_says_so_and_nothing_leaks),
         cmocka_unit_test(without_memory_no_store_is_opened_and_nothing_leaks),
     };

@@ -23,6 +23,7 @@ enum {
 
 #define GET_EVENTS "Logs_20140328.GetLogEvents"
 #define PUT_EVENTS "Logs_20140328.PutLogEvents"
+#define DESCRIBE_GROUPS "Logs_20140328.DescribeLogGroups"
 #define CREATE_STREAM "Logs_20140328.CreateLogStream"
 
 struct aws_log_sink {
@@ -167,6 +168,114 @@ static enum ops_status aws_log_sink_append(struct ops_log_sink *self, const stru
     return status != OPS_OK && sent > 0 ? OPS_UNKNOWN : status;
 }
 
+/* ---- reading ---- */
+
+enum { READ_PAGE_MAX = 10000 /* events; GetLogEvents gives a megabyte at a time at most */, TAIL_PAGES_MAX = 50 };
+
+/* Who reads the end is about to start, or comes again soon: there is no patience in that. */
+static enum ops_status ask_events(const struct aws_log_sink *sink, bool from_head, size_t limit, const json_t *token,
+                                  json_t **ret_answer, struct ops_error *error)
+{
+    json_t *request = ops_json_pack("{s:s, s:s, s:b, s:I, s:O*}", "logGroupName", sink->group, "logStreamName", sink->stream,
+                                    "startFromHead", from_head, "limit", (json_int_t)limit, "nextToken", token);
+    enum ops_status status =
+        from_head ? ops_aws_json_ask(sink->client, OPS_AWS_LOGS, GET_EVENTS, request, ret_answer, error)
+                  : ops_aws_json_ask_once(sink->client, OPS_AWS_LOGS, GET_EVENTS, request, ret_answer, error);
+    return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status;
+}
+
+static enum ops_status give_events(const json_t *events, ops_on_log_event_fn on_event, void *context)
+{
+    enum ops_status status = OPS_OK;
+    for (size_t i = 0; i < json_array_size(events) && status == OPS_OK; i++) {
+        const json_t *message = json_object_get(json_array_get(events, i), "message");
+        status = on_event(context, ops_view(json_string_value(message), json_string_length(message)));
+    }
+    return status;
+}
+
+/* From the first event on. The end is where the service gives the token back that it was asked with: a page may be empty
+ * before (Amazon CloudWatch Logs API Reference, GetLogEvents). */
+static enum ops_status read_all(struct aws_log_sink *sink, ops_on_log_event_fn on_event, void *context,
+                                struct ops_error *error)
+{
+    json_t *token = NULL;
+    bool more = true;
+    enum ops_status status = OPS_OK;
+    while (status == OPS_OK && more) {
+        json_t *answer = NULL;
+        status = ask_events(sink, true, READ_PAGE_MAX, token, &answer, error);
+        if (status == OPS_OK)
+            status = give_events(json_object_get(answer, "events"), on_event, context);
+        json_t *next = json_object_get(answer, "nextForwardToken");
+        more = json_is_string(next) && !(token && json_equal(next, token));
+        json_decref(token);
+        token = json_incref(next);
+        json_decref(answer);
+    }
+    json_decref(token);
+    return status;
+}
+
+/* Page by page backwards, until there are enough: the latest page is the last of pages. */
+static enum ops_status collect_pages(struct aws_log_sink *sink, size_t last, json_t *pages, size_t *ret_count,
+                                     struct ops_error *error)
+{
+    json_t *token = NULL;
+    bool more = true;
+    enum ops_status status = OPS_OK;
+    while (status == OPS_OK && more && *ret_count < last && json_array_size(pages) < TAIL_PAGES_MAX) {
+        json_t *answer = NULL;
+        status = ask_events(sink, false, last - *ret_count, token, &answer, error);
+        json_t *events = json_object_get(answer, "events"), *next = json_object_get(answer, "nextBackwardToken");
+        *ret_count += json_array_size(events);
+        if (status == OPS_OK && json_is_array(events) && json_array_insert(pages, 0, events) != 0)
+            status = OPS_NO_MEMORY;
+        more = json_is_string(next) && !(token && json_equal(next, token));
+        json_decref(token);
+        token = json_incref(next);
+        json_decref(answer);
+    }
+    json_decref(token);
+    return status;
+}
+
+static enum ops_status read_last(struct aws_log_sink *sink, size_t last, ops_on_log_event_fn on_event, void *context,
+                                 struct ops_error *error)
+{
+    json_t *pages = json_array();
+    size_t count = 0;
+    enum ops_status status = pages ? collect_pages(sink, last, pages, &count, error) : OPS_NO_MEMORY;
+    for (size_t i = 0; i < json_array_size(pages) && status == OPS_OK; i++)
+        status = give_events(json_array_get(pages, i), on_event, context);
+    json_decref(pages);
+    return status;
+}
+
+/* A stream or group that does not exist holds nothing; that it is missing is told when something is to be written to it. */
+static enum ops_status aws_log_sink_read(struct ops_log_sink *self, size_t last, ops_on_log_event_fn on_event, void *context,
+                                         struct ops_error *error)
+{
+    struct aws_log_sink *sink = (struct aws_log_sink *)self;
+    enum ops_status status =
+        last > 0 ? read_last(sink, last, on_event, context, error) : read_all(sink, on_event, context, error);
+    return status == OPS_TARGET_MISSING ? OPS_OK : sink_trouble(sink, status, error);
+}
+
+static enum ops_status aws_log_sink_keeps(struct ops_log_sink *self, int64_t *ret_keeps_ms, struct ops_error *error)
+{
+    struct aws_log_sink *sink = (struct aws_log_sink *)self;
+    json_t *answer = NULL;
+    enum ops_status status =
+        ops_aws_json_ask(sink->client, OPS_AWS_LOGS, DESCRIBE_GROUPS,
+                         json_pack("{s:s, s:i}", "logGroupNamePrefix", sink->group, "limit", 1), &answer, error);
+    const json_t *found = json_array_get(json_object_get(answer, "logGroups"), 0);
+    if (status == OPS_OK && strcmp(ops_json_text(found, "logGroupName", ""), sink->group) == 0)
+        *ret_keeps_ms = ops_json_integer(found, "retentionInDays", 0) * OPS_DAY_MS;
+    json_decref(answer);
+    return sink_trouble(sink, status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status, error);
+}
+
 static void aws_log_sink_release(struct ops_log_sink *self)
 {
     struct aws_log_sink *sink = (struct aws_log_sink *)self;
@@ -177,6 +286,8 @@ static void aws_log_sink_release(struct ops_log_sink *self)
 
 static const struct ops_log_sink_ops aws_log_sink_ops = {
     .append = aws_log_sink_append,
+    .read = aws_log_sink_read,
+    .keeps = aws_log_sink_keeps,
     .release = aws_log_sink_release,
 };
 

@@ -1,5 +1,6 @@
 #include "adapters/gate/ping_source.h"
 
+#include "adapters/gate/active.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -63,7 +64,7 @@ static enum ops_status read_answer(const struct ping_source *source, const json_
     bool is_ops = ops_json_flag(answer, "success", false) && strcmp(ops_json_text(data, "service", ""), "ops") == 0;
     if (!is_ops || !(json_is_null(maintenance) || json_is_object(maintenance)))
         return no_ping(source, error);
-    return json_is_object(maintenance) ? ops_json_append(maintenance, window) : OPS_OK;
+    return ops_gate_append_active(maintenance, window);
 }
 
 static enum ops_status read_response(struct ping_source *source, const struct ops_http_response *response,

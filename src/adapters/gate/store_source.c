@@ -1,5 +1,6 @@
 #include "adapters/gate/store_source.h"
 
+#include "adapters/gate/active.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -23,7 +24,7 @@ static enum ops_status store_ask(struct ops_gate_source *self, int64_t timeout_m
     if (status == OPS_NOT_FOUND)
         return OPS_OK;
     if (status == OPS_OK)
-        status = ops_json_append(doc, window);
+        status = ops_gate_append_active(doc, window);
     json_decref(doc);
     return status;
 }

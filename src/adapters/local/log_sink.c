@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -246,6 +247,202 @@ static enum ops_status local_append(struct ops_log_sink *self, const struct ops_
     return status;
 }
 
+/* ---- reading ---- */
+
+enum { CHUNK_BYTES = 64 * 1024, LINE_MAX_BYTES = 1024 * 1024, STREAMS_MAX = 100 * 1000 };
+
+static enum ops_status fail_read(const struct local_log_sink *sink, const char *name, const char *reason,
+                                 struct ops_error *error)
+{
+    return ops_fail(error, OPS_STORE_UNAVAILABLE, "The audit log %s/" GROUP_PATH "%s%s can't be read: %s.", sink->data_dir,
+                    name[0] ? "/" : "", name, reason);
+}
+
+/* The names of the streams, and where in the first of them the reading begins. */
+struct streams {
+    char (*names)[STREAM_NAME_SIZE];
+    size_t count;
+    size_t first;
+    off_t offset;
+};
+
+/* Makes nothing. -1 and errno. */
+static int open_group_to_read(const struct local_log_sink *sink)
+{
+    int directory = open(sink->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < sizeof path_below_data / sizeof path_below_data[0] && directory >= 0; i++) {
+        int next = openat(directory, path_below_data[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int reason = errno;
+        (void)close(directory); /* nothing was written through it */
+        errno = reason;
+        directory = next;
+    }
+    return directory;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* A day has one stream, so there are not many. */
+static enum ops_status list_streams(const struct local_log_sink *sink, DIR *listing, struct streams *streams,
+                                    struct ops_error *error)
+{
+    const struct dirent *entry;
+    size_t capacity = 0;
+    errno = 0;
+    while ((entry = readdir(listing))) {
+        if (!is_stream_name(entry->d_name))
+            continue;
+        if (streams->count == capacity) {
+            capacity = capacity ? 2 * capacity : 32;
+            char(*names)[STREAM_NAME_SIZE] =
+                capacity <= STREAMS_MAX ? ops_mem_resize(streams->names, capacity * sizeof *names) : NULL;
+            if (!names)
+                return OPS_NO_MEMORY;
+            streams->names = names;
+        }
+        memcpy(streams->names[streams->count++], entry->d_name, STREAM_NAME_SIZE);
+        errno = 0;
+    }
+    if (errno != 0)
+        return fail_read(sink, "", strerror(errno), error);
+    if (streams->count > 0)
+        qsort(streams->names, streams->count, sizeof streams->names[0], compare_names);
+    return OPS_OK;
+}
+
+static int open_to_read(int directory, const char *name)
+{
+    struct stat found;
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || (fstat(fd, &found) == 0 && S_ISREG(found.st_mode)))
+        return fd;
+    (void)close(fd); /* nothing was written through it */
+    errno = EINVAL;
+    return -1;
+}
+
+/* Where the last *lines lines of the file begin; *lines becomes how many it has less than that. The end of the line before
+ * is the one that is looked for: hence one more. False and errno. */
+static bool find_last_lines(int fd, size_t *lines, off_t *ret_offset)
+{
+    char chunk[CHUNK_BYTES];
+    off_t at = lseek(fd, 0, SEEK_END);
+    size_t ends = 0;
+    *ret_offset = 0;
+    while (at > 0) {
+        size_t size = at < CHUNK_BYTES ? (size_t)at : CHUNK_BYTES;
+        at -= (off_t)size;
+        if (pread(fd, chunk, size, at) != (ssize_t)size)
+            return false;
+        for (size_t i = size; i-- > 0;) {
+            if (chunk[i] != '\n' || ends++ < *lines)
+                continue;
+            *ret_offset = at + (off_t)i + 1;
+            *lines = 0;
+            return true;
+        }
+    }
+    *lines -= ends < *lines ? ends : *lines;
+    return at == 0;
+}
+
+static enum ops_status find_begin(const struct local_log_sink *sink, int directory, size_t last, struct streams *streams,
+                                  struct ops_error *error)
+{
+    size_t left = last;
+    for (size_t i = streams->count; last > 0 && i-- > 0;) {
+        streams->first = i;
+        int fd = open_to_read(directory, streams->names[i]);
+        bool found = fd >= 0 && find_last_lines(fd, &left, &streams->offset);
+        int reason = errno;
+        if (fd >= 0)
+            (void)close(fd); /* nothing was written through it */
+        if (!found)
+            return fail_read(sink, streams->names[i], strerror(reason), error);
+        if (left == 0)
+            return OPS_OK;
+    }
+    streams->first = 0;
+    streams->offset = 0;
+    return OPS_OK;
+}
+
+/* A line that is longer than any of ours is none, and passed over. */
+static enum ops_status give_line(struct ops_buf *line, ops_on_log_event_fn on_event, void *context)
+{
+    enum ops_status status = ops_buf_status(line);
+    if (status == OPS_OK)
+        status = on_event(context, ops_buf_view(line));
+    else if (status == OPS_LIMIT)
+        status = OPS_OK;
+    ops_buf_clear(line);
+    return status;
+}
+
+static enum ops_status give_lines(struct ops_view chunk, struct ops_buf *line, ops_on_log_event_fn on_event, void *context)
+{
+    enum ops_status status = OPS_OK;
+    while (chunk.length > 0 && status == OPS_OK) {
+        const char *end = memchr(chunk.data, '\n', chunk.length);
+        size_t length = end ? (size_t)(end - chunk.data) : chunk.length;
+        ops_buf_append(line, chunk.data, length);
+        if (end)
+            status = give_line(line, on_event, context);
+        length += end ? 1 : 0;
+        chunk = ops_view(chunk.data + length, chunk.length - length);
+    }
+    return status;
+}
+
+/* A line without an end is being written just now, or a crash has torn it. */
+static enum ops_status read_stream(const struct local_log_sink *sink, int directory, const char *name, off_t offset,
+                                   ops_on_log_event_fn on_event, void *context, struct ops_error *error)
+{
+    char chunk[CHUNK_BYTES];
+    struct ops_buf line;
+    ssize_t got = -1;
+    enum ops_status status = OPS_OK;
+    int fd = open_to_read(directory, name);
+    ops_buf_init(&line, LINE_MAX_BYTES);
+    while (fd >= 0 && status == OPS_OK && (got = pread(fd, chunk, sizeof chunk, offset)) > 0) {
+        offset += got;
+        status = give_lines(ops_view(chunk, (size_t)got), &line, on_event, context);
+    }
+    if (status == OPS_OK && got < 0)
+        status = fail_read(sink, name, strerror(errno), error);
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written through it */
+    ops_buf_release(&line);
+    return status;
+}
+
+static enum ops_status local_read(struct ops_log_sink *self, size_t last, ops_on_log_event_fn on_event, void *context,
+                                  struct ops_error *error)
+{
+    const struct local_log_sink *sink = local_log_sink(self);
+    struct streams streams = {.names = NULL};
+    int directory = open_group_to_read(sink);
+    if (directory < 0)
+        return errno == ENOENT ? OPS_OK : fail_read(sink, "", strerror(errno), error);
+    DIR *listing = fdopendir(directory);
+    if (!listing) {
+        (void)close(directory); /* nothing was written through it */
+        return OPS_NO_MEMORY;
+    }
+    enum ops_status status = list_streams(sink, listing, &streams, error);
+    if (status == OPS_OK)
+        status = find_begin(sink, directory, last, &streams, error);
+    for (size_t i = streams.first; i < streams.count && status == OPS_OK; i++)
+        status = read_stream(sink, directory, streams.names[i], i == streams.first ? streams.offset : 0, on_event, context,
+                             error);
+    (void)closedir(listing); /* and with it the directory */
+    ops_mem_free(streams.names);
+    return status;
+}
+
 static void local_release(struct ops_log_sink *self)
 {
     struct local_log_sink *sink = local_log_sink(self);
@@ -256,6 +453,7 @@ static void local_release(struct ops_log_sink *self)
 
 static const struct ops_log_sink_ops local_ops = {
     .append = local_append,
+    .read = local_read,
     .release = local_release,
 };
 

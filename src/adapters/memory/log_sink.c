@@ -68,6 +68,18 @@ static enum ops_status memory_append(struct ops_log_sink *self, const struct ops
     return status;
 }
 
+/* Copies nothing: events stay where they are for the sink's life, and the array of them is looked at under the lock. */
+static enum ops_status memory_read(struct ops_log_sink *self, size_t last, ops_on_log_event_fn on_event, void *context,
+                                   struct ops_error *error)
+{
+    (void)error;
+    size_t count = ops_memory_log_sink_count(self);
+    enum ops_status status = OPS_OK;
+    for (size_t i = last > 0 && last < count ? count - last : 0; i < count && status == OPS_OK; i++)
+        status = on_event(context, ops_memory_log_sink_event(self, i).text);
+    return status;
+}
+
 static void memory_release(struct ops_log_sink *self)
 {
     struct memory_log_sink *sink = memory_log_sink(self);
@@ -80,6 +92,7 @@ static void memory_release(struct ops_log_sink *self)
 
 static const struct ops_log_sink_ops memory_ops = {
     .append = memory_append,
+    .read = memory_read,
     .release = memory_release,
 };
 

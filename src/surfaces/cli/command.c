@@ -92,6 +92,10 @@ static const struct ops_cli_flag serve_flags[] = {
     {.name = "--workers", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .min = 1, .max = 64, .help = "vacuum workers, 1 to 64 (default: 2)"},
     {.name = "--max-rate", .placeholder = "N", .kind = OPS_FLAG_INTEGER, .min = 1, .max = NUMBER_MAX,
      .help = "let vacuums delete at most N records a second, all workers together (default: no limit)"},
+    CHOICE("--log-format", "text|logfmt|json", "text|logfmt|json", NULL,
+           "how lines on standard error are written (default: text on a terminal, else logfmt)"),
+    CHOICE("--log-level", "LEVEL", "error|warn|info|debug", NULL, "the least grave lines to write (default: info)"),
+    SWITCH("--access-log", NULL, "write a line for each request too: never a query, a header or a body"),
     END,
 };
 
@@ -333,8 +337,16 @@ static const struct ops_cli_command commands[] = {
      .description = "Lists audit records.", .example = "g3nops audit-list --limit 50"},
     {.name = "audit-verify", .group = OPS_COMMANDS_AUDIT, .via = OPS_VIA_HANDLER, .shared = COMMON, .flags = no_flags,
      .summary = "verify the audit trail's hash chain",
-     .description = "Reads the whole audit trail from the store and checks that no record was changed, dropped or put in.",
+     .description = "Reads the whole audit trail from the store and checks that no record was changed, dropped or put in, and "
+                    "that what was delivered to the log is the same: an older copy of the store, put back, is found by that.",
      .example = "g3nops audit-verify --data /var/lib/g3nops"},
+    {.name = "audit-accept-rollback", .group = OPS_COMMANDS_AUDIT, .via = OPS_VIA_INVOKE,
+     .target = "ops_auditacceptrollback", .shared = OPERATOR, .flags = no_flags, .render = ops_render_object,
+     .summary = "go on with a store that was put back",
+     .description = "A store that was put back, and so lacks records which its delivered audit log has, delivers nothing and "
+                    "starts no vacuum. This accepts it as it is: an audit record says what was lost, and why. Needs "
+                    "--reason. Look first: audit-verify tells where the two part.",
+     .example = "g3nops audit-accept-rollback --reason \"Restored the backup of last night\""},
 
     {.name = "secret-set", .group = OPS_COMMANDS_SETUP, .via = OPS_VIA_HANDLER, .shared = COMMON | SECRET,
      .flags = secret_set_flags, .summary = "set or rotate the secret code",

@@ -3,7 +3,7 @@
 #include "surfaces/cli/run.h"
 #include "surfaces/cli/text.h"
 
-enum { HELP_COLUMN = 28, HELP_COLUMNS_MAX = 100 };
+enum { HELP_COLUMN = 28, OVERVIEW_COLUMN = 25, HELP_COLUMNS_MAX = 100 };
 
 static void append_word(struct ops_buf *line, const char *before, const struct ops_cli_flag *flag, const char *after)
 {
@@ -138,11 +138,11 @@ void ops_help_append_overview(struct ops_buf *buf, size_t columns)
         ops_buf_append_format(buf, "\n%s:\n", ops_command_group_title((enum ops_command_group)group));
         for (size_t i = 0; i < count; i++)
             if ((int)commands[i].group == group)
-                append_entry(buf, commands[i].name, commands[i].summary, HELP_COLUMN - 4, columns);
+                append_entry(buf, commands[i].name, commands[i].summary, OVERVIEW_COLUMN, columns);
     }
     ops_buf_append_text(buf, "\nEnvironment:\n");
     for (const struct ops_cli_variable *variable = ops_cli_variables(); variable->name; variable++)
-        append_entry(buf, variable->name, variable->help, HELP_COLUMN - 4, columns);
+        append_entry(buf, variable->name, variable->help, OVERVIEW_COLUMN, columns);
     ops_buf_append_text(buf, "\nExit codes:\n");
     for (const struct ops_cli_exit_code *exit_code = ops_cli_exit_codes(); exit_code->code; exit_code++)
         append_entry(buf, exit_code->code, exit_code->help, 7, columns);

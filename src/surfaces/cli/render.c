@@ -186,6 +186,18 @@ static void append_clock(struct ops_buf *buf, const struct ops_style *style, con
     ops_card_value(buf, style, "clock", OPS_PAINT_BAD, text);
 }
 
+/* Only where the store has parted from it. */
+static void append_audit(struct ops_buf *buf, const struct ops_style *style, const json_t *audit)
+{
+    if (!audit)
+        return;
+    bool behind = strcmp(ops_json_text(audit, "status", ""), "behind") == 0;
+    char text[128];
+    (void)snprintf(text, sizeof text, "%s, from record %" JSON_INTEGER_FORMAT " on; see 'g3nops audit-verify'",
+                   behind ? "the store is behind it" : "the store differs from it", ops_json_integer(audit, "first_seq", 0));
+    ops_card_value(buf, style, "audit log", OPS_PAINT_BAD, text);
+}
+
 enum ops_status ops_render_stat(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     const json_t *store = json_object_get(data, "store"), *latency = json_object_get(store, "latency_ms");
@@ -202,6 +214,7 @@ enum ops_status ops_render_stat(const json_t *data, const struct ops_style *styl
     ops_card_value(buf, style, "store", reachable && writable ? OPS_PAINT_GOOD : OPS_PAINT_BAD, ops_buf_text(&words));
     ops_buf_release(&words);
     append_clock(buf, style, json_object_get(data, "clock"));
+    append_audit(buf, style, json_object_get(data, "audit"));
     return ops_buf_status(buf);
 }
 

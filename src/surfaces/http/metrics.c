@@ -32,6 +32,8 @@ static const struct gauge gauges[] = {
      offsetof(struct ops_measures, vacuum_records_deleted)},
     {"g3nops_vacuum_records_failed", "Records that the running vacuum could not delete; 0 while none runs.",
      offsetof(struct ops_measures, vacuum_records_failed)},
+    {"g3nops_audit_undelivered", "Audit records that wait to be delivered to the log group.",
+     offsetof(struct ops_measures, audit_undelivered)},
     {"g3nops_vacuum_standing_still_seconds",
      "For how long an open vacuum has stood still; g3nops vacuum-status says why. 0 while it gets on.",
      offsetof(struct ops_measures, vacuum_standing_seconds)},
@@ -42,6 +44,30 @@ static void append_gauge(struct ops_buf *buf, const struct gauge *gauge, const s
     const int64_t *value = (const int64_t *)(const void *)((const char *)measures + gauge->offset);
     ops_prometheus_begin(buf, gauge->name, "gauge", gauge->help);
     ops_buf_append_format(buf, "%s %" PRId64 "\n", gauge->name, *value);
+}
+
+/* ---- results ---- */
+
+static void append_results(struct ops_buf *buf, const char *name, const char *help, size_t offset,
+                           const struct ops_measures *measures)
+{
+    ops_prometheus_begin(buf, name, "counter", help);
+    for (size_t i = 0; i < measures->result_count; i++) {
+        const struct ops_result_count *count = &measures->results[i];
+        ops_buf_append_format(buf, "%s{result=\"%s\"} %" PRId64 "\n", name, count->result,
+                              *(const int64_t *)(const void *)((const char *)count + offset));
+    }
+}
+
+static void append_all_results(struct ops_buf *buf, const struct ops_measures *measures)
+{
+    append_results(
+        buf, "g3nops_vacuums_total",
+        "Vacuums that are over, since the store was begun, by how they ended: completed, cancelled, or the tag of the "
+        "error that they failed with.",
+        offsetof(struct ops_result_count, vacuums), measures);
+    append_results(buf, "g3nops_dry_runs_total", "Likewise, of dry runs.", offsetof(struct ops_result_count, dry_runs),
+                   measures);
 }
 
 /* ---- requests ---- */
@@ -100,6 +126,22 @@ static void append_clock(struct ops_buf *buf, const struct ops_measures *measure
                       measures->clock_difference_seconds);
 }
 
+/* ---- the process ---- */
+
+static void append_process(struct ops_buf *buf, const struct ops_measures *measures)
+{
+    append_number(buf, "g3nops_secret_code_mismatch_total", "counter",
+                  "Requests that were refused for a wrong secret code, since serve was started.",
+                  measures->secret_mismatches);
+    append_number(
+        buf, "g3nops_last_sweep_timestamp_seconds", "gauge",
+        "When a sweep last started all windows and vacuums that were due, in seconds since 1970; 0 before the first.",
+        measures->swept_seconds);
+    append_number(buf, "g3nops_audit_log_differs", "gauge",
+                  "1 while the store has parted from its delivered audit log; g3nops audit-verify tells where.",
+                  measures->audit_differs);
+}
+
 /* ---- the whole ---- */
 
 void ops_http_metrics_append(const struct ops_measures *measures, struct ops_traffic *traffic, struct ops_buf *buf)
@@ -110,6 +152,9 @@ void ops_http_metrics_append(const struct ops_measures *measures, struct ops_tra
     ops_buf_append_format(buf, "g3nops_store_up %d\n", measures->store_up);
     for (size_t i = 0; measures->store_up && i < sizeof gauges / sizeof gauges[0]; i++)
         append_gauge(buf, &gauges[i], measures);
+    if (measures->store_up)
+        append_all_results(buf, measures);
+    append_process(buf, measures);
     append_clock(buf, measures);
     append_traffic(buf, traffic);
 }

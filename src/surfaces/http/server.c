@@ -307,6 +307,7 @@ static enum ops_status start_wire(struct ops_http_server *server, const struct o
         .limits = config->limits,
         .tls = config->tls,
         .traffic = config->traffic,
+        .access_log = config->access_log,
         .surface = OPS_SURFACE_HTTP,
         .proof_token = config->proof_token,
     };

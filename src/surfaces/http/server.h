@@ -34,6 +34,7 @@ struct ops_http_config {
     ops_http_ready_fn ready;       /* what GET /readyz asks besides the store; NULL: nothing */
     void *ready_context;
     const char *proof_token;       /* see base/proof.h; outlives the server; NULL: it proves nothing */
+    struct ops_log *access_log;    /* a line for each answer; NULL: none */
 };
 
 struct ops_http_server;

@@ -323,6 +323,7 @@ enum ops_status ops_invoke_server_start(struct ops_app *app, const struct ops_in
         .threads = config->threads,
         .limits = limits_of(config),
         .traffic = config->traffic,
+        .access_log = config->access_log,
         .surface = OPS_SURFACE_INVOKE,
         .proof_token = config->proof_token,
     };

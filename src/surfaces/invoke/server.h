@@ -31,6 +31,7 @@ struct ops_invoke_config {
     struct ops_wire_limits limits;
     struct ops_traffic *traffic; /* where answers are counted; outlives the server; NULL: nowhere */
     const char *proof_token;       /* see base/proof.h; outlives the server; NULL: it proves nothing */
+    struct ops_log *access_log;    /* a line for each answer; NULL: none */
 };
 
 struct ops_invoke_server;

@@ -2,6 +2,7 @@
 
 #include "base/api_version.h"
 #include "base/mem.h"
+#include "surfaces/wire/access.h"
 #include "surfaces/wire/bodies.h"
 #include "surfaces/wire/crowd.h"
 #include "surfaces/wire/proof.h"
@@ -88,6 +89,7 @@ static struct ops_wire_reply *reply_of_thread(struct ops_wire_server *server)
 static void reply_reset(struct ops_wire_reply *reply)
 {
     reply->http_status = 0;
+    reply->answer.request_id[0] = '\0';
     reply->body = ops_view(NULL, 0);
     reply->body_is_static = false;
     reply->content_type = NULL;
@@ -277,8 +279,11 @@ static enum MHD_Result answer_request(struct ops_wire_server *server, struct ops
         return MHD_YES;
     enum MHD_Result result = send_reply(server, request, reply);
     (void)enter_phase(server, request->connection, OPS_GUEST_SEND); /* whoever is told to go is, however this went */
-    if (config->traffic && result == MHD_YES)
-        ops_traffic_count(config->traffic, config->surface, reply->line, reply->http_status, ops_traffic_now_ns() - at_ns);
+    if (!config->traffic || result != MHD_YES)
+        return result;
+    int64_t duration_ns = ops_traffic_now_ns() - at_ns;
+    ops_traffic_count(config->traffic, config->surface, reply->line, reply->http_status, duration_ns);
+    ops_access_tell(config->access_log, config->surface, request, reply, duration_ns);
     return result;
 }
 

@@ -83,6 +83,7 @@ struct ops_wire_config {
     enum ops_surface surface;
     const char
         *proof_token; /* by which it proves itself (base/proof.h), borrowed for the server's life; NULL: it does not */
+    struct ops_log *access_log; /* a line for each answer; NULL: none; else with traffic, and it outlives the server */
 };
 
 struct ops_wire_server;

@@ -1,0 +1,62 @@
+/* Whether the store and the log that its audit trail was delivered to tell the same story.
+ *
+ * A chain that verifies says that nobody has changed the store's trail, and not that it is the trail which the store once
+ * had: an older copy of the store is whole, too. The log knows. So what was delivered is compared with what is in the store,
+ * event by event. An event that is the store's record of its number is its own; any other is foreign: the store has lost it,
+ * or has it otherwise. Foreign events stay in the log for good, and a record of type audit.rollback_accepted, which says how
+ * many there are and what their hash is, is what makes them known ones.
+ */
+#ifndef OPS_APP_DELIVERED_H
+#define OPS_APP_DELIVERED_H
+
+#include "app/app.h"
+#include "base/hash.h"
+
+#include <jansson.h>
+
+enum ops_delivered_state {
+    OPS_DELIVERED_AGREES,
+    OPS_DELIVERED_BEHIND,  /* the log goes on where the store ends: an older store was put back */
+    OPS_DELIVERED_DIFFERS, /* the two have other records of the same number */
+};
+
+const char *ops_delivered_state_name(enum ops_delivered_state state); /* "agrees", "behind", "differs" */
+
+/* Foreign events that no record in the store accounts for. */
+struct ops_foreign {
+    size_t count;
+    json_int_t first_seq; /* the least of their numbers: the first record at which store and log part */
+    json_int_t last_seq;  /* of the last of them in the log, and its hash */
+    char last_sha256[OPS_SHA256_HEX_SIZE];
+    uint8_t digest[OPS_SHA256_BYTES]; /* over all of them, in the order of the log */
+};
+
+struct ops_delivered {
+    enum ops_delivered_state state;
+    struct ops_foreign foreign; /* not with AGREES */
+    json_int_t store_seq;       /* the end of the store's trail, */
+    char store_sha256[OPS_SHA256_HEX_SIZE];
+    json_int_t delivered_seq; /* how far the store says that it has reached the log */
+    json_int_t accepted_seq;  /* an acceptance that is not in the log yet; 0: none */
+    /* The rest only where the whole log was read. */
+    json_int_t begins_seq;  /* the first of the store's records that is in the log; 0: none is */
+    json_int_t missing_seq; /* the first one that was delivered and is not in the log; 0: none */
+    json_int_t empty_seq;   /* an acceptance of events that are not in the log as they were; 0: none */
+    int64_t keeps_ms;       /* the log forgets what is older; 0: it forgets nothing */
+    json_t *accepted;       /* array of {"seq", "first_seq", "last_seq", "count"}: breaks that were accepted */
+};
+
+void ops_delivered_release(struct ops_delivered *delivered);
+
+/* Reads the last `last` events of the log, or all with 0, and compares each with the store. A record that is being delivered
+ * meanwhile does no harm: it was in the store before. */
+enum ops_status ops_delivered_compare(struct ops_app *app, size_t last, struct ops_delivered *ret_delivered,
+                                      struct ops_error *error) OPS_MUST_USE;
+
+/* What a record that accepts them says of them. NULL when there is no memory. */
+json_t *ops_foreign_data(const struct ops_delivered *delivered);
+
+/* The sentence of what is wrong: text of at least OPS_ERROR_TEXT_SIZE. "": nothing. */
+void ops_delivered_words(const struct ops_delivered *delivered, char ret_words[static OPS_ERROR_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,34 @@
+/* What the running app knows of its delivered log (app/delivered.h), and what it does about a store that has parted from it.
+ *
+ * Until an operator accepts it, nothing is delivered, since that would be a second story over the first, and no vacuum
+ * begins or goes on, since the store may not know that it was cancelled. Everything else goes on. While the log can't be
+ * read nothing is known, and nothing is held: a log group that is down delays delivery and no more.
+ */
+#ifndef OPS_APP_TRAIL_H
+#define OPS_APP_TRAIL_H
+
+#include "app/context.h"
+
+enum {
+    OPS_TRAIL_TAIL = 200,            /* so many of the log's last events are compared: twice what is delivered at a time */
+    OPS_TRAIL_LOOK_AGAIN_MS = 10000, /* while the two have parted; another process may have accepted it */
+};
+
+void ops_trail_init(struct ops_trail *trail);
+void ops_trail_release(struct ops_trail *trail);
+
+/* Compares the log's end with the store, if that was not done yet, or if the store's trail has gone back since: position and
+ * head are as they were read just now. *ret_held: they have parted. */
+enum ops_status ops_trail_may_deliver(struct ops_app *app, json_int_t position_seq, json_int_t head_seq, bool *ret_held,
+                                      struct ops_error *error) OPS_MUST_USE;
+
+/* Whether they have parted, by what is known. Never waits for the store. */
+bool ops_trail_held(struct ops_app *app);
+
+/* OPS_STORE_UNAVAILABLE with what is the matter while they have parted; else OPS_OK. */
+enum ops_status ops_trail_check(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
+
+/* Adds {"status", "first_seq", "store_seq", "log_seq"} as "audit" while they have parted; *ret_well: they have not. */
+enum ops_status ops_trail_show(struct ops_app *app, json_t *data, bool *ret_well) OPS_MUST_USE;
+
+#endif
