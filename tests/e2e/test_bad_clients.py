@@ -37,7 +37,7 @@ HALF_REQUESTS = {
 
 
 def test_sockets_that_stall_hold_up_nobody_and_are_dropped_in_the_end(bare):
-    """The one test that waits: the idle timeout of 30 seconds has no setting."""
+    """The one test that waits: the 10 s for a head and the 30 s for a body have no setting."""
     serve = bare.serve()
     stalled = {}
     for open_one in (connect, connect_invoke):

@@ -63,16 +63,16 @@ static bool is_host(const char *text)
 /* ---- lines ---- */
 
 /*
- * The library (0.9.75, Debian 12's) reads lines where they are, and puts NULs in the place of what ends each part. So of a
- * head without tricks nothing is missing between its parts: a part that holds a NUL of its own ends before its line does, a
- * line that ends in a LF alone ends in one NUL, and one that is continued on the next (obsolete, RFC 9112, section 5.2) has
- * been moved. Later libraries can be told to be strict (server.c), and need not leave things there.
+ * The library (0.9.75 to 0.9.77; Debian 12 has the first) reads lines where they are, and puts NULs in the place of what
+ * ends each part. So of a head without tricks nothing is missing between its parts: a part that holds a NUL of its own ends
+ * before its line does, a line that ends in a LF alone ends in one NUL, and one that is continued on the next (obsolete, RFC
+ * 9112, section 5.2) has been moved. Later ones can be told to be strict, and need not leave things there. Which one it is
+ * shows when the program runs: they share a name.
  */
-#if MHD_VERSION <= 0x00097500
-#define LINES_ARE_WHERE_THEY_WERE true
-#else
-#define LINES_ARE_WHERE_THEY_WERE false
-#endif
+bool ops_framing_needs_strict_library(void)
+{
+    return strcmp(MHD_get_version(), "0.9.78") >= 0;
+}
 
 enum { VERSION_LENGTH = sizeof "HTTP/1.1" - 1, LINE_END = 2 };
 
@@ -92,7 +92,7 @@ static void begin_lines(const struct ops_request_line *line, struct scan *scan)
 {
     size_t method_length = strlen(line->method);
     scan->has_bad_line = !is_token(line->method, method_length) || !line->target_end;
-    if (!LINES_ARE_WHERE_THEY_WERE)
+    if (ops_framing_needs_strict_library())
         return;
     scan->at = line->version + VERSION_LENGTH;
     scan->has_bad_line = scan->has_bad_line || line->target != line->method + method_length + 1 ||

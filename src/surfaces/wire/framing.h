@@ -6,6 +6,8 @@
 #ifndef OPS_SURFACES_WIRE_FRAMING_H
 #define OPS_SURFACES_WIRE_FRAMING_H
 
+#include <stdbool.h>
+
 struct MHD_Connection;
 
 struct ops_wire_fault {
@@ -24,6 +26,9 @@ struct ops_request_line {
 /* The end of a target and its query, before the library has cut anything out of it. NULL: there is a byte in it that must
  * not be. */
 const char *ops_target_end(const char *target);
+
+/* Whether the library must be told to be strict itself, since how it reads lines can't be seen in what it leaves. */
+bool ops_framing_needs_strict_library(void);
 
 /* NULL: there is nothing wrong with it. Static. To be asked before anything of the body is read. */
 const struct ops_wire_fault *ops_framing_fault(struct MHD_Connection *connection, const struct ops_request_line *line);

@@ -21,6 +21,10 @@
 
 const char ops_wire_json_type[] = "application/json; charset=utf-8";
 
+/* Of a daemon's flags, MHD_USE_PEDANTIC_CHECKS, which the header of 0.9.75 warns of: it is what
+ * MHD_OPTION_CLIENT_DISCIPLINE_LVL 1 is called in later libraries by those who don't have their header. */
+enum { BE_PEDANTIC = 32 };
+
 enum { LOG_LINE_SIZE = 200, UPLOAD_INCREMENT_BYTES = 4096, DRAIN_NAP_MS = 2, SCRATCH_MAX_BYTES = 64 * 1024 };
 
 struct ops_wire_server {
@@ -564,6 +568,8 @@ static bool start_daemon(struct ops_wire_server *server, int listen_fd)
         {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(intptr_t)on_handshake},
         {MHD_OPTION_END, 0, NULL},
     };
+    if (ops_framing_needs_strict_library())
+        flags |= BE_PEDANTIC;
     if (config->tls)
         flags |= MHD_USE_TLS;
     if (server->waiting)
