@@ -14,7 +14,7 @@ void ops_access_tell(struct ops_log *log, enum ops_surface surface, const struct
     char who[OPS_PEER_WORDS_SIZE];
     struct ops_peer peer;
     struct ops_log_line line;
-    if (!ops_log_takes(log, OPS_LOG_INFO))
+    if (reply->is_probe || !ops_log_takes(log, OPS_LOG_INFO))
         return;
     ops_wire_request_peer(request, &peer);
     ops_peer_words(&peer, who);
