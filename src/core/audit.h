@@ -64,11 +64,11 @@ struct ops_who {
 struct ops_audit_event {
     enum ops_audit_type type;
     const char *actor;
-    const char *peer;
     const char *reason;
     const char *subject_name; /* "maintenance_id" or "vacuum_id" */
     const char *subject_id;
     json_t *data; /* what changed */
+    const char *peer; /* of ops_peer_text */
 };
 
 /* Appends to the chain: gives the record and moves *head on to it. OPS_NO_MEMORY leaves head alone. */

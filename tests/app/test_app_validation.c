@@ -1,6 +1,7 @@
 /* What each operation takes and refuses, and the envelope around every answer. */
 #include "support/world.h"
 
+#include "app/write_watch.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "support/cmocka_all.h"
@@ -366,7 +367,7 @@ static void texts_with_quotes_control_and_high_characters_come_back_as_they_were
 {
     (void)state;
     json_t *input = json_pack("{s:s, s:s, s:s, s:i, s:s}", "secret_code", WORLD_SECRET, "actor", "a\"\\\xE2\x82\xAC",
-                              "description", "d\"\\\n\t\x01\xF0\x9F\x98\x80", "estimated_duration_seconds", 60,
+                              "description", "d\"\\\t\n\x01\xF0\x9F\x98\x80", "estimated_duration_seconds", 60,
                               "scheduled_start_utc", "2026-11-25T00:00:00Z");
     struct ops_answer answer;
     const struct ops_call call = {.operation = ops_operation_by_function(ops_view_of("ops_maintenanceschedule")),
@@ -374,7 +375,7 @@ static void texts_with_quotes_control_and_high_characters_come_back_as_they_were
     ops_answer_init(&answer);
     json_t *envelope = world_call(&world, &call, &answer);
     assert_string_equal(ops_json_text(json_object_get(envelope, "stats"), "actor", ""), "a\"\\\xE2\x82\xAC");
-    assert_string_equal(ops_json_text(world_data(envelope), "description", ""), "d\"\\\n\t\x01\xF0\x9F\x98\x80");
+    assert_string_equal(ops_json_text(world_data(envelope), "description", ""), "d\"\\\t\n\x01\xF0\x9F\x98\x80");
     json_decref(envelope);
     json_decref(input);
     ops_answer_release(&answer);
@@ -461,6 +462,59 @@ static void while_the_store_is_down_every_call_says_so_and_stat_is_degraded(void
     json_decref(stat);
 }
 
+static struct port_fault store_full(void *context, enum port_call call)
+{
+    (void)context;
+    return call == CALL_STORE_TRANSACT ? (struct port_fault){OPS_STORE_UNAVAILABLE, false} : NO_PORT_FAULT;
+}
+
+static json_t *stat_store(const char *status)
+{
+    json_t *stat = world_read(&world, "/ops/stat", "{}", "ok");
+    assert_string_equal(ops_json_text(stat, "status", ""), status);
+    json_t *store = json_incref(json_object_get(stat, "store"));
+    json_decref(stat);
+    return store;
+}
+
+/* What was found is good for five seconds, however many ask. */
+static void a_store_that_is_only_read_is_degraded_with_the_reason(void **state)
+{
+    (void)state;
+    json_decref(stat_store("ok"));
+    world.ports.on_call = store_full;
+    json_decref(stat_store("ok"));
+    world_pass(&world, OPS_WRITE_LOOK_EVERY_MS);
+    for (int i = 0; i < 3; i++) {
+        json_t *store = stat_store("degraded");
+        assert_true(ops_json_flag(store, "reachable", false));
+        assert_false(ops_json_flag(store, "writable", true));
+        assert_string_equal(ops_json_text(store, "reason", ""), "it can't be written");
+        json_decref(store);
+    }
+    world.ports.on_call = NULL;
+    json_decref(stat_store("degraded"));
+    world_pass(&world, OPS_WRITE_LOOK_EVERY_MS);
+    json_decref(stat_store("ok"));
+}
+
+static void an_actor_that_can_not_be_read_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a\nb", "a\xe2\x80\x8b" "b", "a\xf3\xa0\x81\x81" "b", "a\xe2\x80\xae" "b"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        json_t *input = json_pack("{s:s, s:s}", "secret_code", WORLD_SECRET, "actor", names[i]);
+        struct ops_answer answer;
+        const struct ops_call call = {.operation = ops_operation_by_function(ops_view_of("ops_maintenanceend")),
+                                      .input = input};
+        ops_answer_init(&answer);
+        json_decref(world_call(&world, &call, &answer));
+        assert_int_equal(answer.status, OPS_INVALID_FIELD);
+        ops_answer_release(&answer);
+        json_decref(input);
+    }
+}
+
 static void the_table_finds_every_operation_by_its_one_name(void **state)
 {
     (void)state;
@@ -501,6 +555,8 @@ int main(void)
         CASE(statuses_between_rooms_go_out_under_tags_of_the_contract),
         CASE(an_answer_may_be_used_again_and_forgets_the_one_before),
         CASE(while_the_store_is_down_every_call_says_so_and_stat_is_degraded),
+        CASE(a_store_that_is_only_read_is_degraded_with_the_reason),
+        CASE(an_actor_that_can_not_be_read_is_refused_by_name),
         CASE(the_table_finds_every_operation_by_its_one_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,6 +331,35 @@ static void a_connection_is_used_again(void **state)
     assert_int_equal(atomic_load(&server.accepted), 1);
 }
 
+static void what_is_for_an_open_connection_opens_none(void **state)
+{
+    (void)state;
+    struct call call;
+    call_init(&call, "POST", "/echo");
+    call.request.body = ops_view("for one only", 12);
+    call.request.on_open_connection = true;
+    assert_int_equal(call_send(&call), OPS_UNREACHABLE);
+    assert_int_equal(atomic_load(&server.accepted), 0);
+    call_release(&call);
+    expect("GET", "/echo", OPS_OK);
+    call_init(&call, "POST", "/last");
+    call.request.body = ops_view("for one only", 12);
+    call.request.on_open_connection = true;
+    assert_int_equal(call_send(&call), OPS_OK);
+    call_release(&call);
+    assert_int_equal(atomic_load(&server.accepted), 1);
+    while (atomic_load(&server.closed) == 0)
+        (void)sched_yield();
+    call_init(&call, "POST", "/echo");
+    call.request.body = ops_view("for one only", 12);
+    call.request.on_open_connection = true;
+    assert_int_equal(call_send(&call), OPS_UNREACHABLE);
+    call_release(&call);
+    assert_int_equal(atomic_load(&server.accepted), 1);
+    expect("GET", "/echo", OPS_OK);
+    assert_int_equal(atomic_load(&server.accepted), 2);
+}
+
 static void what_broke_after_the_request_was_sent_is_unknown(void **state)
 {
     (void)state;
@@ -831,6 +860,7 @@ int main(void)
         CASE(an_answer_in_chunks_is_put_together),
         CASE(the_headers_that_are_wanted_are_seen),
         CASE(a_connection_is_used_again),
+        CASE(what_is_for_an_open_connection_opens_none),
         CASE(what_broke_after_the_request_was_sent_is_unknown),
         CASE(an_answer_larger_than_the_buffer_is_a_limit),
         CASE(a_connection_that_was_closed_meanwhile_is_not_used_again),

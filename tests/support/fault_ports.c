@@ -65,13 +65,24 @@ static enum ops_status fault_transact(struct ops_store *self, const struct ops_t
     return fault.status != OPS_OK ? fault.status : status;
 }
 
+/* As a transaction would. */
+static enum ops_status fault_check_write(struct ops_store *self, struct ops_error *error)
+{
+    struct fault_ports *ports = PORTS_OF(self, store);
+    struct port_fault fault = ask(ports, CALL_STORE_TRANSACT);
+    return fault.status != OPS_OK ? fault.status : ops_store_check_write(ports->inner.store, error);
+}
+
 static void fault_release(struct ops_store *self)
 {
     (void)self; /* the real one is released by whoever made it */
 }
 
-static const struct ops_store_ops store_ops = {
-    .get = fault_get, .query = fault_query, .transact = fault_transact, .release = fault_release};
+static const struct ops_store_ops store_ops = {.get = fault_get,
+                                                 .query = fault_query,
+                                                 .transact = fault_transact,
+                                                 .check_write = fault_check_write,
+                                                 .release = fault_release};
 
 static enum ops_status fault_append(struct ops_log_sink *self, const struct ops_log_event *events, size_t count,
                                     struct ops_error *error)

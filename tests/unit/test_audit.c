@@ -19,7 +19,7 @@ static const struct ops_audit_head empty_head = OPS_AUDIT_HEAD_EMPTY;
 static json_t *append(struct ops_audit_head *head, enum ops_audit_type type)
 {
     json_t *data = json_pack("{s:s, s:i}", "b", "text", "a", 1), *record = NULL;
-    const struct ops_audit_event event = {type, "ann", "uid:1000", "because", "maintenance_id", "m-1", data};
+    const struct ops_audit_event event = {type, "ann", "because", "maintenance_id", "m-1", data};
     assert_int_equal(ops_audit_append(head, &event, TXN, now_ms, &record), OPS_OK);
     json_decref(data);
     return record;

@@ -14,17 +14,19 @@ static enum ops_status run(const struct ops_aws_credentials_context *context, co
 {
     static const struct ops_aws_key_format format = {.token_name = "SessionToken", .has_version = true};
     char source[SOURCE_SIZE];
+    struct ops_aws_keys keys;
     struct ops_buf output;
     (void)snprintf(source, sizeof source, "The credential_process of the AWS profile '%.100s'", profile);
     enum ops_status status = ops_secret_buf_init(&output, OUTPUT_MAX_BYTES);
     if (status == OPS_OK)
         status = ops_process_read(command, source, TIMEOUT_MS, context->clock, &output, error);
     if (status == OPS_OK)
-        status = ops_aws_keys_read(ops_buf_view(&output), source, &format, ret_keys, error);
-    if (status == OPS_OK && ret_keys->expires_ms <= ops_clock_now_ms(context->clock)) {
-        ops_aws_keys_wipe(ret_keys);
+        status = ops_aws_keys_read(ops_buf_view(&output), source, &format, &keys, error);
+    if (status == OPS_OK && keys.expires_ms <= ops_clock_now_ms(context->clock))
         status = ops_fail(error, OPS_STORE_UNAVAILABLE, "%s gives keys that have ended.", source);
-    }
+    if (status == OPS_OK)
+        *ret_keys = keys;
+    ops_aws_keys_wipe(&keys);
     ops_buf_wipe(&output);
     return status;
 }
