@@ -233,6 +233,8 @@ static enum MHD_Result answer_request(struct ops_wire_server *server, struct ops
     int64_t at_ns = config->traffic ? began_ns(body) : 0;
     if (!make_reply(server, request, body, reply))
         return MHD_YES;
+    if (body != &no_body)
+        ops_buf_wipe(&body->bytes); /* before the client knows that it was read */
     enum MHD_Result result = send_reply(server, request->connection, reply);
     if (config->traffic && result == MHD_YES)
         ops_traffic_count(config->traffic, config->surface, reply->line, reply->http_status, ops_traffic_now_ns() - at_ns);
