@@ -40,7 +40,7 @@ struct ops_backend_ops {
     /* Whose time is known besides our own; NULL: nobody's. Borrowed. */
     struct ops_other_clock *(*other_clock)(struct ops_backend *self);
     /* In whose cloud it works; NULL: in nobody's. */
-    void (*whereabouts)(struct ops_backend *self, struct ops_whereabouts *ret_whereabouts);
+    void (*whereabouts)(struct ops_backend *self, bool ask, struct ops_whereabouts *ret_whereabouts);
     void (*release)(struct ops_backend *self);
     /* Nobody else works on the store while we hold the data directory's lock. */
     bool exclusive;
@@ -58,8 +58,9 @@ struct ops_backend {
 enum ops_status ops_backend_open(const struct ops_place *place, struct ops_backend **ret_backend,
                                  struct ops_error *error) OPS_MUST_USE;
 
-/* Which account and region it works in, as far as can be told at once; "" where it can't, or there is none. */
-void ops_backend_whereabouts(struct ops_backend *backend, struct ops_whereabouts *ret_whereabouts);
+/* Which account and region it works in; "" where that can't be told, or there is none. The account is asked for, of the
+ * service, only where ask says so. */
+void ops_backend_whereabouts(struct ops_backend *backend, bool ask, struct ops_whereabouts *ret_whereabouts);
 
 static inline void ops_backend_release(struct ops_backend *backend)
 {

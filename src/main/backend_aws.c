@@ -52,12 +52,12 @@ static struct ops_other_clock *aws_other_clock(struct ops_backend *self)
     return ops_aws_client_clock(client(self));
 }
 
-/* An account that can't be told (STS is not reached, or emulated) is left out: serve has to start without it. */
-static void aws_whereabouts(struct ops_backend *self, struct ops_whereabouts *ret_whereabouts)
+/* An account that can't be told (STS is not reached, or emulated) is left out: serve has to live without it. */
+static void aws_whereabouts(struct ops_backend *self, bool ask, struct ops_whereabouts *ret_whereabouts)
 {
     char account[OPS_AWS_ACCOUNT_SIZE];
     (void)snprintf(ret_whereabouts->region, sizeof ret_whereabouts->region, "%s", ops_aws_client_region(client(self)));
-    if (ops_aws_client_account(client(self), account, NULL) == OPS_OK)
+    if (ask && ops_aws_client_account(client(self), account, NULL) == OPS_OK)
         (void)snprintf(ret_whereabouts->account, sizeof ret_whereabouts->account, "%s", account);
 }
 

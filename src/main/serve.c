@@ -24,6 +24,7 @@
 #include "surfaces/wire/tls.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,7 +59,11 @@ struct serving {
     char http_address[ADDRESS_SIZE];   /* "http://127.0.0.1:8080" */
     char invoke_address[ADDRESS_SIZE]; /* "unix:/path" or "http://127.0.0.1:9001" */
     struct ops_instance instance;      /* what serve.json says */
+    pthread_mutex_t telling;           /* guards the next two */
     bool told;                         /* serve.json is ours */
+    bool ending;
+    pthread_t asker;
+    bool has_asker;
 };
 
 /* For people on a terminal, for programs elsewhere. */
@@ -241,25 +246,63 @@ static void write_addresses(const struct serving *serving, struct ops_instance *
         (void)snprintf(instance->invoke, sizeof instance->invoke, "unix:%.500s", place_of_socket(serving, socket));
 }
 
+static void copy_whereabouts(struct serving *serving, bool ask, struct ops_instance *instance)
+{
+    struct ops_whereabouts whereabouts;
+    ops_backend_whereabouts(serving->engine.backend, ask, &whereabouts);
+    (void)snprintf(instance->account, sizeof instance->account, "%.15s", whereabouts.account);
+    (void)snprintf(instance->region, sizeof instance->region, "%.71s", whereabouts.region);
+}
+
+/* Nothing is written any more once the end has begun: the file would be left behind. */
+static void write_serve_file(struct serving *serving)
+{
+    struct ops_error error = OPS_ERROR_INIT;
+    enum ops_status status = OPS_OK;
+    pthread_mutex_lock(&serving->telling);
+    if (!serving->ending)
+        status = ops_serve_file_write(serving->engine.data_dir, &serving->instance, &error);
+    serving->told = serving->told || status == OPS_OK;
+    pthread_mutex_unlock(&serving->telling);
+    if (status != OPS_OK)
+        ops_log_say(serving->log, OPS_LOG_WARN, "serve.json", "%s Other commands will need --endpoint.",
+                    ops_error_text(&error, status));
+    ops_error_release(&error);
+}
+
+/* Whose account it is has to be asked for, and nobody waits for that. */
+static void *find_account(void *context)
+{
+    struct serving *serving = context;
+    struct ops_instance found;
+    copy_whereabouts(serving, true, &found);
+    if (!found.account[0])
+        return NULL;
+    memcpy(serving->instance.account, found.account, sizeof found.account);
+    write_serve_file(serving);
+    return NULL;
+}
+
 /* <data>/serve.json tells the other commands whom to ask. */
 static void tell_others(struct serving *serving)
 {
     struct ops_instance *instance = &serving->instance;
-    struct ops_whereabouts whereabouts = {.account = ""};
-    struct ops_error error = OPS_ERROR_INIT;
     write_addresses(serving, instance);
-    ops_backend_whereabouts(serving->engine.backend, &whereabouts);
     (void)snprintf(instance->engine, sizeof instance->engine, "%s", serving->config.aws ? "aws" : "local");
-    (void)snprintf(instance->account, sizeof instance->account, "%.15s", whereabouts.account);
-    (void)snprintf(instance->region, sizeof instance->region, "%.71s", whereabouts.region);
+    copy_whereabouts(serving, false, instance);
     instance->pid = getpid();
-    enum ops_status status = ops_serve_file_write(serving->engine.data_dir, instance, &error);
-    serving->told = status == OPS_OK;
-    if (!serving->told) {
-        ops_log_say(serving->log, OPS_LOG_WARN, "serve.json", "%s Other commands will need --endpoint.",
-                    ops_error_text(&error, status));
-    }
-    ops_error_release(&error);
+    write_serve_file(serving);
+    /* Without a thread the account is not told. */
+    serving->has_asker = serving->config.aws && pthread_create(&serving->asker, NULL, find_account, serving) == 0;
+}
+
+static void tell_no_more(struct serving *serving)
+{
+    pthread_mutex_lock(&serving->telling);
+    serving->ending = true;
+    if (serving->told)
+        ops_serve_file_remove(serving->engine.data_dir);
+    pthread_mutex_unlock(&serving->telling);
 }
 
 /* Files in it are looked at before they are used (base/trust.h), but whoever may write it can take them away. */
@@ -324,8 +367,7 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
 
 static void stop(struct serving *serving)
 {
-    if (serving->told)
-        ops_serve_file_remove(serving->engine.data_dir);
+    tell_no_more(serving);
     /* Requests and steps under way may take their time. Who asks a second time does not want to wait for them, and loses
      * nothing that the next start would not find. */
     ops_signals_end_at_once();
@@ -333,6 +375,8 @@ static void stop(struct serving *serving)
     ops_invoke_server_stop(serving->invoke);
     ops_traffic_free(serving->traffic);
     ops_threads_stop(serving->threads);
+    if (serving->has_asker)
+        (void)pthread_join(serving->asker, NULL); /* it was started */
     ops_engine_close(&serving->engine);
     if (serving->lock >= 0)
         ops_serve_unlock(serving->lock);
@@ -402,7 +446,7 @@ static void wait_for_end(struct serving *serving, const sigset_t *waited)
 int ops_command_serve(struct ops_cli *cli, void *context)
 {
     (void)context;
-    struct serving serving = {.lock = -1};
+    struct serving serving = {.lock = -1, .telling = PTHREAD_MUTEX_INITIALIZER};
     struct ops_error error = OPS_ERROR_INIT;
     sigset_t waited;
     ops_signals_init(true, &waited);

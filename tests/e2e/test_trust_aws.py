@@ -3,6 +3,7 @@
 import json
 
 from aws_home import OWN_TABLE, account, empty, make_aws, on, stub, stub_process  # noqa: F401 (fixtures)
+from g3nops import until
 from stub import ACCOUNT, REGION
 
 # What asks for no engine goes by the serve's.
@@ -13,6 +14,11 @@ def told(home):
     return json.loads((home.data / "serve.json").read_text())
 
 
+def account_is_told(home):
+    """It has to be asked for, and serve is ready before."""
+    until(lambda: told(home).get("account"), "serve.json says whose account it is")
+
+
 def stored_code(home):
     return next(row["phc"] for row in home.account.items(OWN_TABLE) if row["sk"] == "SECRET_CODE")
 
@@ -20,6 +26,7 @@ def stored_code(home):
 @on("stub")
 def test_serve_json_says_account_and_region_and_commands_follow_it(empty):  # noqa: F811
     serve = empty.serve()
+    account_is_told(empty)
     assert (told(empty)["engine"], told(empty)["account"], told(empty)["region"]) == ("aws", ACCOUNT, REGION)
     for command in (["ping"], ["sweep"], ["vacuum-list"], ["audit-verify"], ["manifest-check"]):
         answer = json.loads(empty.run(*command, "--json").stdout)
@@ -46,6 +53,7 @@ def test_a_secret_code_is_set_where_the_serve_reads_it(empty):  # noqa: F811
 @on("stub")
 def test_another_engine_or_region_is_refused_by_name(empty):  # noqa: F811
     empty.serve()
+    account_is_told(empty)
     its = f"--engine aws, account {ACCOUNT}, region {REGION}"
     set_code = ["secret-set", "--new-secret-code-file", empty.code_file, "--secret-code-file", empty.code_file]
     for command in (set_code, ["audit-verify"], ["manifest-check"], ["ping"], ["sweep"], *LOCAL_ONLY):
@@ -63,6 +71,7 @@ def test_another_engine_or_region_is_refused_by_name(empty):  # noqa: F811
 @on("stub")
 def test_keys_of_another_account_are_refused_by_name(empty):  # noqa: F811
     empty.serve()
+    account_is_told(empty)
     serve_json = empty.data / "serve.json"
     serve_json.write_text(json.dumps(told(empty) | {"account": "999988887777"}))
     refused = empty.run("audit-verify")

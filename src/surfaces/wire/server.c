@@ -281,6 +281,8 @@ static enum MHD_Result answer_request(struct ops_wire_server *server, struct ops
     int64_t at_ns = config->traffic ? began_ns(body) : 0;
     if (!make_reply(server, request, body, reply))
         return MHD_YES;
+    if (body != &no_body)
+        ops_bodies_forget(&server->bodies, &body->bytes); /* before the client knows that it was read */
     enum MHD_Result result = send_reply(server, request, reply);
     (void)enter_phase(server, request->connection, OPS_GUEST_SEND); /* whoever is told to go is, however this went */
     if (!config->traffic || result != MHD_YES)
