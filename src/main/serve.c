@@ -168,10 +168,13 @@ static void write_endpoints(struct serving *serving)
     json_decref(endpoints);
 }
 
-/* Before anything is started by what the store says. A log that can't be read delays delivery, and no more. */
+/* At once where that takes no time to speak of: a service far away may not answer for a minute, and the surfaces must not wait
+ * for it. A log that can't be read delays delivery, and no more. */
 static void check_trail(struct serving *serving)
 {
     struct ops_error error = OPS_ERROR_INIT;
+    if (serving->config.aws)
+        return;
     enum ops_status status = ops_app_check_trail(serving->engine.app, &error);
     if (status != OPS_OK)
         ops_log_say(serving->log, OPS_LOG_WARN, "audit.unread", "Whether the store agrees with its delivered audit log is not known: %s",
