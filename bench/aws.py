@@ -185,6 +185,7 @@ class G3nops:
     """A whole vacuum all: a service that is asked for it, and, five minutes later, a service that does it."""
 
     title = "g3nops"
+    poll_rarely_s = POLL_RARELY_S
 
     def __init__(self, codes_all_the_time=False, workers=WORKERS):
         """codes_all_the_time: a secret code is checked again and again while the vacuum runs, not only before."""
@@ -263,7 +264,7 @@ class G3nops:
                     return now
             if self.codes_all_the_time:
                 self.check_code(serve)
-            time.sleep(POLL_S if place.all_deleted else POLL_RARELY_S)
+            time.sleep(POLL_S if place.all_deleted else self.poll_rarely_s)
 
     @staticmethod
     def check_code(serve):

@@ -15,14 +15,18 @@ from run import BUILD, RUNS, machine, run, say
 
 import aws
 
-COUNT = int(os.environ.get("BENCH_WORKER_ITEMS", "200000"))
+ROWS = int(os.environ.get("BENCH_WORKER_ITEMS", "1000000"))
+COUNTS = {"tables": ROWS, "buckets": ROWS // 20}
 PLACES = 32
 UNITS = {"tables": "rows of SQLite tables", "buckets": "objects in directories as buckets"}
 ORGS = {"tables": {"by": "attribute", "name": "orgcode"}, "buckets": {"by": "key_prefix", "pattern": "{orgcode}/"}}
 
 
 class Embedded(aws.G3nops):
-    """As with the AWS engine, but that the stack is in the data directory."""
+    """As with the AWS engine, but that the stack is in the data directory. Its end is looked for at short intervals: a look
+    costs it a hundredth of one."""
+
+    poll_rarely_s = aws.POLL_S
 
     @staticmethod
     def manifest(what):
@@ -47,7 +51,7 @@ class Embedded(aws.G3nops):
         finally:
             wrong = home.finish()
         assert not wrong, wrong
-        assert deleted == COUNT, deleted
+        assert deleted == COUNTS[what], deleted
         shutil.rmtree(directory)
         return measure
 
@@ -56,14 +60,14 @@ def fill(what, directory):
     home = aws.g3nops.Home(directory)
     manifest = directory / "manifest.json"
     manifest.write_text(json.dumps(Embedded.manifest(what)))
-    counts = ["--rows", COUNT if what == "tables" else 0, "--objects", COUNT if what == "buckets" else 0]
+    counts = ["--rows", COUNTS[what] if what == "tables" else 0, "--objects", COUNTS[what] if what == "buckets" else 0]
     for command in (["secret-set", "--new-secret-code-file", home.code_file], ["demo-data", "--manifest", manifest, *counts]):
         result = home.run(*command, timeout=1200)
         assert result.returncode == 0, result
 
 
 def measure(what, scratch):
-    say(f"### Embedded engine: {COUNT:,} {UNITS[what]}, {PLACES} of them, by the number of workers\n")
+    say(f"### Embedded engine: {COUNTS[what]:,} {UNITS[what]}, {PLACES} of them, by the number of workers\n")
     fill(what, scratch / what)
     measures = {workers: [] for workers in aws.WORKER_COUNTS}
     for _ in range(RUNS):

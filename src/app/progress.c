@@ -3,6 +3,7 @@
 #include "app/context.h"
 #include "app/vacuums.h"
 #include "base/json.h"
+#include "core/plan.h"
 
 #include <stdio.h>
 
@@ -132,6 +133,21 @@ static int64_t waits_for_clock_seconds(const json_t *vacuum, int64_t now_ms,
     return (execute_ms - now_ms - OPS_VACUUM_PENDING_MS) / OPS_SECOND_MS;
 }
 
+/* Of the first target that could not be looked at and is tried again, if there is one. */
+static bool waits_for_target(const json_t *vacuum, char ret_reason[static OPS_PROGRESS_REASON_SIZE])
+{
+    size_t i;
+    const json_t *target;
+    json_array_foreach(json_object_get(vacuum, "targets"), i, target) {
+        if (!ops_plan_may_be_tried(target))
+            continue;
+        (void)snprintf(ret_reason, OPS_PROGRESS_REASON_SIZE, "It waits for %.80s, which is tried again: %.120s",
+                       ops_json_text(target, "name", ""), ops_plan_defer_reason(target));
+        return true;
+    }
+    return false;
+}
+
 int64_t ops_progress_stands_seconds(struct ops_app *app, const json_t *vacuum, int64_t now_ms,
                                     char ret_reason[static OPS_PROGRESS_REASON_SIZE])
 {
@@ -145,9 +161,11 @@ int64_t ops_progress_stands_seconds(struct ops_app *app, const json_t *vacuum, i
     const struct ops_vacuum_progress *known = find_locked(&app->progress, ops_json_text(vacuum, "vacuum_id", ""));
     if (known) {
         stands_ms = ops_clock_monotonic_ms(app->ports.clock) - known->moved_ms;
-        (void)snprintf(ret_reason, OPS_PROGRESS_REASON_SIZE, "%s",
-                       known->reason[0] ? known->reason : "No worker has written anything down for it, and none says why.");
+        (void)snprintf(ret_reason, OPS_PROGRESS_REASON_SIZE, "%s", known->reason);
     }
     pthread_mutex_unlock(&app->progress.lock);
+    if (!ret_reason[0] && !waits_for_target(vacuum, ret_reason))
+        (void)snprintf(ret_reason, OPS_PROGRESS_REASON_SIZE,
+                       "No worker has written anything down for it, and none says why.");
     return stands_ms >= OPS_STANDS_STILL_MS ? stands_ms / OPS_SECOND_MS : 0;
 }

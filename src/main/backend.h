@@ -34,6 +34,9 @@ struct ops_backend_ops {
     void (*release)(struct ops_backend *self);
     /* Nobody else works on the store while we hold the data directory's lock. */
     bool exclusive;
+    /* More workers than so many for each core only take memory and the disk's time from one another: what they wait for is
+     * this machine. 0: they wait for others, and there may be any number. */
+    unsigned workers_per_core;
 };
 
 /* Embed as the first member. */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { PATH_TEXT_MAX = 4096 };
+enum { PATH_TEXT_MAX = 4096, WORKERS_PER_CORE = 4 };
 
 struct local_backend {
     struct ops_backend base;
@@ -64,6 +64,7 @@ static const struct ops_backend_ops local_ops = {
     .sessions = local_sessions,
     .release = local_release,
     .exclusive = true,
+    .workers_per_core = WORKERS_PER_CORE,
 };
 
 enum ops_status ops_local_backend_new(const char *directory, struct ops_backend **ret_backend)

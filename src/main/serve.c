@@ -177,9 +177,21 @@ static void check_trail(struct serving *serving)
         return;
     enum ops_status status = ops_app_check_trail(serving->engine.app, &error);
     if (status != OPS_OK)
-        ops_log_say(serving->log, OPS_LOG_WARN, "audit.unread", "Whether the store agrees with its delivered audit log is not known: %s",
-                    ops_error_text(&error, status));
+        ops_log_say(serving->log, OPS_LOG_WARN, "audit.unread",
+                    "Whether the store agrees with its delivered audit log is not known: %s", ops_error_text(&error, status));
     ops_error_release(&error);
+}
+
+static unsigned worker_count(struct ops_cli *cli, const struct serving *serving)
+{
+    unsigned asked = (unsigned)ops_cli_integer(cli, "--workers", WORKERS_DEFAULT);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned most = serving->engine.backend->ops->workers_per_core * (unsigned)(cores > 0 ? cores : 1);
+    if (most == 0 || asked <= most)
+        return asked;
+    ops_log_say(serving->log, OPS_LOG_WARN, "serve.workers",
+                "%u of the %u workers are started: on this engine more would be slower with %ld cores.", most, asked, cores);
+    return most;
 }
 
 static enum ops_status start(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
@@ -203,8 +215,8 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
     if (status == OPS_OK)
         status = start_invoke(cli, serving, error);
     if (status == OPS_OK)
-        status = ops_threads_start(serving->engine.app, (unsigned)ops_cli_integer(cli, "--workers", WORKERS_DEFAULT),
-                                   serving->log, &serving->threads, error);
+        status =
+            ops_threads_start(serving->engine.app, worker_count(cli, serving), serving->log, &serving->threads, error);
     return status;
 }
 

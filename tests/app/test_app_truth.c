@@ -3,6 +3,7 @@
 
 #include "adapters/memory/catalogue.h"
 #include "adapters/memory/clock.h"
+#include "app/progress.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "core/plan.h"
@@ -433,6 +434,14 @@ static struct port_fault rows_are_busy(void *context, enum port_call call)
     return busy ? (struct port_fault){OPS_STORE_UNAVAILABLE, false} : NO_PORT_FAULT;
 }
 
+static void sweep(struct ops_sweep_result *ret_result)
+{
+    struct ops_error error = OPS_ERROR_INIT;
+    enum ops_status ignored = ops_app_sweep(world.app, ret_result, &error);
+    (void)ignored;
+    ops_error_release(&error);
+}
+
 static void a_target_that_can_not_be_opened_holds_up_no_other(void **state)
 {
     (void)state;
@@ -448,6 +457,10 @@ static void a_target_that_can_not_be_opened_holds_up_no_other(void **state)
     assert_string_equal(ops_json_text(world_target(vacuum, "rows"), "status", ""), "pending");
     assert_string_not_equal(ops_json_text(world_target(vacuum, "rows"), "error", ""), "");
     json_decref(vacuum);
+    struct ops_sweep_result result;
+    world_pass(&world, OPS_STANDS_STILL_MS);
+    sweep(&result);
+    assert_non_null(strstr(result.standing, "It waits for rows, which is tried again: "));
     world_run(&world, 2 * OPS_MINUTE_MS);
     vacuum = world_vacuum(&world, id);
     assert_string_equal(ops_json_text(vacuum, "status", ""), "failed");
@@ -684,14 +697,6 @@ static struct port_fault store_takes_no_task(void *context, enum port_call call)
 {
     (void)context;
     return call == CALL_STORE_TRANSACT ? (struct port_fault){OPS_STORE_UNAVAILABLE, false} : NO_PORT_FAULT;
-}
-
-static void sweep(struct ops_sweep_result *ret_result)
-{
-    struct ops_error error = OPS_ERROR_INIT;
-    enum ops_status ignored = ops_app_sweep(world.app, ret_result, &error);
-    (void)ignored;
-    ops_error_release(&error);
 }
 
 static void a_vacuum_that_stands_still_says_so_and_why(void **state)

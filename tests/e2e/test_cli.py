@@ -228,6 +228,17 @@ def test_a_sample_stack_can_be_made_and_checked(sample):
     assert result.returncode == 1 and "ics_main" in result.stdout + result.stderr, result
 
 
+def test_no_more_workers_than_are_of_use_are_started_and_that_is_said(bare):
+    most = 4 * os.sysconf("SC_NPROCESSORS_ONLN")
+    few = bare.serve("--workers", min(64, most))
+    few.stop()
+    many = bare.serve("--workers", 64)
+    assert not few.events("serve.workers")
+    if most < 64:
+        [told] = until(lambda: many.events("serve.workers"), "it is told")
+        assert f"{most} of the 64 workers are started" in told["msg"]
+
+
 def test_demo_runs_whole_and_leaves_nothing_behind(tmp_path):
     result = plain("demo", env={"TMPDIR": str(tmp_path), "HOME": str(tmp_path)}, cwd=tmp_path, timeout=300)
     assert result.returncode == 0, result
