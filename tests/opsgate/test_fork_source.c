@@ -92,7 +92,7 @@ static void a_child_finds_no_library_locked(void **state)
     (void)state;
     answerer_start(&answerer);
     atomic_store(&answerer.answer, "HTTP/1.1 200 OK\r\n\r\n"
-                                   "{\"success\":true,\"data\":{\"service\":\"ops\",\"maintenance\":{}}}");
+                                   "{\"success\":true,\"data\":{\"service\":\"ops\",\"maintenance\":{\"status\":\"active\"}}}");
     (void)snprintf(source, sizeof source, "http://127.0.0.1:%d", answerer.port);
     opsgate *gate = open_gate(source);
     while (!atomic_load(&is_locked) && atomic_load(&initialised_count) == 0)
