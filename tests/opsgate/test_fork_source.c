@@ -178,7 +178,7 @@ static void change_window(const char *directory, bool active)
     ops_txn_init(&txn, "01ARZ3NDEKTSV4RRFFQ69G5FAV");
     assert_int_equal(ops_local_store_open(scratch_path(directory, "ops.sqlite"), &store, NULL), OPS_OK);
     if (active)
-        ops_txn_put(&txn, "SINGLETON", "ACTIVE_MAINTENANCE", json_pack("{s:s}", "description", "d"));
+        ops_txn_put(&txn, "SINGLETON", "ACTIVE_MAINTENANCE", json_pack("{s:s, s:s}", "status", "active", "description", "d"));
     else
         ops_txn_delete(&txn, "SINGLETON", "ACTIVE_MAINTENANCE");
     assert_int_equal(ops_store_transact(store, &txn, NULL), OPS_OK);
