@@ -200,7 +200,7 @@ static void answer_without_memory(struct ops_answer *answer)
 /* What is our own fault is told where an operator looks, with the request that met it; any other refusal to who wants to see
  * everything. */
 static void tell_refusal(struct ops_app *app, const struct ops_envelope *envelope, enum ops_status status,
-                       const struct ops_error *error)
+                         const struct ops_error *error)
 {
     struct ops_log_line line;
     bool is_fault = ops_status_category(ops_envelope_status(status)) == OPS_CATEGORY_INTERNAL;

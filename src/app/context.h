@@ -70,6 +70,7 @@ struct ops_trail {
     pthread_mutex_t look_lock; /* one look at a time */
     pthread_mutex_t lock;
     struct {
+        bool is_tried; /* somebody has looked, whatever came of it */
         bool is_known;
         enum ops_delivered_state state; /* AGREES until something else is known */
         json_int_t first_seq, store_seq, log_seq;

@@ -90,7 +90,7 @@ static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t
             if (status == OPS_OK)
                 status = ops_vacuums_end(app, vacuum, expired, &who, now_ms, error);
             result->vacuums_failed += status == OPS_OK;
-        } else if (mine && ops_vacuum_due(vacuum, now_ms) && !ops_trail_held(app)) {
+        } else if (mine && ops_vacuum_due(vacuum, now_ms) && ops_trail_may_vacuum(app)) {
             status = start_vacuum(app, vacuum, now_ms, error);
             result->vacuums_started += status == OPS_OK;
         }

@@ -132,6 +132,9 @@ static enum ops_status look(struct ops_app *app, struct ops_error *error)
 {
     struct ops_delivered delivered;
     enum ops_status status = ops_delivered_compare(app, OPS_TRAIL_TAIL, &delivered, error);
+    pthread_mutex_lock(&app->trail.lock);
+    app->trail.synced.is_tried = true;
+    pthread_mutex_unlock(&app->trail.lock);
     if (status != OPS_OK)
         return status;
     learn(app, &delivered);
@@ -151,6 +154,27 @@ enum ops_status ops_trail_may_deliver(struct ops_app *app, json_int_t position_s
     if (status == OPS_OK)
         *ret_held = ops_trail_held(app);
     return status;
+}
+
+static bool is_tried(struct ops_app *app)
+{
+    pthread_mutex_lock(&app->trail.lock);
+    bool tried = app->trail.synced.is_tried;
+    pthread_mutex_unlock(&app->trail.lock);
+    return tried;
+}
+
+bool ops_trail_may_vacuum(struct ops_app *app)
+{
+    if (!is_tried(app)) {
+        if (pthread_mutex_trylock(&app->trail.look_lock) != 0)
+            return false;
+        /* What keeps it from being read is told by the delivery, which reads it too. */
+        enum ops_status ignored = is_tried(app) ? OPS_OK : look(app, NULL);
+        (void)ignored;
+        pthread_mutex_unlock(&app->trail.look_lock);
+    }
+    return !ops_trail_held(app);
 }
 
 enum ops_status ops_app_check_trail(struct ops_app *app, struct ops_error *error)

@@ -22,6 +22,10 @@ void ops_trail_release(struct ops_trail *trail);
 enum ops_status ops_trail_may_deliver(struct ops_app *app, json_int_t position_seq, json_int_t head_seq, bool *ret_held,
                                       struct ops_error *error) OPS_MUST_USE;
 
+/* Whether a vacuum may start or go on: they have not parted, by what is known. Nobody may before there was a look: who comes
+ * first looks, who comes meanwhile may not yet. */
+bool ops_trail_may_vacuum(struct ops_app *app);
+
 /* Whether they have parted, by what is known. Never waits for the store. */
 bool ops_trail_held(struct ops_app *app);
 

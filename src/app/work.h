@@ -12,9 +12,9 @@
  * on at once instead of when the leases run out. Only for an engine that can be sure of it. */
 enum ops_status ops_app_adopt(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
 
-/* Compares the end of the delivered log with the store, so that a store that was put back is known before anything is
- * started; what follows is told in the log and shown in stat. A failure: the log could not be read, and nothing is known. It
- * is then tried again with each sweep. */
+/* Compares the end of the delivered log with the store, so that a store that was put back is known at once; else that is
+ * done before the first vacuum starts or goes on. What follows is told in the log and shown in stat. A failure: the log
+ * could not be read, and nothing is known. It is then tried again with each sweep. */
 enum ops_status ops_app_check_trail(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
 
 enum { OPS_STANDING_SIZE = 320 };

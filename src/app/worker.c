@@ -126,7 +126,7 @@ static enum ops_status may_work(struct ops_app *app, const json_t *vacuum, bool 
     enum ops_status status = ops_vacuums_mutex(app, &mutex, error);
     if (status == OPS_OK)
         *ret_may = mutex.fence == ops_vacuum_fence(vacuum) && ops_mutex_held(&mutex) &&
-                   !ops_mutex_expired(&mutex, ops_clock_now_ms(app->ports.clock)) && !ops_trail_held(app);
+                   !ops_mutex_expired(&mutex, ops_clock_now_ms(app->ports.clock)) && ops_trail_may_vacuum(app);
     *ret_mutex_expires_ms = mutex.expires_ms;
     return status;
 }

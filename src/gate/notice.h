@@ -18,8 +18,8 @@ struct ops_gate_notice {
 
 void ops_gate_notice_release(struct ops_gate_notice *notice); /* leaves it zeroed */
 
-/* From what a source gave; "" is no window, nor is one whose status is there and not "active". Members that are missing are null, updates an empty array. OPS_CORRUPT: it is no
- * JSON object; OPS_NO_MEMORY. */
+/* From what a source gave; "" is no window, nor is one whose status is there and not "active". Members that are missing are
+ * null, updates an empty array. OPS_CORRUPT: it is no JSON object; OPS_NO_MEMORY. */
 enum ops_status ops_gate_notice_read(struct ops_view text, struct ops_gate_notice *ret_notice) OPS_MUST_USE;
 
 /* The window goes on for longer than was estimated, by the source's clock or by the caller's: then its end is nothing to

@@ -82,19 +82,13 @@ static enum ops_status verify(struct ops_cli *cli, struct verdict *verdict, stru
     return status;
 }
 
-/* Records that wait to be delivered. */
-static json_int_t waiting(const struct verdict *verdict)
-{
-    json_int_t count = verdict->count - verdict->delivered.delivered_seq;
-    return count > 0 ? count : 0;
-}
-
 /* What there is to say besides, or nothing. */
 static void write_more(const struct verdict *verdict, char *text, size_t size)
 {
+    json_int_t waiting = verdict->count - verdict->delivered.delivered_seq;
     text[0] = '\0';
-    if (waiting(verdict) > 0)
-        (void)snprintf(text, size, " %lld wait to be delivered.", (long long)waiting(verdict));
+    if (waiting > 0)
+        (void)snprintf(text, size, " %lld wait to be delivered.", (long long)waiting);
     if (verdict->delivered.begins_seq > 1)
         (void)snprintf(text + strlen(text), size - strlen(text), " The delivered log begins with record %lld.",
                        (long long)verdict->delivered.begins_seq);
@@ -106,8 +100,6 @@ static json_t *data_of(const struct verdict *verdict)
     const struct ops_delivered *delivered = &verdict->delivered;
     json_t *data = json_pack("{s:b, s:I}", "verified", 1, "records", verdict->count);
     enum ops_status status = data ? OPS_OK : OPS_NO_MEMORY;
-    if (status == OPS_OK && waiting(verdict) > 0)
-        status = ops_json_set_integer(data, "waiting", waiting(verdict));
     if (status == OPS_OK && delivered->begins_seq > 1)
         status = ops_json_set_integer(data, "log_begins_seq", delivered->begins_seq);
     if (status == OPS_OK && json_array_size(delivered->accepted) > 0)

@@ -306,13 +306,28 @@ static void tell_no_more(struct serving *serving)
 }
 
 /* Files in it are looked at before they are used (base/trust.h), but whoever may write it can take them away. */
-static void warn_of_open_directory(struct ops_cli *cli, const char *data_dir)
+static void warn_of_open_directory(const struct serving *serving)
 {
     struct stat info;
+    const char *data_dir = serving->engine.data_dir;
     bool open_to_others = stat(data_dir, &info) == 0 && info.st_mode & (S_IWGRP | S_IWOTH);
     if (open_to_others && !(info.st_mode & S_ISVTX))
-        ops_cli_warn(cli, "other users may write to the data directory %s; 'chmod go-w %s' keeps it yours", data_dir,
-                     data_dir);
+        ops_log_say(serving->log, OPS_LOG_WARN, "data.open",
+                    "other users may write to the data directory %s; 'chmod go-w %s' keeps it yours", data_dir, data_dir);
+}
+
+/* At once where that takes no time to speak of: a service far away may not answer for a minute, and the surfaces must not wait
+ * for it. A log that can't be read delays delivery, and no more. */
+static void check_trail(struct serving *serving)
+{
+    struct ops_error error = OPS_ERROR_INIT;
+    if (serving->config.aws)
+        return;
+    enum ops_status status = ops_app_check_trail(serving->engine.app, &error);
+    if (status != OPS_OK)
+        ops_log_say(serving->log, OPS_LOG_WARN, "audit.unread",
+                    "Whether the store agrees with its delivered audit log is not known: %s", ops_error_text(&error, status));
+    ops_error_release(&error);
 }
 
 static unsigned worker_count(struct ops_cli *cli, const struct serving *serving)
@@ -327,17 +342,6 @@ static unsigned worker_count(struct ops_cli *cli, const struct serving *serving)
     return most;
 }
 
-/* Before anything is started by what the store says. A log that can't be read delays delivery, and no more. */
-static void check_trail(struct serving *serving)
-{
-    struct ops_error error = OPS_ERROR_INIT;
-    enum ops_status status = ops_app_check_trail(serving->engine.app, &error);
-    if (status != OPS_OK)
-        ops_log_say(serving->log, OPS_LOG_WARN, "audit.unread", "Whether the store agrees with its delivered audit log is not known: %s",
-                    ops_error_text(&error, status));
-    ops_error_release(&error);
-}
-
 static enum ops_status start(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
     struct ops_place place;
@@ -347,7 +351,7 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
     if (status == OPS_OK)
         status = open_engine(cli, &place, serving, error);
     if (status == OPS_OK)
-        warn_of_open_directory(cli, serving->engine.data_dir);
+        warn_of_open_directory(serving);
     if (status == OPS_OK)
         ops_app_log_to(serving->engine.app, serving->log);
     if (status == OPS_OK)

@@ -359,6 +359,29 @@ static void a_vacuum_that_the_older_store_knows_as_running_removes_nothing_more(
     assert_true(world.ports.removed_count > before);
 }
 
+/* Nobody has looked yet: whoever is first to start something looks. */
+static void a_new_process_looks_before_its_first_vacuum(void **state)
+{
+    char id[OPS_ULID_SIZE], payload[80];
+    const struct ops_build build = {0, 1, "x"};
+    struct ops_app *other = NULL;
+    struct ops_sweep_result result;
+    (void)state;
+    world_vacuum_all(&world, id);
+    deliver_all();
+    older = copy_of_store();
+    (void)snprintf(payload, sizeof payload, "{'vacuum_id': '%s'}", id);
+    json_decref(world_do(&world, "ops_vacuumcancel", payload, "ok"));
+    deliver_all();
+    world.real.store = world.ports.inner.store = older;
+    world_pass(&world, OPS_HOUR_MS);
+    assert_int_equal(ops_app_new(&world.ports.outer, &world.manifest, &build, &other), OPS_OK);
+    assert_int_equal(ops_app_sweep(other, &result, NULL), OPS_OK);
+    assert_int_equal(result.vacuums_started, 0);
+    assert_true(ops_trail_held(other));
+    ops_app_free(other);
+}
+
 static struct port_fault unreadable(void *context, enum port_call call)
 {
     (void)context;
@@ -586,6 +609,7 @@ int main(void)
         CASE(a_vacuum_is_refused_with_what_is_the_matter_and_all_else_goes_on),
         CASE(a_vacuum_that_the_older_store_knows_as_pending_does_not_start_and_can_be_cancelled),
         CASE(a_vacuum_that_the_older_store_knows_as_running_removes_nothing_more),
+        CASE(a_new_process_looks_before_its_first_vacuum),
         CASE(while_the_log_can_not_be_read_nothing_is_delivered_and_nothing_held),
         CASE(a_store_that_is_put_back_under_a_running_app_is_found_before_the_next_delivery),
         CASE(accepting_needs_the_code_and_a_reason),

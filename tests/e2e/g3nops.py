@@ -157,6 +157,7 @@ class Serve:
         self.home = home
         self.process = process
         self.log = log
+        self.read_bytes, self.read_events = 0, []  # of the log, so far
         ready = until(self._ready, "serve is ready", 30)
         self.http_url, self.invoke_address = (word.split("=", 1)[1] for word in ready.split()[1:])
         self.http_port = int(self.http_url.rsplit(":", 1)[1])
@@ -170,9 +171,12 @@ class Serve:
 
     def events(self, *names):
         """What the log has so far: the fields of each line, of these events or of all."""
-        lines = [line for line in self.stderr().split("\n")[:-1] if not line.startswith("ready ")]
-        wanted = [line for line in lines if not names or any(f" event={name} " in line + " " for name in names)]
-        return [event for event in map(logfmt, wanted) if not names or event["event"] in names]
+        with open(self.log, "rb") as log:
+            log.seek(self.read_bytes)
+            whole, end, _ = log.read().rpartition(b"\n")
+        self.read_bytes += len(whole) + len(end)
+        self.read_events += [logfmt(line) for line in whole.decode().split("\n") if line and not line.startswith("ready ")]
+        return [event for event in self.read_events if not names or event["event"] in names]
 
     def _ready(self):
         code = self.process.poll()

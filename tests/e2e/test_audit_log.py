@@ -228,7 +228,7 @@ def test_what_waits_and_what_came_twice_is_as_it_should_be(bare):
     new.write_text("another good code")
     assert bare.operator("secret-set", "--new-secret-code-file", new).returncode == 0
     code, envelope = verify(bare)
-    assert code == 0 and data(envelope) == {"verified": True, "records": 3, "waiting": 1}
+    assert code == 0 and data(envelope) == {"verified": True, "records": 3}
     assert "1 wait to be delivered" in bare.run("audit-verify").stdout
 
 
@@ -281,6 +281,7 @@ def test_in_aws_it_is_the_same(empty, account):
     result = empty.aws("audit-verify")
     assert result.returncode == 1 and "Audit record 5 was delivered to the log and is missing from the store" in result.stderr, result
     serve = empty.serve()
+    until(lambda: "audit" in stat(serve), "serve has compared them")
     assert stat(serve)["audit"] == {"status": "behind", "first_seq": 5, "store_seq": 4, "log_seq": 7}
     serve.schedule()
     assert serve.invoke("sweep")["success"] and len(empty.audit_log()) == 7

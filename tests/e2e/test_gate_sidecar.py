@@ -472,15 +472,15 @@ def ping(**more):
 NO_ANSWERS = {
     "no JSON": (200, b"hello", None),
     "nothing": (200, b"", None),
-    "another service": (200, json.dumps({"success": True, "data": {"service": "pvm", "maintenance": {}}}).encode(), None),
+    "another service": (200, json.dumps({"success": True, "data": {"service": "pvm", "maintenance": {"status": "active"}}}).encode(), None),
     "no maintenance": (200, ping(), None),
     "maintenance as text": (200, ping(maintenance="yes"), None),
-    "a failure": (200, json.dumps({"success": False, "data": {"service": "ops", "maintenance": {}}}).encode(), None),
-    "404": (404, ping(maintenance={}), None),
-    "503": (503, ping(maintenance={}), None),
+    "a failure": (200, json.dumps({"success": False, "data": {"service": "ops", "maintenance": {"status": "active"}}}).encode(), None),
+    "404": (404, ping(maintenance={"status": "active"}), None),
+    "503": (503, ping(maintenance={"status": "active"}), None),
     "a redirect": (302, b"", {"Location": "/ops/ping"}),
-    "too long": (200, ping(maintenance={"description": "x" * (2 << 20)}), None),
-    "a window too long": (200, ping(maintenance={"description": "x" * (300 << 10)}), None),
+    "too long": (200, ping(maintenance={"status": "active", "description": "x" * (2 << 20)}), None),
+    "a window too long": (200, ping(maintenance={"status": "active", "description": "x" * (300 << 10)}), None),
 }
 
 
@@ -497,7 +497,7 @@ def test_what_is_not_the_answer_of_ops_closes_nothing(name, make_sidecar):
 
 
 def test_a_path_of_the_source_comes_before_that_of_ping(make_sidecar):
-    elsewhere = Elsewhere(200, ping(maintenance={"maintenance_id": "01JDE9Q3F0V8M4T6XK2R7W5N1B"}))
+    elsewhere = Elsewhere(200, ping(maintenance={"status": "active", "maintenance_id": "01JDE9Q3F0V8M4T6XK2R7W5N1B"}))
     try:
         sidecar = make_sidecar(f"{elsewhere.url}/prod/", *SOON)
         sidecar.until_closed()
@@ -510,7 +510,7 @@ def test_a_path_of_the_source_comes_before_that_of_ping(make_sidecar):
 
 
 def test_an_id_that_is_none_goes_into_no_header(make_sidecar):
-    elsewhere = Elsewhere(200, ping(maintenance={"maintenance_id": "x\r\nSet-Cookie: a=b", "description": 7}))
+    elsewhere = Elsewhere(200, ping(maintenance={"status": "active", "maintenance_id": "x\r\nSet-Cookie: a=b", "description": 7}))
     try:
         sidecar = make_sidecar(elsewhere.url, *SOON)
         sidecar.until_closed()
