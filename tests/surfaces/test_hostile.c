@@ -118,7 +118,6 @@ static const struct head ambiguous[] = {
     HEAD("two CRs", GET_LINE "Host: a\r\r\n\r\n", "head"),
     HEAD("a LF alone", GET_LINE "Host: a\nX: b\r\n\r\n", "head"),
     HEAD("a LF alone behind the request line", "GET " LIST " HTTP/1.1\nHost: a\r\n\r\n", "head"),
-    HEAD("a LF alone at the end", GET_LINE "Host: a\r\n\n", "head"),
     HEAD("a line that goes on", GET_LINE "Host: a\r\nX: a\r\n b\r\nY: c\r\n\r\n", "head"),
     HEAD("the last line goes on", GET_LINE "Host: a\r\nX: a\r\n\tb\r\n\r\n", "head"),
     HEAD("a blank before the colon", POST_LINE "Content-Length : 2\r\n\r\n{}", "head"),
@@ -399,14 +398,31 @@ static void bodies_together_have_a_limit_that_small_ones_do_not_feel(void **stat
 
 /* ---- connections ---- */
 
-enum { PLACES = 16, FLOOD = 100 };
+#define PING "GET /ops/ping HTTP/1.1\r\nHost: a\r\n\r\n"
+
+enum { PLACES = 16, FLOOD = 100, NEWCOMER_TRIES = 5 };
 
 static void expect_ping(struct client *client)
 {
-    client_send(client, "GET /ops/ping HTTP/1.1\r\nHost: a\r\n\r\n");
+    client_send(client, PING);
     struct response got = client_receive(client);
     assert_int_equal(got.status, 200);
     response_release(&got);
+}
+
+/* Several threads accept: while the flood still comes in, a newcomer may be older than it, and have to come again. */
+static void expect_newcomer(void)
+{
+    int status = 0;
+    for (int tries = 0; status != 200; tries++) {
+        assert_true(tries < NEWCOMER_TRIES);
+        struct client newcomer = client_tcp(port);
+        (void)client_try_send(&newcomer, PING, sizeof PING - 1);
+        struct response got = client_receive(&newcomer);
+        status = got.status;
+        response_release(&got);
+        client_close(&newcomer);
+    }
 }
 
 static void whoever_holds_a_place_to_no_purpose_makes_way(void **state)
@@ -421,11 +437,8 @@ static void whoever_holds_a_place_to_no_purpose_makes_way(void **state)
         flood[i] = client_tcp(port);
         (void)client_try_send(&flood[i], "GET /ops/ping HTTP/1.1\r\n", 24);
     }
-    for (int i = 0; i < 20; i++) {
-        struct client newcomer = client_tcp(port);
-        expect_ping(&newcomer);
-        client_close(&newcomer);
-    }
+    for (int i = 0; i < 20; i++)
+        expect_newcomer();
     expect_ping(&known);
     for (int i = 0; i < FLOOD - PLACES; i++)
         assert_true(client_at_end(&flood[i], PATIENCE_MS));

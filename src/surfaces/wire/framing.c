@@ -63,11 +63,12 @@ static bool is_host(const char *text)
 /* ---- lines ---- */
 
 /*
- * The library (0.9.75 to 0.9.77; Debian 12 has the first) reads lines where they are, and puts NULs in the place of what
- * ends each part. So of a head without tricks nothing is missing between its parts: a part that holds a NUL of its own ends
- * before its line does, a line that ends in a LF alone ends in one NUL, and one that is continued on the next (obsolete, RFC
- * 9112, section 5.2) has been moved. Later ones can be told to be strict, and need not leave things there. Which one it is
- * shows when the program runs: they share a name.
+ * The library (0.9.75 to 0.9.77; Debian 12 has the first) reads lines where they are, and puts NULs in the place of what ends
+ * each part. So of a head without tricks nothing is missing between its parts: a part that holds a NUL of its own ends before
+ * its line does, a line that ends in a LF alone ends in one NUL, and one that is continued on the next (obsolete, RFC 9112,
+ * section 5.2) has been moved. (Of the empty line at the head's end it can't be told: what comes behind it is memory that
+ * nobody has written. A LF alone ends a head for whoever is in front of us, too.) Later ones can be told to be strict, and
+ * need not leave things there. Which one it is shows when the program runs: they share a name.
  */
 bool ops_framing_needs_strict_library(void)
 {
