@@ -51,7 +51,7 @@ foreach(library opsgate_static opsgate_shared)
 endforeach()
 set_target_properties(opsgate_shared PROPERTIES
     VERSION ${PROJECT_VERSION}
-    SOVERSION 0
+    SOVERSION 1
     LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/opsgate.map)
 target_link_libraries(opsgate_shared PRIVATE
     PkgConfig::CURL PkgConfig::JANSSON PkgConfig::CRYPTO PkgConfig::SQLITE PkgConfig::EXPAT Threads::Threads)

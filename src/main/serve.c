@@ -4,6 +4,7 @@
 #include "adapters/sys/log.h"
 #include "adapters/sys/random.h"
 #include "adapters/sys/scrypt.h"
+#include "app/audit.h"
 #include "app/work.h"
 #include "base/mem.h"
 #include "base/unicode.h"
@@ -369,6 +370,21 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
     return status;
 }
 
+/* An older copy of the store that is put back while nothing runs is found out by the delivered log alone: so that has all of
+ * it when we end. A service far away may not answer for a minute, and is not waited for. */
+static void deliver_the_rest(struct serving *serving)
+{
+    size_t count = serving->threads && serving->engine.backend->ops->exclusive ? 1 : 0;
+    struct ops_error error = OPS_ERROR_INIT;
+    enum ops_status status = OPS_OK;
+    while (status == OPS_OK && count > 0)
+        status = ops_audit_deliver(serving->engine.app, &count, &error);
+    if (status != OPS_OK)
+        ops_log_say(serving->log, OPS_LOG_WARN, "audit.waiting", "Audit records wait to be delivered until the next start: %s",
+                    ops_error_text(&error, status));
+    ops_error_release(&error);
+}
+
 static void stop(struct serving *serving)
 {
     tell_no_more(serving);
@@ -379,6 +395,7 @@ static void stop(struct serving *serving)
     ops_invoke_server_stop(serving->invoke);
     ops_traffic_free(serving->traffic);
     ops_threads_stop(serving->threads);
+    deliver_the_rest(serving);
     if (serving->has_asker)
         (void)pthread_join(serving->asker, NULL); /* it was started */
     ops_engine_close(&serving->engine);

@@ -265,6 +265,31 @@ static void another_engine_or_region_than_the_serves_is_refused_by_name(void **s
     }
 }
 
+static void a_secret_code_goes_over_no_way_that_others_can_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *endpoint;
+        bool goes;
+    } cases[] = {{"http://127.0.0.1:9001", true},         {"http://localhost:9001/", true},
+                 {"http://[::1]:9001", true},             {"unix:/srv/ops/invoke.sock", true},
+                 {"https://ops.example.com", true},       {"http://ops.example.com:9001", false},
+                 {"http://192.0.2.2:9001", false},        {"http://localhost.example.com", false},
+                 {"http://127.0.0.1.example.com", false}, {"http://127.example.com:80", false},
+                 {"http://[::1].example.com", false},     {"http://[2001:db8::1]:80", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        char line[256];
+        fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":{}}");
+        (void)snprintf(line, sizeof line, "maintenance-end --secret-code c --endpoint %s", cases[i].endpoint);
+        int code = fake_run(&fake, line);
+        if (code != (cases[i].goes ? OPS_EXIT_DONE : OPS_EXIT_USAGE) || (fake.exchange_count > 0) != cases[i].goes)
+            fail_msg("%s: exit code %d after %d requests", cases[i].endpoint, code, (int)fake.exchange_count);
+        fake_release(&fake);
+    }
+}
+
 static void who_answered_is_told_on_a_terminal_alone(void **state)
 {
     (void)state;
@@ -724,6 +749,7 @@ int main(void)
         cmocka_unit_test(without_a_serve_nobody_is_asked),
         cmocka_unit_test(what_can_not_prove_itself_is_sent_nothing),
         cmocka_unit_test(another_engine_or_region_than_the_serves_is_refused_by_name),
+        cmocka_unit_test(a_secret_code_goes_over_no_way_that_others_can_read),
         cmocka_unit_test(who_answered_is_told_on_a_terminal_alone),
         cmocka_unit_test(a_refusal_is_exit_1_with_tag_details_and_a_hint),
         cmocka_unit_test(a_service_that_is_not_there_is_exit_3_with_what_to_do),

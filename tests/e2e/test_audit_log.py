@@ -110,7 +110,7 @@ def test_serve_says_so_and_delivers_nothing_over_it(rolled_back):
     details = refused["error"]["details"]
     assert details["audit"] in ("behind", "differs") and (details["first_seq"], details["log_seq"]) == (5, 7)
     assert serve.dry_run()["status"] == "completed"
-    result = rolled_back.operator("vacuum-org", "--orgcode", "acme")
+    result = rolled_back.operator("vacuum-org", "--orgcode", "acme", "--yes")
     assert result.returncode == 1 and "store-unavailable" in result.stderr and "audit-accept-rollback" in result.stderr
 
 

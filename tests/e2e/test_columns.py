@@ -198,7 +198,7 @@ def test_of_many_remarks_the_first_are_shown_and_the_rest_counted(bare):
 def test_a_watch_fits_the_terminal_also_when_that_becomes_narrower(bare, settable_clock):
     stack.big_stack(bare, 20000, 2000)
     serve = bare.serve(clock=True)
-    terminal = Terminal("vacuum-org", "--orgcode", "acme", "--watch", "--data", bare.data, "--secret-code-file",
+    terminal = Terminal("vacuum-org", "--orgcode", "acme", "--yes", "--watch", "--data", bare.data, "--secret-code-file",
                         bare.code_file, env=bare.clock.environment(), columns=80)
     terminal.expect("Type the orgcode")
     terminal.send("acme\n")

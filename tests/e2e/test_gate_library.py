@@ -40,7 +40,7 @@ def run(*command, env=None, **options):
 class Installation:
     def __init__(self, prefix):
         self.prefix = prefix
-        self.library = next(prefix.glob("lib*/**/libopsgate.so.0"))
+        self.library = next(prefix.glob("lib*/**/libopsgate.so.1"))
         self.directory = self.library.parent
         self.archive = self.directory / "libopsgate.a"
 
@@ -79,7 +79,7 @@ def test_everything_is_installed_where_it_belongs(installed):
     library = str(installed.directory.relative_to(installed.prefix))
     version = installed.pkg_config("--modversion")[0]
     assert files == {"include/opsgate.h", f"{library}/libopsgate.a", f"{library}/libopsgate.so",
-                     f"{library}/libopsgate.so.0", f"{library}/libopsgate.so.{version}", f"{library}/pkgconfig/opsgate.pc"}
+                     f"{library}/libopsgate.so.1", f"{library}/libopsgate.so.{version}", f"{library}/pkgconfig/opsgate.pc"}
     assert (installed.prefix / "include" / "opsgate.h").read_text() == HEADER
 
 
@@ -112,7 +112,7 @@ def test_the_archive_shows_the_functions_of_the_header_and_nothing_else(installe
 
 def test_the_shared_library_is_what_a_loader_wants(installed):
     dynamic = run("readelf", "-d", "-W", installed.library)
-    assert "soname: [libopsgate.so.0]" in dynamic
+    assert "soname: [libopsgate.so.1]" in dynamic
     assert "TEXTREL" not in dynamic and "RPATH" not in dynamic and "RUNPATH" not in dynamic
     assert "BIND_NOW" in dynamic and "NODELETE" in dynamic
     needed = set(re.findall(r"\(NEEDED\).*\[lib([a-z0-9_-]+)\.so", dynamic))
@@ -370,7 +370,7 @@ class Header(ctypes.Structure):
 
 
 class Response(ctypes.Structure):
-    _fields_ = [("status", ctypes.c_int), ("header_count", ctypes.c_size_t), ("headers", Header * 4),
+    _fields_ = [("status", ctypes.c_int), ("header_count", ctypes.c_size_t), ("headers", Header * 8),
                 ("body", ctypes.POINTER(ctypes.c_char)), ("body_length", ctypes.c_size_t)]
 
 

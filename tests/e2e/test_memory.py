@@ -81,7 +81,7 @@ GIVEN = {
 def test_a_command_that_goes_on_after_it_has_sent_a_code_has_it_no_more(bare, way):
     serve = bare.serve()
     arguments, environment = GIVEN[way](bare)
-    command = [PROGRAM, "vacuum-org", "--orgcode", "acme", "--watch", "--data", bare.data, *arguments]
+    command = [PROGRAM, "vacuum-org", "--orgcode", "acme", "--yes", "--watch", "--data", bare.data, *arguments]
     watcher = subprocess.Popen([*map(str, command)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, text=True, env=base_environment() | environment)
     try:

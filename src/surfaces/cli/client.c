@@ -185,16 +185,33 @@ static enum ops_status read_reply(const struct ops_http_response *response, cons
     return OPS_OK;
 }
 
-/* Loopback and sockets stay on this machine; anything else reads a secret that is not encrypted. */
-static void warn_about_plain_text(struct ops_cli *cli, const struct ops_cli_request *request, const char *endpoint)
+/* Not by its beginning alone: localhost.example.com is somebody else's. */
+static bool names_loopback(const char *authority)
 {
-    static const char *const safe[] = {"unix:", "https://", "http://127.", "http://localhost", "http://[::1]"};
-    if (!request->secret && !request->session_guid)
-        return;
-    for (size_t i = 0; i < sizeof safe / sizeof safe[0]; i++)
-        if (starts_with(endpoint, safe[i]))
-            return;
-    ops_cli_warn(cli, "what is secret travels to %s unencrypted; https:// would protect it", endpoint);
+    size_t host = strcspn(authority, "/?#");
+    const char *address_end = authority[0] == '[' ? memchr(authority, ']', host) : NULL;
+    const char *port = memchr(address_end ? address_end : authority, ':', address_end ? host - (size_t)(address_end - authority) : host);
+    size_t length = port ? (size_t)(port - authority) : host;
+    struct ops_view name = ops_view(authority, length);
+    return ops_view_is(name, "localhost") || ops_view_is(name, "[::1]") ||
+           (starts_with(authority, "127.") && strspn(authority, "0123456789.") >= length);
+}
+
+/* Loopback and sockets stay on this machine; anybody on the way reads what is not encrypted. A session is for reading and ends
+ * soon; a secret code deletes, and no service of ours takes one over such a way. */
+static enum ops_status check_way(struct ops_cli *cli, const struct ops_cli_request *request, const char *endpoint,
+                                 struct ops_error *error)
+{
+    if (!starts_with(endpoint, "http://") || names_loopback(endpoint + strlen("http://")))
+        return OPS_OK;
+    if (request->secret)
+        return ops_fail(error, OPS_USAGE,
+                        "The secret code is not sent to %s: everybody on the way could read it. What changes something goes by "
+                        "the socket of 'g3nops serve', on its machine.",
+                        endpoint);
+    if (request->session_guid)
+        ops_cli_warn(cli, "what is secret travels to %s unencrypted; https:// would protect it", endpoint);
+    return OPS_OK;
 }
 
 /* A proof and the request that it is for go over one connection, so that nobody else can get in between. */
@@ -223,8 +240,9 @@ static enum ops_status send_to(struct ops_cli *cli, const struct ops_cli_request
     struct ops_http_response response;
     char shown[OPS_URL_SHOWN_SIZE];
     ops_http_response_init(&response, ANSWER_MAX_BYTES);
-    warn_about_plain_text(cli, request, ops_url_show(whom->endpoint, shown));
-    enum ops_status status = exchange_proven(cli, whom, base, http, &response, error);
+    enum ops_status status = check_way(cli, request, ops_url_show(whom->endpoint, shown), error);
+    if (status == OPS_OK)
+        status = exchange_proven(cli, whom, base, http, &response, error);
     if (status == OPS_OK)
         status = read_reply(&response, shown, reply, error);
     else if (status == OPS_UNREACHABLE || status == OPS_UNKNOWN)
