@@ -21,6 +21,8 @@
 
 #include <stdio.h>
 
+enum { CLOSE_ATTEMPTS_MAX = 3 };
+
 _Static_assert(OPS_LEASE_FRESH_MS + OPS_REMOVAL_NEEDS_MS <= OPS_LEASE_MS, "what was proved is over within a lease");
 
 static const char *id_of(const json_t *vacuum)
@@ -28,19 +30,41 @@ static const char *id_of(const json_t *vacuum)
     return ops_json_text(vacuum, "vacuum_id", "");
 }
 
-bool ops_closing_due(const json_t *vacuum, const struct ops_mutex *mutex, int64_t now_ms)
+static bool is_closed(const json_t *vacuum, const struct ops_mutex *mutex)
 {
-    return ops_mutex_expired(mutex, now_ms) || ops_mutex_closed(mutex, id_of(vacuum), ops_vacuum_fence(vacuum));
+    return ops_mutex_closed(mutex, id_of(vacuum), ops_vacuum_fence(vacuum));
 }
 
-/* When the answer is lost, the next look tells. */
-static enum ops_status close_mutex(struct ops_app *app, struct ops_mutex *mutex, struct ops_error *error)
+bool ops_closing_due(const json_t *vacuum, const struct ops_mutex *mutex, int64_t now_ms)
+{
+    return ops_mutex_expired(mutex, now_ms) || is_closed(vacuum, mutex);
+}
+
+/* Where the answer was lost, or somebody was quicker, the mutex itself tells: whoever closed it, it is closed. */
+static enum ops_status ask_mutex(struct ops_app *app, const json_t *vacuum, enum ops_status status, struct ops_mutex *mutex)
+{
+    struct ops_mutex now;
+    if (status != OPS_UNKNOWN && status != OPS_CONFLICT)
+        return status;
+    if (ops_vacuums_mutex(app, &now, NULL) != OPS_OK || !is_closed(vacuum, &now))
+        return status;
+    *mutex = now;
+    return OPS_OK;
+}
+
+static enum ops_status close_mutex(struct ops_app *app, const json_t *vacuum, struct ops_mutex *mutex,
+                                   struct ops_error *error)
 {
     struct ops_mutex closed = ops_mutex_close(mutex);
+    enum ops_status status = OPS_UNKNOWN;
     struct ops_txn txn;
     ops_change_begin(app, &txn, ops_clock_now_ms(app->ports.clock));
     ops_vacuums_put_mutex(&txn, mutex, &closed);
-    enum ops_status status = ops_store_transact(app->ports.store, &txn, error);
+    for (int attempt = 0; attempt < CLOSE_ATTEMPTS_MAX && status == OPS_UNKNOWN; attempt++) {
+        status = ops_store_transact(app->ports.store, &txn, error);
+        if (status != OPS_OK)
+            status = ask_mutex(app, vacuum, status, &closed);
+    }
     ops_txn_release(&txn);
     if (status == OPS_OK)
         *mutex = closed;
@@ -81,8 +105,8 @@ enum ops_status ops_closing_settle(struct ops_app *app, const json_t *vacuum, st
 {
     json_t *tasks = NULL;
     enum ops_status status = OPS_OK;
-    if (!ops_mutex_closed(mutex, id_of(vacuum), ops_vacuum_fence(vacuum)))
-        status = close_mutex(app, mutex, error);
+    if (!is_closed(vacuum, mutex))
+        status = close_mutex(app, vacuum, mutex, error);
     if (status != OPS_OK || !ops_vacuum_planned(vacuum))
         return status;
     status = ops_vacuums_tasks(app, id_of(vacuum), 0, &tasks, error);

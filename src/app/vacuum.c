@@ -54,10 +54,12 @@ static void put_open(struct ops_txn *txn, const char *id)
 static enum ops_status settle_expired(struct ops_call_context *context, const json_t *old, struct ops_mutex *mutex)
 {
     struct ops_error why = OPS_ERROR_INIT;
+    struct ops_error *error = &context->error;
     enum ops_status status = ops_closing_settle(context->app, old, mutex, &why);
-    if (status != OPS_OK && status != OPS_CONFLICT && status != OPS_NO_MEMORY) {
-        struct ops_error *error = &context->error;
-        const char *text = ops_error_text(&why, status);
+    const char *text = ops_error_text(&why, status);
+    if (status != OPS_OK && mutex->fence == ops_vacuum_fence(old)) {
+        (void)ops_fail(error, status, "%s", text); /* it could not be closed: that is the store's trouble */
+    } else if (status != OPS_OK && status != OPS_CONFLICT && status != OPS_NO_MEMORY) {
         status = refuse_second(mutex, error);
         (void)ops_fail(error, status, "The vacuum %s has run out of its time and is not ended yet. %s", mutex->holder, text);
         ops_error_detail(error, "vacuum_id", mutex->holder);
