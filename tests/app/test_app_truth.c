@@ -211,8 +211,7 @@ struct keep_case {
 
 static const struct keep_case keep_cases[] = {
     {{.text = "1", .own = true}, "it belongs to g3nops itself"},
-    {{.text = "1", .alias_count = 1, .aliases = {{OPS_TABLE, "ops_main", ""}}},
-     "ops_main is where OPS keeps its own records"},
+    {{.text = "1", .alias_count = 1, .aliases = {{OPS_TABLE, "ops_main", ""}}}, "ops_main is where OPS keeps its own records"},
     {{.text = "1", .alias_count = 2, .aliases = {{OPS_TABLE, "x", ""}, {OPS_TABLE, "payroll", ""}}},
      "the manifest lists it as protected"},
     {{.text = "1", .alias_count = 1, .aliases = {{OPS_BUCKET, "doc.g3nretailstack.com", "shop.db"}}},
@@ -432,8 +431,7 @@ static int64_t busy_until_ms;
 static struct port_fault rows_are_busy(void *context, enum port_call call)
 {
     (void)context;
-    bool busy =
-        call == CALL_CATALOGUE_OPEN && strcmp(world.ports.opening, "rows") == 0 && world_now_ms(&world) < busy_until_ms;
+    bool busy = call == CALL_CATALOGUE_OPEN && strcmp(world.ports.opening, "rows") == 0 && world_now_ms(&world) < busy_until_ms;
     return busy ? (struct port_fault){OPS_STORE_UNAVAILABLE, false} : NO_PORT_FAULT;
 }
 
@@ -734,16 +732,15 @@ static struct port_fault nothing_can_be_opened(void *context, enum port_call cal
     return call == CALL_CATALOGUE_OPEN ? (struct port_fault){OPS_STORE_UNAVAILABLE, false} : NO_PORT_FAULT;
 }
 
-/* Until the target answers, the old vacuum is not ended and the next one is told so; after a quarter of an hour the page is
- * told to be unknown. */
+/* Until the target answers, the old vacuum is not ended and the next one is told so; after a quarter of an hour the page is told
+ * to be unknown. */
 static void a_page_that_can_not_be_counted_is_waited_for_and_then_told(void **state)
 {
     static const int64_t away_ms[] = {10 * OPS_MINUTE_MS, 20 * OPS_MINUTE_MS};
     for (size_t i = 0; i < COUNT_OF(away_ms); i++) {
         char id[OPS_ULID_SIZE];
         json_t *running = run_until_a_page_is_in_hand(id);
-        int gone =
-            2 * ROWS + OBJECTS - (int)(rows_left("rows") + rows_left("more") + world_count(&world, OPS_BUCKET, "objects"));
+        int gone = 2 * ROWS + OBJECTS - (int)(rows_left("rows") + rows_left("more") + world_count(&world, OPS_BUCKET, "objects"));
         world_crash(&world, 0);
         ops_memory_clock_set(world.real.clock, world_now_ms(&world) + 25 * OPS_HOUR_MS);
         world.ports.on_call = nothing_can_be_opened;
@@ -1047,11 +1044,8 @@ static void the_list_has_the_open_one_first_then_the_others_newest_first(void **
     static const struct {
         const char *payload;
         size_t count;
-    } filters[] = {{"{'status': 'open'}", 1},
-                   {"{'status': 'pending'}", 1},
-                   {"{'status': 'completed'}", 6},
-                   {"{'status': 'failed'}", 0},
-                   {"{'limit': 0}", 1}};
+    } filters[] = {{"{'status': 'open'}", 1}, {"{'status': 'pending'}", 1}, {"{'status': 'completed'}", 6},
+                   {"{'status': 'failed'}", 0}, {"{'limit': 0}", 1}};
     for (size_t i = 0; i < COUNT_OF(filters); i++) {
         page = list(filters[i].payload);
         assert_int_equal(json_array_size(json_object_get(page, "items")), filters[i].count);
