@@ -78,6 +78,9 @@ static void be_delayed(struct sim_process *process)
         be_frozen(process);
     if (process->at_work && process->at_work->has_page && sim_chance(&world->rng, rates->expire))
         sim_mutex_runs_out(world);
+    if (!process->at_work && sim_until_mutex_expires(world) <= 0 && sim_chance(&world->rng, 3 * rates->expire) &&
+        sim_time_comes_back(world))
+        be_frozen(process);
 }
 
 static bool enter(struct sim_process *process, enum sim_site site)
