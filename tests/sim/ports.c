@@ -78,8 +78,15 @@ static void be_delayed(struct sim_process *process)
         be_frozen(process);
     if (process->at_work && process->at_work->has_page && sim_chance(&world->rng, rates->expire))
         sim_mutex_runs_out(world);
-    if (!process->at_work && sim_until_mutex_expires(world) <= 0 && sim_chance(&world->rng, 3 * rates->expire) &&
-        sim_time_comes_back(world))
+}
+
+/* Somebody has read the tasks of a vacuum whose time is over, to end it or to show it. Then it is not over, and they are
+ * frozen. */
+static void lose_the_time(struct sim_process *process, const char *pk)
+{
+    struct sim_world *world = process->world;
+    if (!process->at_work && strncmp(pk, "VACUUM#", strlen("VACUUM#")) == 0 && sim_until_mutex_expires(world) <= 0 &&
+        sim_chance(&world->rng, world->rates.come_back) && sim_time_comes_back(world))
         be_frozen(process);
 }
 
@@ -203,6 +210,7 @@ static enum ops_status sim_query(struct ops_store *self, const struct ops_query 
     enum ops_status status = draw_failure_at(process, SIM_SITE_QUERY, SIM_PLACE_STORE);
     if (status == OPS_OK)
         status = query_part(process->world, query, &page, error);
+    lose_the_time(process, query->pk);
     if (!leave(process, SIM_SITE_QUERY)) {
         ops_store_page_release(&page);
         return OPS_STORE_UNAVAILABLE;

@@ -133,6 +133,7 @@ struct sim_rates {
     uint32_t hide;        /* a place in a target can't be looked into any more, or can again; */
     uint32_t trouble;     /* a target begins to answer nothing, for a minute or for ever */
     uint32_t expire;      /* of port calls with a page in hand: the mutex has run out when it is over */
+    uint32_t come_back;   /* of readings of the tasks of a vacuum whose time is over: then it is not */
 };
 
 /* ---- What clouds do, counted one by one ---- */
