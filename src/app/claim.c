@@ -122,7 +122,7 @@ enum ops_status ops_claim_checkpoint(struct ops_app *app, struct ops_claim *clai
     return write_task(app, claim, until_ms, error);
 }
 
-enum ops_status ops_claim_write_settled(struct ops_app *app, const json_t *vacuum, struct ops_task *task,
+enum ops_status ops_claim_write_settled(struct ops_app *app, const json_t *vacuum, json_int_t fence, struct ops_task *task,
                                         struct ops_error *error)
 {
     struct ops_txn txn;
@@ -132,7 +132,7 @@ enum ops_status ops_claim_write_settled(struct ops_app *app, const json_t *vacuu
     task->lease_until_ms = 0;
     put_task(&txn, vacuum, task);
     ops_txn_if_integer(&txn, "revision", revision_before);
-    ops_vacuums_check_mutex(&txn, vacuum);
+    ops_vacuums_check_fence(&txn, vacuum, fence);
     enum ops_status status = commit_task(app, &txn, error);
     ops_txn_release(&txn);
     return status;

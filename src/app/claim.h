@@ -25,8 +25,9 @@ enum ops_status ops_claim_take(struct ops_app *app, const char *worker_name, con
  * are not, and then nothing more may be deleted under this claim. */
 enum ops_status ops_claim_checkpoint(struct ops_app *app, struct ops_claim *claim, struct ops_error *error) OPS_MUST_USE;
 
-/* Writes a task that was settled from outside, over the one that was read, and takes it from whoever holds it. */
-enum ops_status ops_claim_write_settled(struct ops_app *app, const json_t *vacuum, struct ops_task *task,
+/* Writes a task that was settled from outside, over the one that was read, and takes it from whoever holds it, provided that
+ * the vacuum's mutex has this fence: else OPS_CONFLICT. */
+enum ops_status ops_claim_write_settled(struct ops_app *app, const json_t *vacuum, json_int_t fence, struct ops_task *task,
                                         struct ops_error *error) OPS_MUST_USE;
 
 /* Gives the task back as it is now, so that another worker need not wait for the lease to run out. */

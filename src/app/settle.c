@@ -4,9 +4,16 @@
  * many of them are still there. This is asked before the record gets its terminal state, whatever the reason: a record that
  * says too little is wrong for ever, and so is its audit record.
  *
- * No removal is under way any more when this runs: a task that is done has no worker, and a removal only begins when mutex
- * and lease outlast it (app/removal.c). Settling a task gives it a new lease token, so that a worker that still believes in
- * its claim can't write over what was settled.
+ * No removal is under way any more when this runs. Where every task is done, no task has a worker. Where the vacuum's time
+ * has run out, it was closed first (app/closing.c), which a task's lease and what was proved for it do not outlive. Settling
+ * a task gives it a new lease token, so that a worker that still believes in its claim can't write over what was settled.
+ *
+ * Nor does what is counted change between the reading of the tasks and the write that ends the vacuum:
+ *   its time has run out   it is closed, and every write of a worker asks for the fence that it had before
+ *   all tasks are done     nobody claims a task that is done, and only its last owner writes it again, as done and with the
+ *                          same counts; a settled one has another lease, and is read again before the end
+ *   it can't be planned    it has no tasks; a plan that somebody else has made meanwhile is another revision
+ *   it is cancelled        it never began; a start is another revision
  *
  * A target that does not answer keeps the vacuum from ending, and with it the next one from starting: that is better than a
  * false figure, but not for ever. Past OPS_SETTLE_PATIENCE_MS without an answer of that target the page counts as
@@ -17,7 +24,6 @@
 #include "app/claim.h"
 #include "app/keys.h"
 #include "app/planned.h"
-#include "app/vacuums.h"
 #include "base/json.h"
 #include "core/task.h"
 
@@ -76,7 +82,8 @@ static enum ops_status settle_task(struct ops_app *app, const json_t *vacuum, st
     return status;
 }
 
-static enum ops_status settle_doc(struct ops_app *app, const json_t *vacuum, const json_t *doc, struct ops_error *error)
+static enum ops_status settle_doc(struct ops_app *app, const json_t *vacuum, json_int_t fence, const json_t *doc,
+                                  struct ops_error *error)
 {
     struct ops_task task;
     ops_task_init(&task);
@@ -84,15 +91,15 @@ static enum ops_status settle_doc(struct ops_app *app, const json_t *vacuum, con
     if (status == OPS_OK)
         status = settle_task(app, vacuum, &task, error);
     if (status == OPS_OK)
-        status = ops_claim_write_settled(app, vacuum, &task, error);
+        status = ops_claim_write_settled(app, vacuum, fence, &task, error);
     ops_task_release(&task);
     return status;
 }
 
 /* Every page is asked about, also when the first can't be counted: so the targets that do not answer are waited for side by
  * side. */
-enum ops_status ops_settle_receipts(struct ops_app *app, const json_t *vacuum, const json_t *tasks, bool *ret_changed,
-                                    struct ops_error *error)
+enum ops_status ops_settle_receipts(struct ops_app *app, const json_t *vacuum, json_int_t fence, const json_t *tasks,
+                                    bool *ret_changed, struct ops_error *error)
 {
     enum ops_status first = OPS_OK;
     bool changed = false;
@@ -101,24 +108,11 @@ enum ops_status ops_settle_receipts(struct ops_app *app, const json_t *vacuum, c
     json_array_foreach(tasks, i, doc) {
         if (first == OPS_CONFLICT || !ops_json_text(doc, "receipt", "")[0])
             continue;
-        enum ops_status status = settle_doc(app, vacuum, doc, first == OPS_OK ? error : NULL);
+        enum ops_status status = settle_doc(app, vacuum, fence, doc, first == OPS_OK ? error : NULL);
         if (first == OPS_OK || status == OPS_CONFLICT)
             first = status;
         changed = true;
     }
     *ret_changed = changed && first == OPS_OK;
     return first;
-}
-
-enum ops_status ops_settle(struct ops_app *app, const json_t *vacuum, struct ops_error *error)
-{
-    bool changed;
-    json_t *tasks = NULL;
-    if (!ops_vacuum_planned(vacuum))
-        return OPS_OK;
-    enum ops_status status = ops_vacuums_tasks(app, ops_json_text(vacuum, "vacuum_id", ""), 0, &tasks, error);
-    if (status == OPS_OK)
-        status = ops_settle_receipts(app, vacuum, tasks, &changed, error);
-    json_decref(tasks);
-    return status;
 }

@@ -11,13 +11,11 @@
 #define OPS_SETTLE_PATIENCE_MS (15 * OPS_MINUTE_MS)
 
 /* Asks the targets what became of the pages whose receipts are open, and writes their counts down. tasks are all of the
- * vacuum's, and no removal can be under way. *ret_changed: some were open, and none is any more; who has read the tasks
+ * vacuum's, and no removal can be under way. fence is the mutex's as whoever ends it knows it: the vacuum's own, or that
+ * with which it was closed; any for a dry run. *ret_changed: some were open, and none is any more; who has read the tasks
  * before reads them again. A failure says what could not be asked: then the vacuum can't be ended now. Past the patience
  * what can't be told is counted as not known, and the vacuum can't be completed. OPS_CONFLICT: somebody else was at it. */
-enum ops_status ops_settle_receipts(struct ops_app *app, const json_t *vacuum, const json_t *tasks, bool *ret_changed,
-                                    struct ops_error *error) OPS_MUST_USE;
-
-/* Likewise, and reads the tasks itself. */
-enum ops_status ops_settle(struct ops_app *app, const json_t *vacuum, struct ops_error *error) OPS_MUST_USE;
+enum ops_status ops_settle_receipts(struct ops_app *app, const json_t *vacuum, json_int_t fence, const json_t *tasks,
+                                    bool *ret_changed, struct ops_error *error) OPS_MUST_USE;
 
 #endif

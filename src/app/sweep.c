@@ -1,9 +1,9 @@
 #include "app/work.h"
 
 #include "app/audit.h"
+#include "app/closing.h"
 #include "app/keys.h"
 #include "app/secret.h"
-#include "app/settle.h"
 #include "app/tell.h"
 #include "app/trail.h"
 #include "app/use_cases.h"
@@ -70,10 +70,25 @@ static void tell_standing(struct ops_app *app, const json_t *vacuum, int64_t now
                        ops_json_text(vacuum, "vacuum_id", ""), reason);
 }
 
+/* A page may still be in hand: then it is a later sweep's. */
+static enum ops_status end_expired(struct ops_app *app, const json_t *vacuum, struct ops_mutex *mutex, int64_t now_ms,
+                                   size_t *ret_failed, struct ops_error *error)
+{
+    json_t *expired = NULL;
+    struct ops_who who = ops_vacuum_who(vacuum);
+    enum ops_status status = ops_closing_settle(app, vacuum, mutex, error);
+    if (status == OPS_OK)
+        status = ops_vacuums_expired(app, vacuum, mutex, now_ms, &expired, error);
+    if (status == OPS_OK)
+        status = ops_vacuums_end(app, vacuum, expired, &who, now_ms, error);
+    *ret_failed += status == OPS_OK;
+    return status == OPS_VACUUM_IN_PROGRESS ? OPS_OK : status;
+}
+
 static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t now_ms, struct ops_sweep_result *result,
                                     struct ops_error *error)
 {
-    json_t *vacuum = NULL, *expired = NULL;
+    json_t *vacuum = NULL;
     struct ops_mutex mutex;
     enum ops_status status = ops_vacuums_load(app, id, &vacuum, error);
     if (status == OPS_OK)
@@ -82,14 +97,8 @@ static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t
         tell_standing(app, vacuum, now_ms, result);
     if (status == OPS_OK && !ops_vacuum_dry_run(vacuum)) {
         bool mine = strcmp(mutex.holder, id) == 0;
-        if (mine && ops_mutex_expired(&mutex, now_ms) && ops_vacuum_open(vacuum)) {
-            status = ops_settle(app, vacuum, error);
-            if (status == OPS_OK)
-                status = ops_vacuums_expired(app, vacuum, &mutex, now_ms, &expired, error);
-            struct ops_who who = ops_vacuum_who(vacuum);
-            if (status == OPS_OK)
-                status = ops_vacuums_end(app, vacuum, expired, &who, now_ms, error);
-            result->vacuums_failed += status == OPS_OK;
+        if (mine && ops_closing_due(vacuum, &mutex, now_ms) && ops_vacuum_open(vacuum)) {
+            status = end_expired(app, vacuum, &mutex, now_ms, &result->vacuums_failed, error);
         } else if (mine && ops_vacuum_due(vacuum, now_ms) && ops_trail_may_vacuum(app)) {
             status = start_vacuum(app, vacuum, now_ms, error);
             result->vacuums_started += status == OPS_OK;

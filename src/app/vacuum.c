@@ -1,8 +1,8 @@
 #include "app/use_cases.h"
 
+#include "app/closing.h"
 #include "app/keys.h"
 #include "app/results.h"
-#include "app/settle.h"
 #include "app/trail.h"
 #include "app/vacuums.h"
 #include "app/work.h"
@@ -50,32 +50,48 @@ static void put_open(struct ops_txn *txn, const char *id)
     ops_txn_put(txn, OPS_PK_VACUUM_OPEN, id, json_pack("{s:s}", "vacuum_id", id));
 }
 
-/* While its last pages can't be counted it is not ended, and the new one has to wait. */
-static enum ops_status settle_expired(struct ops_call_context *context, const json_t *old, const struct ops_mutex *mutex)
+/* While its last pages can't be counted it is not ended, and the new one has to wait. mutex becomes the closed one. */
+static enum ops_status settle_expired(struct ops_call_context *context, const json_t *old, struct ops_mutex *mutex)
 {
     struct ops_error why = OPS_ERROR_INIT;
-    enum ops_status status = ops_settle(context->app, old, &why);
-    if (status != OPS_OK && status != OPS_CONFLICT && status != OPS_NO_MEMORY) {
-        struct ops_error *error = &context->error;
+    struct ops_error *error = &context->error;
+    enum ops_status status = ops_closing_settle(context->app, old, mutex, &why);
+    const char *text = ops_error_text(&why, status);
+    if (status != OPS_OK && mutex->fence == ops_vacuum_fence(old)) {
+        (void)ops_fail(error, status, "%s", text); /* it could not be closed: that is the store's trouble */
+    } else if (status != OPS_OK && status != OPS_CONFLICT && status != OPS_NO_MEMORY) {
         status = refuse_second(mutex, error);
-        (void)ops_fail(error, status, "The vacuum %s has run out of its time and is not ended yet. %s", mutex->holder,
-                       ops_error_text(&why, status));
+        (void)ops_fail(error, status, "The vacuum %s has run out of its time and is not ended yet. %s", mutex->holder, text);
         ops_error_detail(error, "vacuum_id", mutex->holder);
     }
     ops_error_release(&why);
     return status;
 }
 
-/* Ends the vacuum whose mutex is taken over: its record in this transaction, its event in *ret_event. */
-static enum ops_status put_expired(struct ops_call_context *context, struct ops_txn *txn, const struct ops_mutex *mutex,
-                                   struct ops_audit_event *ret_event, json_t **ret_expired)
+/* Refused while another has the mutex by right. *ret_old: the vacuum that holds it and has run out of its time; NULL: the
+ * mutex is free. */
+static enum ops_status free_mutex(struct ops_call_context *context, struct ops_mutex *mutex, json_t **ret_old)
 {
     json_t *old = NULL;
-    enum ops_status status = ops_vacuums_load(context->app, mutex->holder, &old, &context->error);
+    enum ops_status status = ops_vacuums_mutex(context->app, mutex, &context->error);
+    if (status != OPS_OK || !ops_mutex_held(mutex))
+        return status;
+    status = ops_vacuums_load(context->app, mutex->holder, &old, &context->error);
     if (status == OPS_OK)
-        status = settle_expired(context, old, mutex);
+        status = ops_closing_due(old, mutex, context->now_ms) ? settle_expired(context, old, mutex)
+                                                              : refuse_second(mutex, &context->error);
     if (status == OPS_OK)
-        status = ops_vacuums_expired(context->app, old, mutex, context->now_ms, ret_expired, &context->error);
+        *ret_old = old;
+    else
+        json_decref(old);
+    return status;
+}
+
+/* Ends the vacuum whose mutex is taken over: its record in this transaction, its event in *ret_event. */
+static enum ops_status put_expired(struct ops_call_context *context, struct ops_txn *txn, const json_t *old,
+                                   const struct ops_mutex *mutex, struct ops_audit_event *ret_event, json_t **ret_expired)
+{
+    enum ops_status status = ops_vacuums_expired(context->app, old, mutex, context->now_ms, ret_expired, &context->error);
     if (status == OPS_OK) {
         struct ops_who who = ops_vacuum_who(*ret_expired);
         status = ops_vacuums_event(*ret_expired, OPS_AUDIT_VACUUM_FAILED, &who, ret_event);
@@ -86,7 +102,6 @@ static enum ops_status put_expired(struct ops_call_context *context, struct ops_
         ops_vacuums_put(txn, old, json_incref(*ret_expired));
         ops_txn_delete(txn, OPS_PK_VACUUM_OPEN, mutex->holder);
     }
-    json_decref(old);
     return status;
 }
 
@@ -95,21 +110,19 @@ static enum ops_status write_request(struct ops_call_context *context, const cha
                                      json_t **ret_vacuum)
 {
     struct ops_mutex before;
-    enum ops_status status = ops_vacuums_mutex(context->app, &before, &context->error);
+    json_t *old = NULL, *expired = NULL;
+    enum ops_status status = free_mutex(context, &before, &old);
     if (status != OPS_OK)
         return status;
-    if (ops_mutex_held(&before) && !ops_mutex_expired(&before, context->now_ms))
-        return refuse_second(&before, &context->error);
     struct ops_who who = ops_call_who(context);
     struct ops_mutex taken = ops_mutex_take(&before, id, context->now_ms);
     request->fence = taken.fence;
     struct ops_audit_event events[2] = {{.data = NULL}, {.data = NULL}};
     size_t event_count = 0;
-    json_t *expired = NULL;
     struct ops_txn txn;
     ops_change_begin(context->app, &txn, context->now_ms);
-    if (ops_mutex_held(&before))
-        status = put_expired(context, &txn, &before, &events[event_count++], &expired);
+    if (old)
+        status = put_expired(context, &txn, old, &before, &events[event_count++], &expired);
     if (status == OPS_OK)
         status = ops_vacuum_request(id, request, context->now_ms, ret_vacuum);
     if (status == OPS_OK)
@@ -125,6 +138,7 @@ static enum ops_status write_request(struct ops_call_context *context, const cha
     json_decref(events[0].data);
     json_decref(events[1].data);
     json_decref(expired);
+    json_decref(old);
     return status;
 }
 

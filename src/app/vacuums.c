@@ -226,11 +226,16 @@ void ops_vacuums_put_mutex(struct ops_txn *txn, const struct ops_mutex *before, 
 
 void ops_vacuums_check_mutex(struct ops_txn *txn, const json_t *vacuum)
 {
+    ops_vacuums_check_fence(txn, vacuum, ops_vacuum_fence(vacuum));
+}
+
+void ops_vacuums_check_fence(struct ops_txn *txn, const json_t *vacuum, json_int_t fence)
+{
     if (ops_vacuum_dry_run(vacuum))
         return;
     ops_txn_check(txn, OPS_PK_SINGLETON, OPS_SK_VACUUM_MUTEX);
     ops_txn_if_text(txn, "holder", id_of(vacuum));
-    ops_txn_if_integer(txn, "fence", ops_vacuum_fence(vacuum));
+    ops_txn_if_integer(txn, "fence", fence);
 }
 
 /* What the audit record of a vacuum says besides who and why. */

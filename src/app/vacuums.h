@@ -35,6 +35,7 @@ enum ops_status ops_vacuums_next_sequence(struct ops_app *app, json_int_t *ret_s
 void ops_vacuums_put_sequence(struct ops_txn *txn, json_int_t sequence);
 void ops_vacuums_put_mutex(struct ops_txn *txn, const struct ops_mutex *before, const struct ops_mutex *after);
 void ops_vacuums_check_mutex(struct ops_txn *txn, const json_t *vacuum); /* still held by it; nothing for a dry run */
+void ops_vacuums_check_fence(struct ops_txn *txn, const json_t *vacuum, json_int_t fence); /* likewise, with this fence */
 
 /* Writes a terminal state: the record, its end among the open ones, the mutex given back, the audit record. takes after. */
 enum ops_status ops_vacuums_end(struct ops_app *app, const json_t *before, json_t *after, const struct ops_who *who,

@@ -97,7 +97,7 @@ static enum ops_status end_pass(struct ops_app *app, const json_t *vacuum, const
     enum ops_status status = ops_pass_result(vacuum, tasks, &result, &remains);
     bool ends = result.outcome == OPS_PASS_CLEAN || result.outcome == OPS_PASS_REMAINS, settled = false;
     if (status == OPS_OK && ends)
-        status = ops_settle_receipts(app, vacuum, tasks, &settled, error);
+        status = ops_settle_receipts(app, vacuum, ops_vacuum_fence(vacuum), tasks, &settled, error);
     if (status == OPS_OK && settled)
         result.outcome = OPS_PASS_GOES_ON; /* the next step reads what they come to now */
     if (status == OPS_OK && result.outcome == OPS_PASS_SURVEY)

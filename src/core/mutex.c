@@ -47,3 +47,15 @@ struct ops_mutex ops_mutex_give_back(const struct ops_mutex *mutex)
 {
     return (struct ops_mutex){.fence = mutex->fence, .expires_ms = mutex->expires_ms};
 }
+
+struct ops_mutex ops_mutex_close(const struct ops_mutex *mutex)
+{
+    struct ops_mutex closed = *mutex;
+    closed.fence++;
+    return closed;
+}
+
+bool ops_mutex_closed(const struct ops_mutex *mutex, const char *vacuum_id, json_int_t taken_fence)
+{
+    return ops_mutex_held(mutex) && strcmp(mutex->holder, vacuum_id) == 0 && mutex->fence != taken_fence;
+}

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "core/plan.h"
+#include "core/task.h"
 #include "core/vacuum.h"
 #include "support/cmocka_all.h"
 
@@ -516,10 +517,16 @@ static void a_vacuum_that_runs_out_of_its_time_says_all_that_it_deleted(void **s
         json_t *running = run_until_a_page_is_in_hand(id);
         world_crash(&world, 0);
         ops_memory_clock_set(world.real.clock, world_now_ms(&world) + 25 * OPS_HOUR_MS);
-        if (by_request[i])
-            world_vacuum_all(&world, next);
-        else
-            json_decref(world_do(&world, "ops_sweep", "{}", "ok"));
+        /* Nobody knows that its worker is gone: the page counts as in hand for a minute. */
+        for (int early = 1; early >= 0; early--) {
+            if (early)
+                json_decref(world_do(&world, "ops_vacuumorg", "{'orgcode': 'acme'}", "vacuum-in-progress"));
+            else if (by_request[i])
+                world_vacuum_all(&world, next);
+            else
+                json_decref(world_do(&world, "ops_sweep", "{}", "ok"));
+            world_pass(&world, OPS_LEASE_MS);
+        }
         json_t *vacuum = world_vacuum(&world, id);
         assert_string_equal(ops_json_text(vacuum, "status", ""), "failed");
         assert_string_equal(error_tag(vacuum), "mutex-expired");
@@ -531,6 +538,189 @@ static void a_vacuum_that_runs_out_of_its_time_says_all_that_it_deleted(void **s
             assert_string_not_equal(ops_json_text(target, "status", ""), "running");
         json_decref(vacuum);
         json_decref(running);
+        assert_int_equal(tear_down(state), 0);
+        assert_int_equal(set_up(state), 0);
+    }
+}
+
+static bool any_page_in_hand(const char *id)
+{
+    char pk[64];
+    (void)snprintf(pk, sizeof pk, "VACUUM#%s", id);
+    json_t *tasks = world_partition(&world, pk), *task;
+    bool any = false;
+    size_t i;
+    json_array_foreach(tasks, i, task)
+        any = any || ops_json_text(task, "receipt", "")[0];
+    json_decref(tasks);
+    return any;
+}
+
+static void run_until_a_task_is_done(char id[static OPS_ULID_SIZE])
+{
+    int64_t wait_ms;
+    json_decref(run_until_a_page_is_in_hand(id));
+    while (any_page_in_hand(id))
+        assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
+}
+
+static int calls_before; /* of the store, until a worker comes in between; below 0: it has */
+
+static struct port_fault worker_comes_between(void *context, enum port_call call)
+{
+    (void)context;
+    bool store = call == CALL_STORE_GET || call == CALL_STORE_QUERY || call == CALL_STORE_TRANSACT;
+    if (!store || calls_before < 0 || calls_before-- > 0)
+        return NO_PORT_FAULT;
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) - 25 * OPS_HOUR_MS);
+    for (int i = 0; i < 3; i++) {
+        int64_t wait_ms;
+        assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
+    }
+    return NO_PORT_FAULT;
+}
+
+/* Not by world_operate, for which the clock stands still while it answers. */
+static void ask_for_the_next(void)
+{
+    struct ops_answer answer;
+    json_t *input = json_pack("{s:s, s:s, s:s}", "orgcode", "acme", "actor", "ann", "secret_code", WORLD_SECRET);
+    const struct ops_call call = {.operation = ops_operation_by_function(ops_view_of("ops_vacuumorg")), .input = input};
+    ops_answer_init(&answer);
+    ops_app_answer(world.app, &call, &answer);
+    ops_answer_release(&answer);
+    json_decref(input);
+}
+
+/* Somebody sees that the time is over and is stopped, wherever they are; the clock is set back, and a worker for which the
+ * time is not over goes on; then they do. */
+static void what_is_removed_while_a_vacuum_is_being_ended_is_counted(void **state)
+{
+    int completed = 0, expired = 0;
+    for (int by_request = 0; by_request <= 1; by_request++) {
+        for (int calls = 0, came = true; came; calls++) {
+            char id[OPS_ULID_SIZE];
+            struct ops_sweep_result result;
+            run_until_a_task_is_done(id);
+            ops_memory_clock_set(world.real.clock, world_now_ms(&world) + 25 * OPS_HOUR_MS);
+            calls_before = calls;
+            world.ports.on_call = worker_comes_between;
+            if (by_request)
+                ask_for_the_next();
+            else
+                sweep(&result);
+            came = calls_before < 0;
+            world.ports.on_call = NULL;
+            world_run(&world, 2 * OPS_MINUTE_MS); /* not until the next one starts */
+            json_t *vacuum = world_vacuum(&world, id);
+            bool is_completed = strcmp(ops_json_text(vacuum, "status", ""), "completed") == 0;
+            if (!is_completed)
+                assert_string_equal(error_tag(vacuum), "mutex-expired");
+            expect_true_counts(vacuum);
+            completed += is_completed;
+            expired += !is_completed;
+            json_decref(vacuum);
+            assert_int_equal(tear_down(state), 0);
+            assert_int_equal(set_up(state), 0);
+        }
+    }
+    assert_true(completed > 2);
+    assert_true(expired > 8);
+}
+
+static bool removal_was_met;
+
+/* The clock is wrong for a moment, and somebody sweeps by it. */
+static struct port_fault time_is_over_during_a_removal(void *context, enum port_call call)
+{
+    (void)context;
+    struct ops_sweep_result result;
+    if (call != CALL_TARGET_REMOVE || removal_was_met)
+        return NO_PORT_FAULT;
+    removal_was_met = true;
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) + 25 * OPS_HOUR_MS);
+    sweep(&result);
+    assert_int_equal(result.vacuums_failed, 0);
+    ops_memory_clock_set(world.real.clock, world_now_ms(&world) - 25 * OPS_HOUR_MS);
+    return NO_PORT_FAULT;
+}
+
+static void a_removal_that_is_under_way_when_the_time_is_over_is_waited_for(void **state)
+{
+    (void)state;
+    char id[OPS_ULID_SIZE];
+    struct ops_sweep_result result;
+    removal_was_met = false;
+    world.ports.on_call = time_is_over_during_a_removal;
+    json_decref(run_until_a_page_is_in_hand(id));
+    assert_true(removal_was_met);
+    size_t left = rows_left("rows") + rows_left("more") + world_count(&world, OPS_BUCKET, "objects");
+    for (int second = 0; second < 59; second++) {
+        int64_t wait_ms;
+        assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
+        world_pass(&world, OPS_SECOND_MS);
+        sweep(&result);
+        assert_int_equal(result.vacuums_failed, 0);
+    }
+    json_t *refused = world_operate(&world, "ops_vacuumorg", "{'orgcode': 'acme'}");
+    assert_string_equal(world_tag(refused), "vacuum-in-progress");
+    char *text = json_dumps(refused, 0);
+    assert_non_null(strstr(text, "has run out of its time and is not ended yet"));
+    free(text);
+    json_decref(refused);
+    json_t *vacuum = world_vacuum(&world, id);
+    assert_string_equal(ops_json_text(vacuum, "status", ""), "running");
+    json_decref(vacuum);
+    world_pass(&world, OPS_SECOND_MS);
+    sweep(&result);
+    assert_int_equal(result.vacuums_failed, 1);
+    vacuum = world_vacuum(&world, id);
+    assert_string_equal(error_tag(vacuum), "mutex-expired");
+    assert_int_equal(rows_left("rows") + rows_left("more") + world_count(&world, OPS_BUCKET, "objects"), left);
+    expect_true_counts(vacuum);
+    json_decref(vacuum);
+}
+
+static int transactions_before_the_end;
+
+static struct port_fault process_dies(void *context, enum port_call call)
+{
+    (void)context;
+    return call == CALL_STORE_TRANSACT && transactions_before_the_end-- <= 0
+               ? (struct port_fault){OPS_STORE_UNAVAILABLE, false}
+               : NO_PORT_FAULT;
+}
+
+/* Who has closed it dies before it is ended, and for all others its time is not over: they end it, and nobody works for it.
+ */
+static void a_vacuum_that_was_closed_is_ended_by_anybody_whatever_their_clock_says(void **state)
+{
+    for (int by_request = 0; by_request <= 1; by_request++) {
+        char id[OPS_ULID_SIZE], next[OPS_ULID_SIZE];
+        struct ops_sweep_result result;
+        run_until_a_task_is_done(id);
+        size_t left = rows_left("rows") + rows_left("more") + world_count(&world, OPS_BUCKET, "objects");
+        ops_memory_clock_set(world.real.clock, world_now_ms(&world) + 25 * OPS_HOUR_MS);
+        transactions_before_the_end = 1;
+        world.ports.on_call = process_dies;
+        sweep(&result);
+        assert_int_equal(result.vacuums_failed, 0);
+        world.ports.on_call = NULL;
+        ops_memory_clock_set(world.real.clock, world_now_ms(&world) - 25 * OPS_HOUR_MS);
+        for (int i = 0; i < 10; i++) {
+            int64_t wait_ms;
+            assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
+            world_pass(&world, OPS_SECOND_MS);
+        }
+        if (by_request)
+            world_vacuum_all(&world, next);
+        else
+            sweep(&result);
+        json_t *vacuum = world_vacuum(&world, id);
+        assert_string_equal(error_tag(vacuum), "mutex-expired");
+        assert_int_equal(rows_left("rows") + rows_left("more") + world_count(&world, OPS_BUCKET, "objects"), left);
+        expect_true_counts(vacuum);
+        json_decref(vacuum);
         assert_int_equal(tear_down(state), 0);
         assert_int_equal(set_up(state), 0);
     }
@@ -887,6 +1077,9 @@ int main(void)
         CASE(a_target_that_can_not_be_opened_holds_up_no_other),
         CASE(a_target_that_was_busy_joins_in_when_it_can_be_opened),
         CASE(a_vacuum_that_runs_out_of_its_time_says_all_that_it_deleted),
+        CASE(what_is_removed_while_a_vacuum_is_being_ended_is_counted),
+        CASE(a_removal_that_is_under_way_when_the_time_is_over_is_waited_for),
+        CASE(a_vacuum_that_was_closed_is_ended_by_anybody_whatever_their_clock_says),
         CASE(a_page_that_can_not_be_counted_is_waited_for_and_then_told),
         CASE(a_page_is_told_as_unknown_only_when_its_own_target_is_silent),
         CASE(a_clock_that_goes_ahead_takes_no_patience_from_planning),

@@ -6,6 +6,7 @@
 #include "app/keys.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "core/task.h"
 #include "support/cmocka_all.h"
 
 #include <stdio.h>
@@ -382,6 +383,8 @@ static void a_worker_whose_mutex_expired_or_was_taken_over_deletes_nothing_more(
         while (world.ports.removed_count == 0)
             assert_int_equal(ops_worker_step(world.workers[0], &wait_ms, NULL), OPS_OK);
         world_pass(&world, OPS_DAY_MS);
+        json_decref(world_do(&world, "ops_vacuumorg", "{'orgcode': 'acme'}", "vacuum-in-progress")); /* a page is in hand */
+        world_pass(&world, OPS_LEASE_MS);
         if (taken_over)
             world_vacuum_all(&world, next);
         size_t removed = world.ports.removed_count;

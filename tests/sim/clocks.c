@@ -93,3 +93,15 @@ void sim_mutex_runs_out(struct sim_world *world)
         sim_clock_set(world, sim_now_ms(world) - true_ms(world) + by_ms);
     sim_trace(world, "%lld ms go by with a page in hand", (long long)by_ms);
 }
+
+/* The vacuum's time was over, and then, by everybody's clock, it is not. */
+bool sim_time_comes_back(struct sim_world *world)
+{
+    int64_t over_ms = -sim_until_mutex_expires(world);
+    if (over_ms < 0 || over_ms > OPS_DAY_MS || !may_be_set(world))
+        return false;
+    int64_t by_ms = -over_ms - sim_between(&world->rng, OPS_MINUTE_MS, OPS_HOUR_MS);
+    sim_cloud_count(world, SIM_CLOUD_NOT_OVER);
+    sim_clock_set(world, sim_now_ms(world) - true_ms(world) + by_ms);
+    return true;
+}

@@ -59,6 +59,7 @@ static void draw_rates(struct sim_rng *rng, bool calm, struct sim_rates *rates)
     rates->hide = draw_rate(rng, 10);
     rates->trouble = draw_rate(rng, 6);
     rates->expire = draw_rate(rng, 60);
+    rates->come_back = draw_rate(rng, 700);
 }
 
 static enum ops_status make_world(struct sim_world *world)

@@ -80,6 +80,16 @@ static void be_delayed(struct sim_process *process)
         sim_mutex_runs_out(world);
 }
 
+/* Somebody has read the tasks of a vacuum whose time is over, to end it or to show it. Then it is not over, and they are
+ * frozen. */
+static void lose_the_time(struct sim_process *process, const char *pk)
+{
+    struct sim_world *world = process->world;
+    if (!process->at_work && strncmp(pk, "VACUUM#", strlen("VACUUM#")) == 0 && sim_until_mutex_expires(world) <= 0 &&
+        sim_chance(&world->rng, world->rates.come_back) && sim_time_comes_back(world))
+        be_frozen(process);
+}
+
 static bool enter(struct sim_process *process, enum sim_site site)
 {
     if (process->dead || process->world->violated)
@@ -200,6 +210,7 @@ static enum ops_status sim_query(struct ops_store *self, const struct ops_query 
     enum ops_status status = draw_failure_at(process, SIM_SITE_QUERY, SIM_PLACE_STORE);
     if (status == OPS_OK)
         status = query_part(process->world, query, &page, error);
+    lose_the_time(process, query->pk);
     if (!leave(process, SIM_SITE_QUERY)) {
         ops_store_page_release(&page);
         return OPS_STORE_UNAVAILABLE;

@@ -133,6 +133,7 @@ struct sim_rates {
     uint32_t hide;        /* a place in a target can't be looked into any more, or can again; */
     uint32_t trouble;     /* a target begins to answer nothing, for a minute or for ever */
     uint32_t expire;      /* of port calls with a page in hand: the mutex has run out when it is over */
+    uint32_t come_back;   /* of readings of the tasks of a vacuum whose time is over: then it is not */
 };
 
 /* ---- What clouds do, counted one by one ---- */
@@ -183,6 +184,7 @@ struct sim_rates {
     X(CLOCK_BACK, "clocks set back by days under a running vacuum")                                                         \
     X(WENT_ON, "vacuums that went on after the clock went back")                                                            \
     X(RUN_OUT, "mutexes that ran out with a page in hand")                                                                  \
+    X(NOT_OVER, "clocks set back while somebody ended a vacuum whose time was over")                                        \
     X(UNKNOWN_PAGE, "pages told as unknown")
 
 enum sim_cloud {
@@ -419,6 +421,7 @@ struct sim_world {
     int64_t ahead_most_ms; /* how far a process's clock may be off */
     bool far_clocks;       /* they may be set by a year */
     int64_t clocks_set_ms; /* monotonic; when they were last set by more than hosts are apart */
+    int64_t closed_ms;     /* monotonic; when a mutex was last closed while its vacuum was open */
     int64_t begin_ms;      /* the true time when the monotonic clock was at 0 */
     struct ops_clock *clock;
     struct ops_store *store;
@@ -553,6 +556,7 @@ void sim_clock_step(struct sim_world *world);
 void sim_clocks_right(struct sim_world *world);
 void sim_clock_set(struct sim_world *world, int64_t ahead_ms); /* everybody's, ahead of the true time */
 void sim_mutex_runs_out(struct sim_world *world);
+bool sim_time_comes_back(struct sim_world *world); /* false: it was not over, or the clock can't be set now */
 
 /* ---- ports.c ---- */
 void sim_ports_init(struct sim_process *process);

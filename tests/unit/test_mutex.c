@@ -50,6 +50,23 @@ static void a_held_mutex_expires_24_hours_later_to_the_millisecond(void **state)
     assert_true(ops_mutex_expired(&later, now_ms + OPS_DAY_MS + 1000));
 }
 
+static void a_closed_mutex_is_still_held_and_nobody_s_to_work_by(void **state)
+{
+    (void)state;
+    struct ops_mutex never = {.fence = 0}, other = {.fence = 6, .holder = OTHER_ID};
+    struct ops_mutex taken = ops_mutex_take(&never, ID, now_ms), closed = ops_mutex_close(&taken);
+    struct ops_mutex freed = ops_mutex_give_back(&closed);
+    assert_string_equal(closed.holder, ID);
+    assert_int_equal(closed.fence, taken.fence + 1);
+    assert_int_equal(closed.expires_ms, taken.expires_ms);
+    assert_true(ops_mutex_closed(&closed, ID, taken.fence));
+    assert_false(ops_mutex_closed(&taken, ID, taken.fence));
+    assert_false(ops_mutex_closed(&freed, ID, taken.fence));
+    assert_false(ops_mutex_closed(&other, ID, taken.fence));
+    assert_false(ops_mutex_closed(&never, "", 0));
+    assert_int_equal(ops_mutex_take(&freed, OTHER_ID, now_ms).fence, closed.fence + 1);
+}
+
 static void its_document_reads_back_as_it_was(void **state)
 {
     (void)state;
@@ -94,6 +111,7 @@ int main(void)
         cmocka_unit_test(a_mutex_that_was_never_taken_is_free_and_has_no_fence),
         cmocka_unit_test(taking_and_giving_back_only_ever_raises_the_fence),
         cmocka_unit_test(a_held_mutex_expires_24_hours_later_to_the_millisecond),
+        cmocka_unit_test(a_closed_mutex_is_still_held_and_nobody_s_to_work_by),
         cmocka_unit_test(its_document_reads_back_as_it_was),
         cmocka_unit_test(a_damaged_document_is_corrupt),
     };
