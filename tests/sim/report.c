@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const sentences[SIM_INVARIANT_COUNT] = {
     [SIM_PROTECTED] = "A protected resource, key or partition is never passed to a delete call.",
@@ -132,6 +133,12 @@ static bool seen(uint64_t count, const char *what, const char *name)
     return count > 0;
 }
 
+/* What operators have no occasion for: nobody puts an older store back in this world (tests/app/test_app_delivered.c does). */
+static bool has_occasion(const struct ops_operation *operation)
+{
+    return strcmp(operation->name, "ops_auditacceptrollback") != 0;
+}
+
 bool sim_numbers_cover(const struct sim_numbers *n)
 {
     size_t operation_count;
@@ -140,7 +147,7 @@ bool sim_numbers_cover(const struct sim_numbers *n)
                seen(n->gate_blocks, "a gate", "closed") && seen(n->takeovers, "a task", "taken over") &&
                seen(n->resumed, "a vacuum", "resumed") && seen(n->late, "a transaction", "done late");
     for (size_t i = 0; i < operation_count; i++)
-        all = seen(n->succeeded[i], "success of", operations[i].name) && all;
+        all = (!has_occasion(&operations[i]) || seen(n->succeeded[i], "success of", operations[i].name)) && all;
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
         all = seen(n->refused[refusals[i]], "refusal", ops_status_tag(refusals[i])) && all;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
