@@ -363,6 +363,15 @@ static void the_actor_of_an_operator_is_in_stats_and_in_the_trail(void **state)
     json_decref(trail);
 }
 
+static void a_text_of_blanks_alone_is_none(void **state)
+{
+    (void)state;
+    json_decref(world_do(&world, "ops_maintenanceschedule",
+                         "{'description': ' \\t\\n ', 'estimated_duration_seconds': 60, "
+                         "'scheduled_start_utc': '2026-11-25T00:00:00Z'}",
+                         "invalid-field"));
+}
+
 static void texts_with_quotes_control_and_high_characters_come_back_as_they_were(void **state)
 {
     (void)state;
@@ -550,6 +559,7 @@ int main(void)
         CASE(sessions_that_cannot_be_checked_never_pass),
         CASE(a_window_brings_its_revision_and_a_list_does_not),
         CASE(the_actor_of_an_operator_is_in_stats_and_in_the_trail),
+        CASE(a_text_of_blanks_alone_is_none),
         CASE(texts_with_quotes_control_and_high_characters_come_back_as_they_were),
         CASE(a_surface_s_own_refusal_has_the_same_envelope),
         CASE(statuses_between_rooms_go_out_under_tags_of_the_contract),
