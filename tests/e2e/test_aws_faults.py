@@ -318,7 +318,7 @@ OWN = {
     "conflicts": [rule("transaction_conflict", "TransactWriteItems", probability=0.3, seed=2)],
     "throttling": on_all("throttle", ["TransactWriteItems", *OWN_READS], probability=0.25, seed=5),
     "truncated answers": [rule("truncate", "TransactWriteItems", every=5), *on_all("truncate", OWN_READS, every=7)],
-    "garbage": [rule("garbage", "TransactWriteItems", every=5), *on_all("garbage", OWN_READS, every=17)],
+    "garbage": [rule("garbage", "TransactWriteItems", every=5), *on_all("garbage", OWN_READS, every=7)],
     "errors of the service, done": [rule("internal_error", "TransactWriteItems", every=4, done=True)],
     "errors of the service, not done": [rule("internal_error", "TransactWriteItems", every=4)],
     "resets in the middle": on_all("reset", ["TransactWriteItems", *OWN_READS], every=6),

@@ -59,8 +59,20 @@ static enum ops_status read_answer(const struct aws_store *store, const struct o
         return ops_aws_store_fail(store, call, OPS_STORE_UNAVAILABLE, error);
     if (call->status != OPS_OK)
         return ops_aws_store_fail(store, call, call->status, error);
-    enum ops_status status = ops_aws_item_parse(ops_buf_view(&call->response.body), ret_answer);
-    return status == OPS_CORRUPT ? no_answer(store, error) : status;
+    return ops_aws_item_parse(ops_buf_view(&call->response.body), ret_answer);
+}
+
+/* OPS_CORRUPT: it can't be read however often it comes. Whoever is in between may have spoilt one, and not the next. */
+static enum ops_status ask_patiently(const struct aws_store *store, struct ops_aws_call *call, json_t **ret_answer,
+                                     struct ops_error *error)
+{
+    for (int attempt = 1;; attempt++) {
+        ops_aws_call_send_patiently(store->client, call);
+        enum ops_status status = read_answer(store, call, ret_answer, error);
+        if (status != OPS_CORRUPT || attempt == OPS_AWS_TRIES_MAX)
+            return status;
+        ops_aws_client_back_off(store->client, attempt);
+    }
 }
 
 /* Asks what changes nothing; takes request. */
@@ -74,9 +86,10 @@ static enum ops_status ask(const struct aws_store *store, const char *target, js
     enum ops_status status = ops_aws_store_write(request, &text);
     if (status == OPS_OK) {
         ops_aws_call_json(&call, target, ops_buf_view(&text));
-        ops_aws_call_send_patiently(store->client, &call);
-        status = read_answer(store, &call, ret_answer, error);
+        status = ask_patiently(store, &call, ret_answer, error);
     }
+    if (status == OPS_CORRUPT)
+        status = no_answer(store, error);
     ops_aws_call_release(&call);
     ops_buf_release(&text);
     return status;
