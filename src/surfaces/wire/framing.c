@@ -66,9 +66,8 @@ static bool is_host(const char *text)
  * The library (0.9.75 to 0.9.77; Debian 12 has the first) reads lines where they are, and puts NULs in the place of what ends
  * each part. So of a head without tricks nothing is missing between its parts: a part that holds a NUL of its own ends before
  * its line does, a line that ends in a LF alone ends in one NUL, and one that is continued on the next (obsolete, RFC 9112,
- * section 5.2) has been moved. (Of the empty line at the head's end it can't be told: what comes behind it is memory that
- * nobody has written. A LF alone ends a head for whoever is in front of us, too.) Later ones can be told to be strict, and
- * need not leave things there. Which one it is shows when the program runs: they share a name.
+ * section 5.2) has been moved. Later ones can be told to be strict, and need not leave things there. Which one it is shows
+ * when the program runs: they share a name.
  */
 bool ops_framing_needs_strict_library(void)
 {
@@ -112,9 +111,14 @@ static void follow_lines(struct scan *scan, const char *name, size_t name_length
     scan->at = value + value_length;
 }
 
-static bool has_bad_end(const struct scan *scan)
+/* What comes behind the empty line is memory that nobody has written, so a LF alone does not show there; but the library says
+ * how long the head was. */
+static bool has_bad_end(struct MHD_Connection *connection, const struct ops_request_line *line, const struct scan *scan)
 {
-    return scan->at && !ends_line(scan->at + LINE_END);
+    if (!scan->at)
+        return false;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return !info || line->method + info->header_size != scan->at + LINE_END + LINE_END;
 }
 
 /* ---- headers ---- */
@@ -153,7 +157,7 @@ const struct ops_wire_fault *ops_framing_fault(struct MHD_Connection *connection
         bool is_so;
         const struct ops_wire_fault *fault;
     } faults[] = {
-        {scan.has_bad_line || has_bad_end(&scan), &head_fault},
+        {scan.has_bad_line || has_bad_end(connection, line, &scan), &head_fault},
         {scan.has_bad_name, &name_fault},
         {scan.hosts == 0 && !is_old, &no_host},
         {scan.hosts > 1, &two_hosts},
