@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PLACES = 4, PARTY_PLACES = 3, GUESTS_MAX = 32, PATIENCE_MS = 20000 };
+enum { PLACES = 4, PARTY_PLACES = 3, GUESTS_MAX = 96, PATIENCE_MS = 20000 };
 
 static struct ops_crowd *crowd;
 

@@ -12,21 +12,25 @@ void ops_body_bytes_init(struct ops_body_bytes *body, size_t max_bytes)
     body->taken_bytes = 0;
 }
 
-/* A share may become smaller; unsigned numbers wrap around and come out right. */
-static size_t share(struct ops_bodies *bodies, struct ops_body_bytes *body, size_t bytes)
+/* Whether the body's share may become so large. One for which there is no room takes none from the others meanwhile. */
+static bool take_share(struct ops_bodies *bodies, struct ops_body_bytes *body, size_t bytes)
 {
-    size_t more = bytes - body->taken_bytes;
+    size_t taken = atomic_load_explicit(&bodies->taken_bytes, memory_order_relaxed), wanted;
+    do {
+        wanted = taken - body->taken_bytes + bytes;
+        if (wanted > bodies->limit_bytes)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(&bodies->taken_bytes, &taken, wanted, memory_order_relaxed,
+                                                    memory_order_relaxed));
     body->taken_bytes = bytes;
-    return atomic_fetch_add_explicit(&bodies->taken_bytes, more, memory_order_relaxed) + more;
+    return true;
 }
 
 /* With the memory that it has come to take, which is more than what is in it. */
 static bool has_room(struct ops_bodies *bodies, struct ops_body_bytes *body)
 {
     size_t capacity = body->buf.capacity;
-    if (capacity <= OPS_BODY_FREE_BYTES)
-        return true;
-    return share(bodies, body, capacity - OPS_BODY_FREE_BYTES) <= bodies->limit_bytes;
+    return capacity <= OPS_BODY_FREE_BYTES || take_share(bodies, body, capacity - OPS_BODY_FREE_BYTES);
 }
 
 enum ops_status ops_bodies_append(struct ops_bodies *bodies, struct ops_body_bytes *body, const char *bytes, size_t length)
@@ -45,5 +49,6 @@ enum ops_status ops_bodies_append(struct ops_bodies *bodies, struct ops_body_byt
 void ops_bodies_forget(struct ops_bodies *bodies, struct ops_body_bytes *body)
 {
     ops_buf_wipe(&body->buf);
-    (void)share(bodies, body, 0); /* what the others take does not matter */
+    atomic_fetch_sub_explicit(&bodies->taken_bytes, body->taken_bytes, memory_order_relaxed);
+    body->taken_bytes = 0;
 }

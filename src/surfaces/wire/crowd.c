@@ -8,8 +8,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* LEAVING_PART: of the places, so many more may be held by those who were told to go and did not yet. */
-enum { LOOK_EVERY_MS = 250, BUCKETS = 1024, LEAVING_PART = 4, LEAVING_LEAST = 16 };
+/* Of the places, so large a part more, and so many at least, may be held by those who were told to go and did not yet: a thread
+ * of the library that does not run for a moment closes none of its own, while others go on accepting. */
+enum { LOOK_EVERY_MS = 250, BUCKETS = 1024, LEAVING_PART = 4, LEAVING_LEAST = 64 };
 
 /* In which order they have to go; the rest stays. */
 enum kind { KIND_NEW, KIND_SLOW, KIND_IDLE, KIND_STAYS, KINDS };
