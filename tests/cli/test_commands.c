@@ -529,7 +529,7 @@ static void a_file_that_is_not_there_is_named(void **state)
 #define LIST(items, token) "{\"success\":true,\"data\":{\"items\":[" items "],\"next_token\":" token "}}"
 #define DRY_RUN(orgcode, matched)                                                                                           \
     "{\"vacuum_id\":\"" ID "\",\"orgcode\":\"" orgcode "\",\"dry_run\":true,\"status\":\"completed\",\"finished_at\":"      \
-    "\"2025-11-23T03:00:00Z\",\"totals\":{\"matched\":" matched "}}"
+    "\"2025-11-23T03:00:00Z\",\"plan_sha256\":\"5c\",\"totals\":{\"matched\":" matched "}}"
 #define NO_DRY_RUN                                                                                                          \
     "{\"orgcode\":\"acme\",\"dry_run\":false,\"finished_at\":\"2025-11-23T03:00:00Z\",\"totals\":{\"matched\":1}},"         \
     "{\"dry_run\":true,\"finished_at\":\"2025-11-23T03:00:00Z\",\"totals\":{\"matched\":1}},"                               \
@@ -635,7 +635,17 @@ static void an_organisation_that_nobody_looked_for_is_not_asked_for_by_mistake(v
         {"", {LIST("", "null")}, true, OPS_EXIT_USAGE, "Make one first, by --dry-run, or give --yes."},
         {" --yes", {LIST(NO_DRY_RUN, "null")}, true, OPS_EXIT_DONE, NULL},
         {" --yes", {LIST(NO_DRY_RUN, "null")}, false, OPS_EXIT_DONE, NULL},
-        {" --plan-sha256 abc", {LIST(NO_DRY_RUN, "null")}, false, OPS_EXIT_DONE, NULL},
+        {" --plan-sha256 abc",
+         {LIST(NO_DRY_RUN, "null")},
+         false,
+         OPS_EXIT_DONE,
+         "warning: the plan is not that of the last dry run of organisation acme, of which there is none; if"},
+        {" --plan-sha256 abc",
+         {LIST(DRY_RUN("acme", "7"), "null")},
+         false,
+         OPS_EXIT_DONE,
+         "organisation acme, at 2025-11-23T03:00:00Z; if it is not the plan in five minutes, the vacuum ends as plan-drifted"},
+        {" --plan-sha256 5c", {LIST(DRY_RUN("acme", "7"), "null")}, false, OPS_EXIT_DONE, NULL},
         {"", {LIST(NO_DRY_RUN, "\"t\""), LIST(DRY_RUN("acme", "7"), "null")}, true, OPS_EXIT_DONE, NULL},
         {"",
          {LIST(DRY_RUN("acme", "0") "," DRY_RUN("acme", "7"), "null")},

@@ -284,8 +284,11 @@ def test_a_dry_run_prints_every_target_and_a_hash_to_hold_on_to(sample):
         assert name in result.stdout
     report = json.loads(sample.operator("vacuum-org", "--orgcode", "acme", "--dry-run", "--json").stdout)["data"]
     assert re.fullmatch(r"[0-9a-f]{64}", report["plan_sha256"]) and report["plan_sha256"] in result.stdout
+    other = sample.operator("vacuum-org", "--orgcode", "globex", "--plan-sha256", report["plan_sha256"])
+    assert other.returncode == 0 and "the plan is not that of the last dry run of organisation globex" in other.stderr
+    assert sample.operator("vacuum-cancel").returncode == 0
     kept = sample.operator("vacuum-org", "--orgcode", "acme", "--plan-sha256", report["plan_sha256"])
-    assert kept.returncode == 0
+    assert kept.returncode == 0 and "warning" not in kept.stderr
 
 
 @pytest.mark.usefixtures("settable_clock")

@@ -80,7 +80,9 @@ enum ops_status ops_cli_confirm_all(struct ops_cli *cli, json_t *input, struct o
 /* The latest dry run of an organisation that is over. */
 struct last_dry_run {
     const char *orgcode;
+    const char *plan; /* that was given; NULL: none */
     bool found;
+    bool has_plan; /* it is this dry run's */
     json_int_t matched;
     char finished_at[32];
 };
@@ -93,16 +95,29 @@ static enum ops_status note_dry_run(void *context, const json_t *record, bool *r
         strcmp(ops_json_text(record, "orgcode", ""), last->orgcode) != 0)
         return OPS_OK;
     last->found = *ret_enough = true;
+    last->has_plan = last->plan && strcmp(ops_json_text(record, "plan_sha256", ""), last->plan) == 0;
     last->matched = ops_json_integer(json_object_get(record, "totals"), "matched", 0);
     (void)snprintf(last->finished_at, sizeof last->finished_at, "%s", finished_at);
     return OPS_OK;
+}
+
+/* The service takes any plan, and says that it was another one when the five minutes are over: whoever took the hash of a
+ * colleague's dry run, or of one of another organisation, waits for nothing, and all others with them. */
+static void warn_of_plan(struct ops_cli *cli, const struct last_dry_run *last)
+{
+    if (!last->plan || last->has_plan)
+        return;
+    ops_cli_warn(cli,
+                 "the plan is not that of the last dry run of organisation %s%s%s; if it is not the plan in five minutes, the "
+                 "vacuum ends as plan-drifted. 'g3nops vacuum-cancel' takes it back",
+                 last->orgcode, last->found ? ", at " : ", of which there is none", last->finished_at);
 }
 
 /* Whether the organisation is one that somebody has looked for. That older vacuums are too many to be looked at is no reason
  * to refuse what was meant. */
 static enum ops_status check_known(struct ops_cli *cli, const char *orgcode, struct ops_error *error)
 {
-    struct last_dry_run last = {.orgcode = orgcode};
+    struct last_dry_run last = {.orgcode = orgcode, .plan = ops_cli_text(cli, "--plan-sha256")};
     enum ops_status status = ops_cli_look_through(cli, "ops_vacuumlist", "all", note_dry_run, &last, error);
     if (status != OPS_OK && status != OPS_LIMIT)
         return status;
@@ -114,6 +129,8 @@ static enum ops_status check_known(struct ops_cli *cli, const char *orgcode, str
     if (last.found && last.matched == 0)
         ops_cli_warn(cli, "the last dry run of organisation %s, at %s, matched nothing: is the orgcode right?", orgcode,
                      last.finished_at);
+    if (status == OPS_OK)
+        warn_of_plan(cli, &last);
     return OPS_OK;
 }
 
