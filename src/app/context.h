@@ -76,6 +76,7 @@ struct ops_trail {
         json_int_t first_seq, store_seq, log_seq;
         char words[OPS_ERROR_TEXT_SIZE];
         int64_t looked_ms; /* monotonic */
+        int64_t parted_ms; /* monotonic; since when state is another than AGREES */
         json_int_t position_seq, head_seq; /* as they were seen last; they only grow, unless the store was put back */
     } synced;
 };

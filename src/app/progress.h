@@ -54,7 +54,8 @@ void ops_progress_trouble(struct ops_app *app, const char *vacuum_id, const char
 void ops_progress_look(struct ops_app *app, const json_t *vacuum);
 
 /* For how many seconds it has stood still, and the reason that is known, in a sentence; 0: it gets on, or is not known of.
- * now_ms is the wall clock's: a pending vacuum whose start lies further ahead than five minutes waits for the clock. */
+ * now_ms is the wall clock's: a pending vacuum whose start lies further ahead than five minutes waits for the clock. What
+ * waits for an operator's word on the audit trail stands still however short. */
 int64_t ops_progress_stands_seconds(struct ops_app *app, const json_t *vacuum, int64_t now_ms,
                                     char ret_reason[static OPS_PROGRESS_REASON_SIZE]);
 

@@ -61,9 +61,6 @@ static void tell_standing(struct ops_app *app, const json_t *vacuum, int64_t now
     if (ops_vacuum_is(vacuum, OPS_VACUUM_RUNNING)) {
         ops_progress_look(app, vacuum);
         ops_tell_progress(app, vacuum);
-        if (ops_trail_held(app) && !ops_vacuum_dry_run(vacuum))
-            ops_progress_trouble(app, ops_json_text(vacuum, "vacuum_id", ""),
-                                 "The store has parted from its delivered audit log; 'g3nops audit-verify' tells where.");
     }
     if (ops_progress_stands_seconds(app, vacuum, now_ms, reason) > 0)
         (void)snprintf(result->standing, sizeof result->standing, "The vacuum %s stands still. %s",

@@ -52,6 +52,8 @@ static void learn(struct ops_app *app, const struct ops_delivered *delivered)
 {
     struct ops_trail *trail = &app->trail;
     pthread_mutex_lock(&trail->lock);
+    if (!trail->synced.is_known || trail->synced.state == OPS_DELIVERED_AGREES)
+        trail->synced.parted_ms = ops_clock_monotonic_ms(app->ports.clock);
     bool is_news = trail->synced.state != delivered->state ||
                    (delivered->state != OPS_DELIVERED_AGREES && trail->synced.first_seq != delivered->foreign.first_seq);
     trail->synced.is_known = true;
@@ -74,6 +76,15 @@ bool ops_trail_held(struct ops_app *app)
     bool held = app->trail.synced.state != OPS_DELIVERED_AGREES;
     pthread_mutex_unlock(&app->trail.lock);
     return held;
+}
+
+int64_t ops_trail_held_seconds(struct ops_app *app)
+{
+    pthread_mutex_lock(&app->trail.lock);
+    bool held = app->trail.synced.state != OPS_DELIVERED_AGREES;
+    int64_t held_ms = held ? ops_clock_monotonic_ms(app->ports.clock) - app->trail.synced.parted_ms : 0;
+    pthread_mutex_unlock(&app->trail.lock);
+    return held && held_ms < OPS_SECOND_MS ? 1 : held_ms / OPS_SECOND_MS;
 }
 
 enum ops_status ops_trail_check(struct ops_app *app, struct ops_error *error)

@@ -29,6 +29,9 @@ bool ops_trail_may_vacuum(struct ops_app *app);
 /* Whether they have parted, by what is known. Never waits for the store. */
 bool ops_trail_held(struct ops_app *app);
 
+/* For how many seconds that has been known, at least 1; 0: they have not parted. */
+int64_t ops_trail_held_seconds(struct ops_app *app);
+
 /* OPS_STORE_UNAVAILABLE with what is the matter while they have parted; else OPS_OK. */
 enum ops_status ops_trail_check(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
 

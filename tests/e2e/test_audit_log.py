@@ -111,7 +111,9 @@ def test_serve_says_so_and_delivers_nothing_over_it(rolled_back):
     assert details["audit"] in ("behind", "differs") and (details["first_seq"], details["log_seq"]) == (5, 7)
     assert serve.dry_run()["status"] == "completed"
     result = rolled_back.operator("vacuum-org", "--orgcode", "acme", "--yes")
-    assert result.returncode == 1 and "store-unavailable" in result.stderr and "audit-accept-rollback" in result.stderr
+    assert result.returncode == 1 and "store-unavailable" in result.stderr
+    [hint] = [line for line in result.stderr.splitlines() if line.startswith("hint: ")]
+    assert "'g3nops audit-verify' tells where" in hint and "audit-accept-rollback" in hint and "try again" not in hint
 
 
 def test_an_operator_accepts_it_and_all_goes_on(rolled_back):
@@ -165,8 +167,14 @@ def test_a_vacuum_that_was_cancelled_after_the_copy_does_not_run(bare, tmp_path)
     serve = bare.serve(clock=True)
     for _ in range(3):
         assert data(serve.invoke("sweep"))["vacuums_started"] == 0
-    assert serve.vacuum(vacuum)["status"] == "pending"
+    held = serve.vacuum(vacuum)
+    assert held["status"] == "pending" and held["standing_still"]["seconds"] >= 1
+    assert "audit-accept-rollback" in held["standing_still"]["reason"]
+    assert metric(serve, "g3nops_vacuum_standing_still_seconds") >= 1
+    shown = bare.run("vacuum-status").stdout
+    assert "not before" in shown and "stands still" in shown and "starts" not in shown.split("Total")[0].split("stands still")[0]
     assert serve.do("vacuumcancel", vacuum_id=vacuum)["status"] == "cancelled"
+    assert "standing_still" not in serve.vacuum(vacuum)
     serve.do("auditacceptrollback", reason="the copy was of before it was cancelled")
     assert data(serve.invoke("sweep"))["vacuums_started"] == 0
     assert serve.vacuum(vacuum)["status"] == "cancelled"

@@ -43,6 +43,9 @@ static const struct hint hints[] = {
     {"start-not-in-future", "give --start a later time, or one from now such as +45m"},
     {"session-required", "give --session-guid G; on the embedded engine 'g3nops session-create --user U' makes one"},
     {"session-invalid", "on the embedded engine 'g3nops session-create --user U' makes a new session"},
+    {"store-unavailable", "'g3nops audit-verify' tells where the store and its delivered audit log part ({audit}); put the "
+                          "right store back, or accept "
+                          "this one with 'g3nops audit-accept-rollback'"},
     {"store-unavailable", "nothing was changed; see 'g3nops stat', then try again"},
     {"session-store-unavailable", "nothing was read; try again when sessions can be checked"},
     {"outcome-unknown", "look whether it was done before you try again"},

@@ -119,7 +119,8 @@ static void append_card(const json_t *data, const struct ops_style *style, struc
     ops_card_text(buf, style, "by", data, "actor");
     ops_card_text(buf, style, "reason", data, "reason");
     if (has_status(data, "pending"))
-        ops_card_instant(buf, style, "starts", data, "execute_at");
+        ops_card_instant(buf, style, json_is_object(json_object_get(data, "standing_still")) ? "not before" : "starts", data,
+                         "execute_at");
     append_clock_steps(data, style, buf);
     ops_card_instant(buf, style, "started", data, "started_at");
     ops_card_instant(buf, style, "finished", data, "finished_at");
