@@ -375,7 +375,7 @@ enum ops_status ops_secret_tell_repeats(struct ops_app *app, struct ops_error *e
 static enum ops_status check_new_code(const char *code, struct ops_error *error)
 {
     size_t length = strlen(code);
-    const char *objection = ops_secret_objection(ops_view_of(code));
+    const char *objection = ops_secret_objection_to_new(ops_view_of(code));
     if (length < OPS_SECRET_MIN_BYTES || length > OPS_SECRET_MAX_BYTES)
         (void)ops_fail(error, OPS_INVALID_FIELD, "A secret code has %d to %d bytes; this one has %zu.", OPS_SECRET_MIN_BYTES,
                        OPS_SECRET_MAX_BYTES, length);

@@ -44,3 +44,19 @@ const char *ops_secret_objection(struct ops_view code)
         return "is UTF-16 text; save it as UTF-8";
     return judge_characters(code);
 }
+
+static bool ends_with_blank(struct ops_view code)
+{
+    uint32_t first, point = 0;
+    size_t length = ops_unicode_decode(code, &first);
+    for (struct ops_view rest = code; length > 0 && rest.length > 0;
+         rest = ops_view(rest.data + length, rest.length - length))
+        length = ops_unicode_decode(rest, &point);
+    return ops_unicode_is_blank(first) || ops_unicode_is_blank(point);
+}
+
+const char *ops_secret_objection_to_new(struct ops_view code)
+{
+    const char *objection = ops_secret_objection(code);
+    return !objection && ends_with_blank(code) ? "begins or ends with a blank, which is easily lost" : objection;
+}

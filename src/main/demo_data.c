@@ -8,20 +8,44 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { ORGS_DEFAULT = 5, ROWS_DEFAULT = 200000, OBJECTS_DEFAULT = 5000, PATH_TEXT_MAX = 4096 };
 
-/* Leaves the manifest beside the data, so that it can be read and changed; one that is there stays. */
+/* One that is there is somebody's, and names what they work with. */
+static enum ops_status check_manifest(const char *path, struct ops_view ours, struct ops_error *error)
+{
+    char *theirs = ops_mem_zeroed(1, ours.length + 1); /* one more byte tells that theirs is longer */
+    if (!theirs)
+        return OPS_NO_MEMORY;
+    FILE *file = fopen(path, "re");
+    int reason = errno;
+    bool same =
+        file && fread(theirs, 1, ours.length + 1, file) == ours.length && memcmp(theirs, ours.data, ours.length) == 0;
+    if (file)
+        (void)fclose(file);
+    ops_mem_free(theirs);
+    if (!file)
+        return ops_fail(error, OPS_IO_ERROR, "%s can't be read: %s.", path, strerror(reason));
+    return same ? OPS_OK
+                : ops_fail(
+                      error, OPS_IO_ERROR,
+                      "%s is not the sample stack's manifest, so nothing is written here: take another data directory, or "
+                      "say by --manifest that a sample of that stack is meant.",
+                      path);
+}
+
+/* Leaves the manifest beside the data, so that it can be read and changed. */
 static enum ops_status leave_manifest(const char *data_dir, struct ops_error *error)
 {
     char path[PATH_TEXT_MAX];
     (void)snprintf(path, sizeof path, "%.4000s/manifest.json", data_dir);
+    struct ops_view manifest = ops_embedded_manifest();
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
     if (fd < 0 && errno == EEXIST)
-        return OPS_OK;
+        return check_manifest(path, manifest, error);
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    struct ops_view manifest = ops_embedded_manifest();
     bool written = file && fwrite(manifest.data, 1, manifest.length, file) == manifest.length;
     if (file && fclose(file) != 0)
         written = false;

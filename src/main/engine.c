@@ -150,15 +150,17 @@ static bool is_in_place(const char *data_dir, const char *path)
     return strncmp(path, data_dir, length) == 0 && strcmp(path + length, "/manifest.json") == 0;
 }
 
-/* Where the manifest is: as asked for, in the data directory, or compiled in (path is ""). */
+/* Where the manifest is: as asked for, in the data directory, or compiled in (path is ""). One that can't be looked at, or a
+ * link to where nothing is (a volume that is not mounted), is there all the same: reading it will tell. */
 static void find_manifest(const char *data_dir, const char *manifest_path, char path[static PATH_TEXT_MAX])
 {
     if (manifest_path) {
         (void)snprintf(path, PATH_TEXT_MAX, "%s", manifest_path);
         return;
     }
+    struct stat info;
     (void)snprintf(path, PATH_TEXT_MAX, "%s/manifest.json", data_dir);
-    if (access(path, F_OK) != 0)
+    if (lstat(path, &info) != 0 && errno == ENOENT)
         path[0] = '\0';
 }
 

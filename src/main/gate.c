@@ -1,5 +1,6 @@
 #include "main/commands.h"
 
+#include "adapters/sys/clock.h"
 #include "base/mem.h"
 #include "main/gate_extension.h"
 #include "main/open_files.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEALTH_PATHS_MAX = 32, WAIT_MS = 1000 };
+enum { HEALTH_PATHS_MAX = 32, WAIT_MS = 1000, TELL_AGAIN_MS = 10 * 60 * 1000 };
 
 static const char listen_default[] = "127.0.0.1:9180", source_default[] = "http://127.0.0.1:8080";
 
@@ -21,6 +22,7 @@ struct sidecar {
     struct ops_gate_server *server;
     opsgate_counters seen; /* when somebody looked last */
     bool in_vain;          /* and then the source gave no answers */
+    int64_t told_ms;       /* monotonic; when that was said last */
 };
 
 /* A list of paths with commas between them. */
@@ -87,15 +89,26 @@ static enum ops_status start(struct ops_cli *cli, struct sidecar *sidecar, struc
     return status == OPS_OK ? start_server(cli, sidecar, error) : status;
 }
 
-/* Says on standard error why questions are in vain, once, and when they are answered again. */
+/* A gate that asks in the wrong place looks like one that is open because no window is active, so it is said again. */
+static bool telling_is_due(struct sidecar *sidecar)
+{
+    int64_t now_ms = ops_clock_monotonic_ms(ops_system_clock());
+    bool is_due = !sidecar->in_vain || now_ms - sidecar->told_ms >= TELL_AGAIN_MS;
+    if (is_due)
+        sidecar->told_ms = now_ms;
+    return is_due;
+}
+
+/* Says on standard error why questions are in vain, at first and then now and again, and when they are answered again. */
 static void tell_of_source(void *context)
 {
     struct sidecar *sidecar = context;
     opsgate_counters before = sidecar->seen;
     opsgate_count(sidecar->gate, &sidecar->seen);
     uint64_t failed = sidecar->seen.failed - before.failed, answered = sidecar->seen.asked - before.asked - failed;
-    if (failed && !answered && !sidecar->in_vain)
-        (void)fprintf(stderr, "g3nops: gate: %s\n", sidecar->seen.last_failure);
+    if (failed && !answered && telling_is_due(sidecar))
+        (void)fprintf(stderr, "g3nops: gate: %s 20 seconds after the last answer the gate is open.\n",
+                      sidecar->seen.last_failure);
     else if (answered && !failed && sidecar->in_vain)
         (void)fprintf(stderr, "g3nops: well again: gate\n");
     if (!failed != !answered)

@@ -133,12 +133,17 @@ static enum ops_status run(struct ops_cli *cli, struct check *check, struct ops_
     return status == OPS_OK ? survey_all(check, error) : status;
 }
 
+static const char *reason_of(const json_t *target)
+{
+    return ops_json_text(target, "reason", ops_json_text(target, "skipped_reason", ""));
+}
+
 /* What the table shows of a target: the survey's finding, or why it is left alone. */
 static void add_row(struct ops_table *table, const json_t *target)
 {
     const char *status = ops_json_text(target, "status", "");
     const char *finding = ops_json_text(target, "finding", status);
-    const char *why = ops_json_text(target, "reason", ops_json_text(target, "skipped_reason", ""));
+    const char *why = reason_of(target);
     bool good = strcmp(finding, "exists") == 0 || strcmp(finding, "skipped") == 0;
     if (!*why)
         why = json_string_value(json_array_get(json_object_get(target, "warnings"), 0));
@@ -149,15 +154,14 @@ static void add_row(struct ops_table *table, const json_t *target)
     ops_table_add(table, why);
 }
 
+/* What the table has no room for: it shows the reason, or else the first warning. */
 static void warn_of(struct ops_cli *cli, const json_t *target)
 {
     size_t i;
     json_t *warning;
-    if (ops_plan_deferred(target))
-        ops_cli_warn(cli, "%s %s: %s", ops_json_text(target, "kind", ""), ops_json_text(target, "name", ""),
-                     ops_json_text(target, "reason", ""));
+    bool in_table = !*reason_of(target);
     json_array_foreach(json_object_get(target, "warnings"), i, warning)
-        if (!has_status(target, "unclassified"))
+        if (!has_status(target, "unclassified") && !(i == 0 && in_table))
             ops_cli_warn(cli, "%s %s: %s", ops_json_text(target, "kind", ""), ops_json_text(target, "name", ""),
                          json_string_value(warning));
 }

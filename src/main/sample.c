@@ -64,6 +64,27 @@ static enum ops_status write_file(const struct filler *filler, const char *path,
     return OPS_OK;
 }
 
+/* Rows among an application's own can't be told apart any more, and objects have taken the place of its own: so only what is
+ * not there yet is filled, or what has the mark of having been filled before. */
+static enum ops_status take_stack(const struct filler *filler)
+{
+    char stack[PATH_TEXT_MAX], mark[PATH_TEXT_MAX];
+    struct stat info;
+    (void)snprintf(stack, sizeof stack, "%.4000s/stack", filler->data_dir);
+    (void)snprintf(mark, sizeof mark, "%.4000s/stack/.sample", filler->data_dir);
+    if (mkdir(stack, 0700) == 0)
+        return write_file(filler, mark, "demo-data made this stack, and fills it again when it is asked to.\n");
+    if (errno != EEXIST)
+        return fail(filler, stack, strerror(errno));
+    if (lstat(mark, &info) == 0 && S_ISREG(info.st_mode))
+        return OPS_OK;
+    return ops_fail(
+        filler->error, OPS_IO_ERROR,
+        "The stack in %s was not made by demo-data, so nothing is written into it: take another data directory, or, "
+        "if everything in it may be overwritten, 'touch %s'.",
+        stack, mark);
+}
+
 /* How many of total fall to the one at index among count. */
 static int64_t share(int64_t total, int64_t count, int64_t index)
 {
@@ -268,9 +289,10 @@ enum ops_status ops_sample_fill(const char *data_dir, const struct ops_manifest 
                                 struct ops_error *error)
 {
     *ret_counts = (struct ops_sample_counts){0};
-    struct filler filler = {
-        .data_dir = data_dir, .manifest = manifest, .size = *size, .counts = ret_counts, .error = error};
+    struct filler filler = {.data_dir = data_dir, .manifest = manifest, .size = *size, .counts = ret_counts, .error = error};
     count_spread(&filler);
-    enum ops_status status = fill_named(&filler);
+    enum ops_status status = take_stack(&filler);
+    if (status == OPS_OK)
+        status = fill_named(&filler);
     return status == OPS_OK ? fill_unnamed(&filler) : status;
 }

@@ -19,7 +19,8 @@ struct ops_sample_counts {
 };
 
 /* Fills <data>/stack with what the manifest names and a little more. What is there already under the same keys is
- * overwritten. OPS_IO_ERROR names what could not be written. */
+ * overwritten, so a stack that was not made here is refused: <data>/stack/.sample tells. OPS_IO_ERROR says so, or names what
+ * could not be written. */
 enum ops_status ops_sample_fill(const char *data_dir, const struct ops_manifest *manifest,
                                 const struct ops_sample_size *size, struct ops_sample_counts *ret_counts,
                                 struct ops_error *error) OPS_MUST_USE;

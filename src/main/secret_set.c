@@ -48,19 +48,19 @@ static enum ops_status set_code(struct ops_cli *cli, struct ops_app *app, const 
     return status;
 }
 
-static enum ops_status run(struct ops_cli *cli, bool *ret_rotated, struct ops_error *error)
+/* *ret_data_dir: where the embedded engine's store is, the caller's; NULL on the other one. */
+static enum ops_status run(struct ops_cli *cli, bool *ret_rotated, char **ret_data_dir, struct ops_error *error)
 {
     struct ops_cli_secret code = {.length = 0};
     struct ops_place place;
     struct ops_backend *backend = NULL;
     struct ops_store *store = NULL;
     struct ops_app *app = NULL;
-    char *data_dir = NULL;
     enum ops_status status = ops_command_place(cli, &place, error);
     if (status == OPS_OK)
         status = ops_cli_secret_file(cli, ops_cli_text(cli, "--new-secret-code-file"), &code, error);
     if (status == OPS_OK && !place.aws)
-        status = ops_engine_data_dir(place.data_dir, &data_dir, error);
+        status = ops_engine_data_dir(place.data_dir, ret_data_dir, error);
     if (status == OPS_OK)
         status = ops_backend_open(&place, &backend, error);
     if (status == OPS_OK)
@@ -73,8 +73,14 @@ static enum ops_status run(struct ops_cli *cli, bool *ret_rotated, struct ops_er
     ops_app_free(app);
     ops_store_release(store);
     ops_backend_release(backend);
-    ops_mem_free(data_dir);
     return status;
+}
+
+/* A data directory that is misspelled is made, so people are told which it was. */
+static int finish(struct ops_cli *cli, bool rotated, const char *data_dir)
+{
+    return ops_cli_done(cli, json_pack("{s:s}", "secret_code", rotated ? "rotated" : "set"), "The secret code%s%s is %s.",
+                        data_dir ? " of " : "", data_dir ? data_dir : "", rotated ? "rotated" : "set");
 }
 
 int ops_command_secret_set(struct ops_cli *cli, void *context)
@@ -82,10 +88,10 @@ int ops_command_secret_set(struct ops_cli *cli, void *context)
     (void)context;
     struct ops_error error = OPS_ERROR_INIT;
     bool rotated = false;
-    enum ops_status status = run(cli, &rotated, &error);
-    int code = status == OPS_OK ? ops_cli_done(cli, json_pack("{s:s}", "secret_code", rotated ? "rotated" : "set"),
-                                               "The secret code is %s.", rotated ? "rotated" : "set")
-                                : ops_cli_fail(cli, status, &error);
+    char *data_dir = NULL;
+    enum ops_status status = run(cli, &rotated, &data_dir, &error);
+    int code = status == OPS_OK ? finish(cli, rotated, data_dir) : ops_cli_fail(cli, status, &error);
+    ops_mem_free(data_dir);
     ops_error_release(&error);
     return code;
 }

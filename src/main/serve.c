@@ -16,13 +16,12 @@
 #include "main/ready.h"
 #include "main/reload.h"
 #include "main/serve_file.h"
+#include "main/serve_flags.h"
 #include "main/signals.h"
 #include "main/threads.h"
 #include "surfaces/http/server.h"
 #include "surfaces/invoke/server.h"
-#include "surfaces/wire/host.h"
 #include "surfaces/wire/listen.h"
-#include "surfaces/wire/tls.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -34,10 +33,7 @@ enum {
     WORKERS_DEFAULT = 2,
     ADDRESS_SIZE = 512,
     PATH_TEXT_MAX = 4096,
-    HOSTS_MAX = 32,
 };
-
-static const char http_listen_default[] = "127.0.0.1:8080";
 
 /* A serve from its first lock to its last. */
 struct serving {
@@ -46,10 +42,7 @@ struct serving {
     struct ops_log *log; /* NULL: there was no memory for it */
     struct ops_engine_config config;
     struct ops_engine engine;
-    const char *tls_cert; /* paths; NULL: no TLS */
-    const char *tls_key;
-    char *hosts_text; /* cut up */
-    const char *hosts[HOSTS_MAX + 1];
+    struct ops_serve_flags flags;
     struct ops_ready ready;
     struct ops_traffic *traffic;
     struct ops_http_server *http;
@@ -94,6 +87,22 @@ static struct ops_log *access_log(const struct ops_cli *cli, const struct servin
     return ops_cli_flag(cli, "--access-log") ? serving->log : NULL;
 }
 
+/* A start that is refused makes no data directory. */
+static enum ops_status check_manifest(const struct ops_engine_config *config, struct ops_error *error)
+{
+    struct ops_manifest manifest;
+    char *name = NULL;
+    enum ops_status status = OPS_OK;
+    if (access(config->data_dir, F_OK) == 0)
+        return OPS_OK; /* nothing is made, and opening it reads the manifest */
+    status = ops_engine_load_manifest(config->data_dir, config->manifest_path, &manifest, &name, error);
+    if (status != OPS_OK)
+        return status;
+    ops_manifest_release(&manifest);
+    ops_mem_free(name);
+    return OPS_OK;
+}
+
 static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *place, struct serving *serving,
                                    struct ops_error *error)
 {
@@ -109,7 +118,9 @@ static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *
     };
     char *data_dir = NULL;
     serving->config.data_dir = place->data_dir;
-    enum ops_status status = ops_engine_data_dir(place->data_dir, &data_dir, error);
+    enum ops_status status = check_manifest(&serving->config, error);
+    if (status == OPS_OK)
+        status = ops_engine_data_dir(place->data_dir, &data_dir, error);
     if (status == OPS_OK)
         status = ops_serve_lock(data_dir, &serving->lock, error);
     if (status == OPS_OK)
@@ -123,75 +134,35 @@ static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *
     return status;
 }
 
-/* *ret_tls: NULL without TLS. */
-static enum ops_status read_tls(struct ops_cli *cli, struct serving *serving, struct ops_shared **ret_tls,
-                                struct ops_error *error)
-{
-    serving->tls_cert = ops_cli_text(cli, "--tls-cert");
-    serving->tls_key = ops_cli_text(cli, "--tls-key");
-    if (!serving->tls_cert != !serving->tls_key)
-        return ops_fail(error, OPS_USAGE, "TLS needs a certificate and its key; only one of them is given.");
-    return serving->tls_cert ? ops_tls_read(serving->tls_cert, serving->tls_key, ret_tls, error) : OPS_OK;
-}
-
-/* A list of names with commas between them; nothing for any host. */
-static enum ops_status read_hosts(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
-{
-    const char *text = ops_cli_text(cli, "--http-host");
-    size_t count = 0;
-    char *rest = NULL;
-    if (!text)
-        return OPS_OK;
-    serving->hosts_text = ops_mem_strdup(text);
-    if (!serving->hosts_text)
-        return OPS_NO_MEMORY;
-    for (char *name = strtok_r(serving->hosts_text, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest)) {
-        struct ops_host host;
-        if (count == HOSTS_MAX)
-            return ops_fail(error, OPS_USAGE, "--http-host names more than %d hosts.", HOSTS_MAX);
-        if (strpbrk(name, "/@*") || !ops_host_read(ops_view_of(name), &host) || host.name.length != strlen(name))
-            return ops_fail(error, OPS_USAGE, "--http-host takes names without a port, not '%.200s'.", name);
-        serving->hosts[count++] = name;
-    }
-    return count ? OPS_OK : ops_fail(error, OPS_USAGE, "--http-host names no host.");
-}
-
 static void write_address(const struct serving *serving, const char *host, char ret_text[static ADDRESS_SIZE])
 {
     char address[OPS_ADDRESS_SIZE];
     ops_host_port_format(host, ops_http_server_port(serving->http), address);
-    (void)snprintf(ret_text, ADDRESS_SIZE, "%s://%s", serving->tls_cert ? "https" : "http", address);
+    (void)snprintf(ret_text, ADDRESS_SIZE, "%s://%s", serving->flags.tls_cert ? "https" : "http", address);
 }
 
 static enum ops_status start_http(struct ops_cli *cli, struct serving *serving, struct ops_error *error)
 {
-    const char *listen = ops_cli_text(cli, "--http-listen");
-    struct ops_host_port at;
-    enum ops_status status = ops_host_port_parse(listen ? listen : http_listen_default, &at, error);
-    if (status != OPS_OK)
-        return ops_error_about(error, status, "--http-listen");
+    struct ops_serve_flags *flags = &serving->flags;
+    const struct ops_http_config config = {.host = flags->http.host,
+                                           .port = flags->http.port,
+                                           .tls = flags->tls,
+                                           .limits.connections_per_party =
+                                               (size_t)ops_cli_integer(cli, "--http-connections-per-address", 0),
+                                           .openapi = ops_embedded_openapi(),
+                                           .traffic = serving->traffic,
+                                           .hosts = flags->hosts_text ? flags->hosts : NULL,
+                                           .ready = ops_ready_tell,
+                                           .ready_context = &serving->ready,
+                                           .proof_token = serving->instance.token,
+                                           .access_log = access_log(cli, serving)};
     ops_ready_init(&serving->ready, serving->config.clock);
-    status = read_hosts(cli, serving, error);
+    flags->tls = NULL; /* the server takes it */
+    enum ops_status status = ops_http_server_start(serving->engine.app, &config, &serving->http, error);
     if (status != OPS_OK)
         return status;
-    struct ops_http_config config = {.host = at.host,
-                                     .port = at.port,
-                                     .limits.connections_per_party =
-                                         (size_t)ops_cli_integer(cli, "--http-connections-per-address", 0),
-                                     .openapi = ops_embedded_openapi(),
-                                     .traffic = serving->traffic,
-                                     .hosts = serving->hosts_text ? serving->hosts : NULL,
-                                     .ready = ops_ready_tell,
-                                     .ready_context = &serving->ready,
-                                     .proof_token = serving->instance.token,
-                                     .access_log = access_log(cli, serving)};
-    status = read_tls(cli, serving, &config.tls, error);
-    if (status == OPS_OK)
-        status = ops_http_server_start(serving->engine.app, &config, &serving->http, error);
-    if (status != OPS_OK)
-        return status;
-    write_address(serving, ops_host_to_show(at.host), serving->http_shown);
-    write_address(serving, ops_host_to_reach(at.host), serving->http_address);
+    write_address(serving, ops_host_to_show(flags->http.host), serving->http_shown);
+    write_address(serving, ops_host_to_reach(flags->http.host), serving->http_address);
     return OPS_OK;
 }
 
@@ -199,7 +170,7 @@ static enum ops_status start_invoke(struct ops_cli *cli, struct serving *serving
 {
     char socket[PATH_TEXT_MAX];
     (void)snprintf(socket, sizeof socket, "unix:%.4000s/invoke.sock", serving->engine.data_dir);
-    const char *listen = ops_cli_text(cli, "--invoke-listen");
+    const char *listen = serving->flags.invoke;
     const struct ops_invoke_config config = {.listen = listen ? listen : socket,
                                              .traffic = serving->traffic,
                                              .proof_token = serving->instance.token,
@@ -237,7 +208,7 @@ static void write_addresses(const struct serving *serving, struct ops_instance *
     char socket[PATH_MAX];
     const char *invoke = ops_invoke_server_bound(serving->invoke);
     bool is_everywhere = strcmp(serving->http_shown, serving->http_address) != 0; /* which is no place to connect to */
-    if (serving->tls_cert || is_everywhere)
+    if (serving->flags.tls_cert || is_everywhere)
         (void)snprintf(instance->http, sizeof instance->http, "%s", serving->http_address);
     else
         (void)snprintf(instance->http, sizeof instance->http, "http://%s", ops_http_server_bound(serving->http));
@@ -317,8 +288,8 @@ static void warn_of_open_directory(const struct serving *serving)
                     "other users may write to the data directory %s; 'chmod go-w %s' keeps it yours", data_dir, data_dir);
 }
 
-/* At once where that takes no time to speak of: a service far away may not answer for a minute, and the surfaces must not wait
- * for it. A log that can't be read delays delivery, and no more. */
+/* At once where that takes no time to speak of: a service far away may not answer for a minute, and the surfaces must not
+ * wait for it. A log that can't be read delays delivery, and no more. */
 static void check_trail(struct serving *serving)
 {
     struct ops_error error = OPS_ERROR_INIT;
@@ -327,7 +298,8 @@ static void check_trail(struct serving *serving)
     enum ops_status status = ops_app_check_trail(serving->engine.app, &error);
     if (status != OPS_OK)
         ops_log_say(serving->log, OPS_LOG_WARN, "audit.unread",
-                    "Whether the store agrees with its delivered audit log is not known: %s", ops_error_text(&error, status));
+                    "Whether the store agrees with its delivered audit log is not known: %s",
+                    ops_error_text(&error, status));
     ops_error_release(&error);
 }
 
@@ -347,6 +319,8 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
 {
     struct ops_place place;
     enum ops_status status = open_log(cli, serving);
+    if (status == OPS_OK)
+        status = ops_serve_flags_read(cli, &serving->flags, error);
     if (status == OPS_OK)
         status = ops_command_own_place(cli, &place, error);
     if (status == OPS_OK)
@@ -380,8 +354,8 @@ static void deliver_the_rest(struct serving *serving)
     while (status == OPS_OK && count > 0)
         status = ops_audit_deliver(serving->engine.app, &count, &error);
     if (status != OPS_OK)
-        ops_log_say(serving->log, OPS_LOG_WARN, "audit.waiting", "Audit records wait to be delivered until the next start: %s",
-                    ops_error_text(&error, status));
+        ops_log_say(serving->log, OPS_LOG_WARN, "audit.waiting",
+                    "Audit records wait to be delivered until the next start: %s", ops_error_text(&error, status));
     ops_error_release(&error);
 }
 
@@ -402,7 +376,7 @@ static void stop(struct serving *serving)
     if (serving->lock >= 0)
         ops_serve_unlock(serving->lock);
     ops_manager_close(&serving->manager);
-    ops_mem_free(serving->hosts_text);
+    ops_serve_flags_release(&serving->flags);
 }
 
 static void tell_ready(struct serving *serving, const char *more)
@@ -447,8 +421,8 @@ static void wait_for_end(struct serving *serving, const sigset_t *waited)
     const struct ops_reload what = {.engine = &serving->engine,
                                     .config = &serving->config,
                                     .http = serving->http,
-                                    .tls_cert = serving->tls_cert,
-                                    .tls_key = serving->tls_key};
+                                    .tls_cert = serving->flags.tls_cert,
+                                    .tls_key = serving->flags.tls_key};
     int number = 0;
     ops_ready_look(&serving->ready, ops_threads_sweep_pulse(serving->threads));
     while (number != SIGTERM && number != SIGINT) {

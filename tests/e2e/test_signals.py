@@ -213,7 +213,7 @@ def test_a_manifest_given_by_name_is_read_from_there(bare, tmp_path):
     shutil.copy(bare.data / "manifest.json", other)
     serve = bare.serve("--manifest", other)
     shop(bare, "one", "two")
-    assert reload(serve) == [f"the manifest {other} is in force, with 1 targets; it says what it said before"]
+    assert reload(serve) == [f"the manifest {other} is in force, with 1 target; it says what it said before"]
 
 
 def test_sessions_are_looked_for_where_the_new_manifest_says(bare):

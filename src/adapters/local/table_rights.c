@@ -13,7 +13,7 @@
 
 /* Why path can't be written, as a clause; NULL: it can. A process with all rights is kept off by a read-only file system and
  * by attributes only. */
-static const char *unwritable(const char *path, int mode)
+static const char *refused(const char *path, int mode)
 {
     if (faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0)
         return NULL;
@@ -29,9 +29,14 @@ static bool has_attribute(const char *path, uint64_t attribute)
 
 static bool file_trouble(const char *file, char trouble[static LOCAL_TROUBLE_SIZE])
 {
-    const char *why = has_attribute(file, STATX_ATTR_IMMUTABLE) ? "it is immutable (chattr +i)"
-                      : has_attribute(file, STATX_ATTR_APPEND)  ? "it can only be appended to (chattr +a)"
-                                                                : unwritable(file, W_OK);
+    const char *why = refused(file, R_OK);
+    if (why) {
+        (void)snprintf(trouble, LOCAL_TROUBLE_SIZE, "it can't be read (%s)", why);
+        return true;
+    }
+    why = has_attribute(file, STATX_ATTR_IMMUTABLE) ? "it is immutable (chattr +i)"
+          : has_attribute(file, STATX_ATTR_APPEND)  ? "it can only be appended to (chattr +a)"
+                                                    : refused(file, W_OK);
     if (why)
         (void)snprintf(trouble, LOCAL_TROUBLE_SIZE, "it can't be written (%s)", why);
     return why != NULL;
@@ -42,7 +47,7 @@ static bool beside_is_writable(const char *file, const char *suffix)
 {
     char path[PATH_MAX];
     int length = snprintf(path, sizeof path, "%s%s", file, suffix);
-    return length > 0 && (size_t)length < sizeof path && unwritable(path, W_OK) == NULL;
+    return length > 0 && (size_t)length < sizeof path && refused(path, W_OK) == NULL;
 }
 
 static bool directory_trouble(const char *file, bool wal, char trouble[static LOCAL_TROUBLE_SIZE])
@@ -55,7 +60,7 @@ static bool directory_trouble(const char *file, bool wal, char trouble[static LO
     memcpy(directory, file, length);
     directory[length] = '\0';
     const char *why = has_attribute(directory, STATX_ATTR_APPEND) && !wal ? "nothing can be removed from it (chattr +a)"
-                                                                          : unwritable(directory, W_OK | X_OK);
+                                                                          : refused(directory, W_OK | X_OK);
     if (!why || (wal && beside_is_writable(file, "-wal") && beside_is_writable(file, "-shm")))
         return false;
     (void)snprintf(trouble, LOCAL_TROUBLE_SIZE, "SQLite can't make the files beside it that a change needs (%s)", why);

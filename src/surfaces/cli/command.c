@@ -359,7 +359,8 @@ static const struct ops_cli_command commands[] = {
      .example = "g3nops session-create --user alice --ttl 3600"},
     {.name = "demo-data", .group = OPS_COMMANDS_SETUP, .engine = OPS_ENGINE_LOCAL, .via = OPS_VIA_HANDLER, .shared = COMMON,
      .flags = demo_data_flags, .summary = "fill a data directory with a sample stack",
-     .description = "Makes tables, buckets and log groups of a whole sample stack, with records of several organisations.",
+     .description = "Makes tables, buckets and log groups of a whole sample stack, with records of several organisations. "
+                    "Writes nothing where there is a stack or a manifest that it did not make itself.",
      .example = "g3nops demo-data --data /tmp/stack --orgs 3 --rows 1000"},
     {.name = "aws-bootstrap", .group = OPS_COMMANDS_SETUP, .engine = OPS_ENGINE_AWS, .via = OPS_VIA_HANDLER,
      .shared = COMMON, .flags = bootstrap_flags, .summary = "create ops_main and the audit log group",

@@ -15,6 +15,14 @@ static enum ops_status listen_unix(const char *path, struct ops_listener *ret_li
     return OPS_OK;
 }
 
+static enum ops_status check_tcp(const char *listen, bool loopback_only, struct ops_error *error)
+{
+    struct ops_host_port at;
+    enum ops_status status = ops_host_port_parse(listen, &at, error);
+    const struct ops_tcp_options options = {.host = at.host, .port = at.port, .loopback_only = loopback_only};
+    return status == OPS_OK ? ops_listen_tcp_check(&options, error) : status;
+}
+
 static enum ops_status listen_tcp(const char *listen, bool loopback_only, struct ops_listener *ret_listener,
                                   struct ops_error *error)
 {
@@ -41,6 +49,12 @@ enum ops_status ops_listen(const char *listen, bool loopback_only, struct ops_li
 {
     return ops_listens_on_unix(listen) ? listen_unix(listen + strlen(UNIX_BEGIN), ret_listener, error)
                                        : listen_tcp(listen, loopback_only, ret_listener, error);
+}
+
+enum ops_status ops_listen_check(const char *listen, bool loopback_only, struct ops_error *error)
+{
+    /* Of a path only its being used shows what it is good for. */
+    return ops_listens_on_unix(listen) ? OPS_OK : check_tcp(listen, loopback_only, error);
 }
 
 void ops_listener_unlink(const struct ops_listener *listener)

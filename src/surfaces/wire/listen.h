@@ -50,6 +50,9 @@ const char *ops_host_to_show(const char *host);
 enum ops_status ops_listen_tcp(const struct ops_tcp_options *options, int *ret_fd, uint16_t *ret_port,
                                struct ops_error *error) OPS_MUST_USE;
 
+/* Whether that host could be listened on, as far as can be told without doing so. OPS_USAGE as above. */
+enum ops_status ops_listen_tcp_check(const struct ops_tcp_options *options, struct ops_error *error) OPS_MUST_USE;
+
 /* A unix socket and the file that stands for it. */
 struct ops_unix_listener {
     int fd;
@@ -82,6 +85,9 @@ bool ops_listens_on_unix(const char *listen);
  * Errors as above. */
 enum ops_status ops_listen(const char *listen, bool loopback_only, struct ops_listener *ret_listener,
                            struct ops_error *error) OPS_MUST_USE;
+
+/* OPS_USAGE where ops_listen would refuse what it is told, as far as can be told without listening. */
+enum ops_status ops_listen_check(const char *listen, bool loopback_only, struct ops_error *error) OPS_MUST_USE;
 
 /* Removes the file of a unix socket, if it is still the one; before the surface stops: while the last requests finish, a
  * client that comes too late finds nobody rather than silence, and the next process may already take the place. */

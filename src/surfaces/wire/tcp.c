@@ -23,6 +23,11 @@ static bool read_port(const char *text, uint16_t *ret_port)
     return true;
 }
 
+static bool is_all(const struct ops_tcp_options *options)
+{
+    return strcmp(options->host, ALL_ADDRESSES) == 0;
+}
+
 /* The host's part of text, without brackets: a bare IPv6 address is ambiguous and is not one. */
 static bool split_host(const char *text, const char *colon, struct ops_view *ret_host)
 {
@@ -186,30 +191,47 @@ static enum ops_status check_loopback(const struct ops_tcp_options *options, con
     return OPS_OK;
 }
 
-enum ops_status ops_listen_tcp(const struct ops_tcp_options *options, int *ret_fd, uint16_t *ret_port,
+/* What the host stands for; *ret_addresses is the caller's, freeaddrinfo. */
+static enum ops_status resolve(const struct ops_tcp_options *options, struct addrinfo **ret_addresses,
                                struct ops_error *error)
 {
     char service[8];
     (void)snprintf(service, sizeof service, "%u", (unsigned)options->port);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *addresses = NULL;
-    int fd = -1;
-    bool all = strcmp(options->host, ALL_ADDRESSES) == 0;
-    int result = getaddrinfo(all ? NULL : options->host, service, &hints, &addresses);
+    int result = getaddrinfo(is_all(options) ? NULL : options->host, service, &hints, &addresses);
     if (result != 0)
         return ops_fail(error, OPS_USAGE, "The host '%s' can't be resolved: %s.", options->host, gai_strerror(result));
     enum ops_status status = check_loopback(options, addresses, error);
+    if (status == OPS_OK)
+        *ret_addresses = addresses;
+    else
+        freeaddrinfo(addresses);
+    return status;
+}
+
+enum ops_status ops_listen_tcp_check(const struct ops_tcp_options *options, struct ops_error *error)
+{
+    struct addrinfo *addresses = NULL;
+    enum ops_status status = resolve(options, &addresses, error);
+    if (status == OPS_OK)
+        freeaddrinfo(addresses);
+    return status;
+}
+
+enum ops_status ops_listen_tcp(const struct ops_tcp_options *options, int *ret_fd, uint16_t *ret_port,
+                               struct ops_error *error)
+{
+    struct addrinfo *addresses = NULL;
+    enum ops_status status = resolve(options, &addresses, error);
     if (status != OPS_OK)
-        goto out;
-    fd = open_first(addresses, all);
+        return status;
+    int fd = open_first(addresses, is_all(options));
     status = fd < 0 ? refuse_address(options, errno, error) : bound_port(fd, ret_port);
-    if (status != OPS_OK)
-        goto out;
-    *ret_fd = fd;
-    fd = -1;
-out:
-    if (fd >= 0)
-        (void)close(fd); /* nothing was written to it */
     freeaddrinfo(addresses);
+    if (status == OPS_OK)
+        *ret_fd = fd;
+    else if (fd >= 0)
+        (void)close(fd); /* nothing was written to it */
     return status;
 }
