@@ -42,6 +42,7 @@ enum ops_status ops_app_new(const struct ops_app_ports *ports, const struct ops_
     ops_clock_watch_init(&app->clock_watch, ports->clock);
     ops_write_watch_init(&app->write_watch);
     ops_trail_init(&app->trail);
+    (void)pthread_mutex_init(&app->vetoes.lock, NULL); /* a default mutex needs nothing that could fail */
     ops_board_init(&app->board);
     ops_pace_init(&app->pace, OPS_WORKERS_MAX, app->started_ms);
     *ret_app = app;
@@ -108,6 +109,7 @@ void ops_app_free(struct ops_app *app)
     ops_clock_watch_release(&app->clock_watch);
     ops_write_watch_release(&app->write_watch);
     ops_trail_release(&app->trail);
+    (void)pthread_mutex_destroy(&app->vetoes.lock);
     ops_board_release(&app->board);
     ops_slot_release(&app->manifest);
     (void)pthread_rwlock_destroy(&app->removing);

@@ -76,21 +76,39 @@ struct ops_trail {
         json_int_t first_seq, store_seq, log_seq;
         char words[OPS_ERROR_TEXT_SIZE];
         int64_t looked_ms; /* monotonic */
-        int64_t parted_ms; /* monotonic; since when state is another than AGREES */
+        int64_t parted_ms; /* monotonic; since when state is another than AGREES, or the log could not be read at first */
+        char unread[OPS_ERROR_TEXT_SIZE];  /* why it could not, before it is known */
         json_int_t position_seq, head_seq; /* as they were seen last; they only grow, unless the store was put back */
+    } synced;
+};
+
+/* See veto.h. */
+enum { OPS_VETOES_MAX = 4, OPS_VETO_TEXT_SIZE = 2048 /* a longer reason is cut */ };
+
+struct ops_veto {
+    char vacuum_id[OPS_ULID_SIZE];                                                        /* "": none */
+    char actor[OPS_VETO_TEXT_SIZE], peer[OPS_VETO_TEXT_SIZE], reason[OPS_VETO_TEXT_SIZE]; /* "": not said */
+    int64_t asked_ms;
+};
+
+struct ops_vetoes {
+    pthread_mutex_t lock;
+    struct {
+        struct ops_veto list[OPS_VETOES_MAX];
+        size_t next; /* the place that is written to next */
     } synced;
 };
 
 struct ops_app {
     struct ops_app_ports ports;
-    struct ops_slot manifest;   /* a const struct ops_manifest; see ops_app_hold_manifest */
-    pthread_rwlock_t removing;  /* read: a removal is under way, by the manifest in the slot; write: another goes in */
+    struct ops_slot manifest;  /* a const struct ops_manifest; see ops_app_hold_manifest */
+    pthread_rwlock_t removing; /* read: a removal is under way, by the manifest in the slot; write: another goes in */
     atomic_int_fast64_t manifest_number; /* of the manifest in the slot, from 0; changes with it under removing */
     struct ops_build build;
     int64_t started_ms;        /* monotonic */
     int64_t inline_dry_run_ms; /* how long a request may itself advance the dry run that it asked for */
     struct ops_secret_memory secret;
-    struct ops_log *log; /* NULL: nobody is told */
+    struct ops_log *log;                /* NULL: nobody is told */
     atomic_int_fast64_t mismatch_count; /* wrong secret codes that were told so */
     atomic_int_fast64_t swept_ms;       /* by the wall clock; when a sweep last started all that was due; 0: not yet */
     struct ops_notice_cache notice;
@@ -98,6 +116,7 @@ struct ops_app {
     struct ops_clock_watch clock_watch;
     struct ops_write_watch write_watch;
     struct ops_trail trail;
+    struct ops_vetoes vetoes;
     struct ops_board board; /* of all workers but those that a request has for itself */
     pthread_mutex_t pace_lock;
     struct ops_pace pace; /* this and rate under pace_lock */
@@ -111,7 +130,7 @@ struct ops_app {
 struct ops_call_context {
     struct ops_app *app;
     const struct ops_operation *operation;
-    json_t *input; /* validated: known fields only, of their types */
+    json_t *input;                  /* validated: known fields only, of their types */
     char peer[OPS_PEER_WORDS_SIZE]; /* of ops_peer_text */
     int64_t now_ms;
     char request_id[OPS_ULID_SIZE];
@@ -146,8 +165,9 @@ void ops_notice_release(struct ops_notice_cache *notice);
 void ops_clock_watch_init(struct ops_clock_watch *watch, struct ops_clock *clock);
 void ops_clock_watch_release(struct ops_clock_watch *watch);
 
-/* Looks whether the wall clock was set since the last look, and writes it into the record of each vacuum that is pending. Before
- * anything is started by that clock. A failure of the store is no reason not to go on: what is not written is tried again. */
+/* Looks whether the wall clock was set since the last look, and writes it into the record of each vacuum that is pending.
+ * Before anything is started by that clock. A failure of the store is no reason not to go on: what is not written is tried
+ * again. */
 enum ops_status ops_clock_watch_look(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
 
 /* The notice cache forgets what it knows: the active window may have changed. */

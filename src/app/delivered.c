@@ -11,8 +11,10 @@ enum { LOOKUP_PAGE = 200 };
 
 const char *ops_delivered_state_name(enum ops_delivered_state state)
 {
-    static const char *const names[] = {
-        [OPS_DELIVERED_AGREES] = "agrees", [OPS_DELIVERED_BEHIND] = "behind", [OPS_DELIVERED_DIFFERS] = "differs"};
+    static const char *const names[] = {[OPS_DELIVERED_AGREES] = "agrees",
+                                        [OPS_DELIVERED_BEHIND] = "behind",
+                                        [OPS_DELIVERED_DIFFERS] = "differs",
+                                        [OPS_DELIVERED_LOST] = "lost"};
     return names[state];
 }
 
@@ -61,7 +63,8 @@ struct walk {
     struct ops_error *error;
     size_t last; /* 0: all of the log */
     size_t event_count;
-    json_int_t next_seq; /* the store's record that is to come next; 0: any */
+    json_int_t next_seq;   /* the store's record that is to come next; 0: any */
+    bool loss_is_accepted; /* by a record that is not in the log yet */
 };
 
 static bool is_whole(const struct walk *walk)
@@ -86,10 +89,19 @@ static enum ops_status add_foreign(struct ops_foreign *foreign, const json_t *ev
     return status;
 }
 
+static json_t *lost_data(const struct ops_delivered *delivered)
+{
+    return json_pack("{s:s, s:I, s:s, s:I, s:I}", "state", ops_delivered_state_name(delivered->state), "store_seq",
+                     delivered->store_seq, "store_sha256", delivered->store_sha256, "first_seq", delivered->end_seq + 1,
+                     "log_seq", delivered->delivered_seq);
+}
+
 json_t *ops_foreign_data(const struct ops_delivered *delivered)
 {
     const struct ops_foreign *foreign = &delivered->foreign;
     char digest[OPS_SHA256_HEX_SIZE];
+    if (delivered->state == OPS_DELIVERED_LOST)
+        return lost_data(delivered);
     ops_hex(foreign->digest, sizeof foreign->digest, digest);
     return json_pack("{s:s, s:I, s:s, s:I, s:I, s:s, s:I, s:s}", "state", ops_delivered_state_name(delivered->state),
                      "store_seq", delivered->store_seq, "store_sha256", delivered->store_sha256, "first_seq",
@@ -117,6 +129,13 @@ static bool is_acceptance(const json_t *record)
     return strcmp(ops_json_text(record, "type", ""), ops_audit_type_name(OPS_AUDIT_ROLLBACK_ACCEPTED)) == 0;
 }
 
+/* Whether it accepts that the log has lost records, and not that it has others. */
+static bool is_of_loss(const json_t *record)
+{
+    return strcmp(ops_json_text(json_object_get(record, "data"), "state", ""),
+                  ops_delivered_state_name(OPS_DELIVERED_LOST)) == 0;
+}
+
 /* They are known from now on. */
 static enum ops_status accept(struct ops_delivered *delivered, json_int_t seq)
 {
@@ -135,9 +154,11 @@ static enum ops_status take_own(struct walk *walk, const json_t *record, json_in
         delivered->begins_seq = seq;
     else if (seq > walk->next_seq && delivered->missing_seq == 0)
         delivered->missing_seq = walk->next_seq;
-    if (is_new)
+    if (is_new) {
         walk->next_seq = seq + 1;
-    if (!is_acceptance(record) || !is_new)
+        delivered->end_seq = seq;
+    }
+    if (!is_acceptance(record) || is_of_loss(record) || !is_new)
         return OPS_OK;
     if (delivered->foreign.count > 0 && accepts(walk, record))
         return accept(delivered, seq);
@@ -175,12 +196,39 @@ static enum ops_status look_for_acceptance(struct walk *walk)
 {
     struct ops_delivered *delivered = walk->delivered;
     json_t *record = NULL;
-    if (delivered->foreign.count == 0 || delivered->accepted_seq == 0)
+    if (delivered->accepted_seq == 0)
         return OPS_OK;
     enum ops_status status = find(&walk->lookup, delivered->accepted_seq, &record, walk->error);
-    if (status == OPS_OK && record && is_acceptance(record) && accepts(walk, record))
+    if (status != OPS_OK || !record || !is_acceptance(record))
+        return status;
+    if (is_of_loss(record))
+        walk->loss_is_accepted = true;
+    else if (delivered->foreign.count > 0 && accepts(walk, record))
         return accept(delivered, delivered->accepted_seq);
-    return status;
+    return OPS_OK;
+}
+
+/* Whether the log is over before what was delivered to it. What it may have forgotten by its age is no loss. */
+static enum ops_status look_for_loss(struct walk *walk)
+{
+    struct ops_delivered *delivered = walk->delivered;
+    struct ops_app *app = walk->lookup.app;
+    json_t *record = NULL;
+    int64_t at_ms;
+    if (delivered->foreign.count > 0 || delivered->end_seq >= delivered->delivered_seq || walk->loss_is_accepted)
+        return OPS_OK;
+    enum ops_status status = OPS_OK;
+    if (!is_whole(walk))
+        status = ops_log_sink_keeps(app->ports.log_sink, &delivered->keeps_ms, walk->error);
+    if (status == OPS_OK && delivered->keeps_ms > 0)
+        status = find(&walk->lookup, delivered->delivered_seq, &record, walk->error);
+    if (status != OPS_OK)
+        return status;
+    bool may_be_forgotten = record && ops_json_instant(record, "at", &at_ms) == OPS_OK &&
+                            ops_clock_now_ms(app->ports.clock) - at_ms > delivered->keeps_ms;
+    if (!may_be_forgotten)
+        delivered->state = OPS_DELIVERED_LOST;
+    return OPS_OK;
 }
 
 static void judge(struct walk *walk)
@@ -221,7 +269,7 @@ static enum ops_status walk_all(struct walk *walk)
         memcpy(delivered->store_sha256, head.sha256, sizeof delivered->store_sha256);
         status = look_for_acceptance(walk);
     }
-    return status;
+    return status == OPS_OK ? look_for_loss(walk) : status;
 }
 
 enum ops_status ops_delivered_compare(struct ops_app *app, size_t last, struct ops_delivered *ret_delivered,
@@ -257,6 +305,13 @@ void ops_delivered_words(const struct ops_delivered *delivered, char ret_words[s
                        " in the store is not the one that was delivered to the log; the log has %zu records that are not "
                        "in the store.",
                        foreign->first_seq, foreign->count);
+    else if (delivered->state == OPS_DELIVERED_LOST)
+        (void)snprintf(ret_words, OPS_ERROR_TEXT_SIZE,
+                       "Audit record %" JSON_INTEGER_FORMAT
+                       " is missing from the delivered log, which ends with record %" JSON_INTEGER_FORMAT
+                       ", though the store says that all up to record %" JSON_INTEGER_FORMAT
+                       " were delivered: whether an older store was put back can't be told.",
+                       delivered->end_seq + 1, delivered->end_seq, delivered->delivered_seq);
     else if (delivered->empty_seq > 0)
         (void)snprintf(ret_words, OPS_ERROR_TEXT_SIZE,
                        "Audit record %" JSON_INTEGER_FORMAT

@@ -18,9 +18,10 @@ enum ops_delivered_state {
     OPS_DELIVERED_AGREES,
     OPS_DELIVERED_BEHIND,  /* the log goes on where the store ends: an older store was put back */
     OPS_DELIVERED_DIFFERS, /* the two have other records of the same number */
+    OPS_DELIVERED_LOST,    /* the log ends before what was delivered to it: so it can't tell whether this is the store */
 };
 
-const char *ops_delivered_state_name(enum ops_delivered_state state); /* "agrees", "behind", "differs" */
+const char *ops_delivered_state_name(enum ops_delivered_state state); /* "agrees", "behind", "differs", "lost" */
 
 /* Foreign events that no record in the store accounts for. */
 struct ops_foreign {
@@ -33,16 +34,17 @@ struct ops_foreign {
 
 struct ops_delivered {
     enum ops_delivered_state state;
-    struct ops_foreign foreign; /* not with AGREES */
+    struct ops_foreign foreign; /* with BEHIND and DIFFERS */
     json_int_t store_seq;       /* the end of the store's trail, */
     char store_sha256[OPS_SHA256_HEX_SIZE];
     json_int_t delivered_seq; /* how far the store says that it has reached the log */
     json_int_t accepted_seq;  /* an acceptance that is not in the log yet; 0: none */
+    json_int_t end_seq;       /* the last of the store's records that is in the log; 0: none is */
+    int64_t keeps_ms;         /* the log forgets what is older; 0: it forgets nothing, or was not asked */
     /* The rest only where the whole log was read. */
     json_int_t begins_seq;  /* the first of the store's records that is in the log; 0: none is */
     json_int_t missing_seq; /* the first one that was delivered and is not in the log; 0: none */
     json_int_t empty_seq;   /* an acceptance of events that are not in the log as they were; 0: none */
-    int64_t keeps_ms;       /* the log forgets what is older; 0: it forgets nothing */
     json_t *accepted;       /* array of {"seq", "first_seq", "last_seq", "count"}: breaks that were accepted */
 };
 

@@ -149,27 +149,27 @@ static bool waits_for_target(const json_t *vacuum, char ret_reason[static OPS_PR
     return false;
 }
 
-/* Which starts nothing and lets nothing go on (trail.h). */
-static int64_t held_by_trail_seconds(struct ops_app *app, const json_t *vacuum,
+/* What starts nothing and lets nothing go on (trail.h). */
+static int64_t kept_by_trail_seconds(struct ops_app *app, const json_t *vacuum,
                                      char ret_reason[static OPS_PROGRESS_REASON_SIZE])
 {
-    if (!ops_vacuum_open(vacuum) || ops_vacuum_dry_run(vacuum) || !ops_trail_held(app))
+    char words[OPS_TRAIL_WORDS_SIZE];
+    if (!ops_vacuum_open(vacuum) || ops_vacuum_dry_run(vacuum))
         return 0;
-    (void)snprintf(
-        ret_reason, OPS_PROGRESS_REASON_SIZE,
-        "The store has parted from its delivered audit log: 'g3nops audit-verify' tells where, and it waits until "
-        "that is put right or, by 'g3nops audit-accept-rollback', accepted.%s",
-        ops_vacuum_is(vacuum, OPS_VACUUM_PENDING) ? " The vacuum can be cancelled." : "");
-    return ops_trail_held_seconds(app);
+    int64_t seconds = ops_trail_keeps_seconds(app, words);
+    if (seconds > 0)
+        (void)snprintf(ret_reason, OPS_PROGRESS_REASON_SIZE, "%s%s", words,
+                       ops_vacuum_is(vacuum, OPS_VACUUM_PENDING) ? " The vacuum can be cancelled." : "");
+    return seconds;
 }
 
 int64_t ops_progress_stands_seconds(struct ops_app *app, const json_t *vacuum, int64_t now_ms,
                                     char ret_reason[static OPS_PROGRESS_REASON_SIZE])
 {
     ret_reason[0] = '\0';
-    int64_t held_seconds = held_by_trail_seconds(app, vacuum, ret_reason);
-    if (held_seconds > 0)
-        return held_seconds;
+    int64_t kept_seconds = kept_by_trail_seconds(app, vacuum, ret_reason);
+    if (kept_seconds > 0)
+        return kept_seconds;
     if (ops_vacuum_is(vacuum, OPS_VACUUM_PENDING))
         return waits_for_clock_seconds(vacuum, now_ms, ret_reason);
     if (!ops_vacuum_is(vacuum, OPS_VACUUM_RUNNING))

@@ -18,7 +18,7 @@
 /* So often the sweep looks at the tasks of a vacuum in which our own workers write nothing down. */
 #define OPS_PROGRESS_LOOK_MS (30 * OPS_SECOND_MS)
 
-enum { OPS_PROGRESS_REASON_SIZE = 256 };
+enum { OPS_PROGRESS_REASON_SIZE = 320 };
 
 /* The one that deletes and some dry runs; with more of them open at once, the ones that moved last are known of. */
 enum { OPS_PROGRESS_VACUUMS_MAX = 4 };

@@ -8,6 +8,7 @@
 #include "app/trail.h"
 #include "app/use_cases.h"
 #include "app/vacuums.h"
+#include "app/veto.h"
 #include "app/windows.h"
 #include "base/json.h"
 
@@ -55,6 +56,27 @@ static enum ops_status start_vacuum(struct ops_app *app, const json_t *vacuum, i
     return status;
 }
 
+/* Whether it was cancelled in time though that could not be written, and so is not started: it is written now, if it can be.
+ */
+static bool is_vetoed(struct ops_app *app, const json_t *vacuum, int64_t now_ms, enum ops_status *ret_status,
+                      struct ops_error *error)
+{
+    const char *id = ops_json_text(vacuum, "vacuum_id", "");
+    struct ops_veto veto;
+    json_t *cancelled = NULL;
+    if (!ops_veto_find(app, id, &veto))
+        return false;
+    const struct ops_who who = {.actor = veto.actor[0] ? veto.actor : NULL,
+                                .peer = veto.peer[0] ? veto.peer : NULL,
+                                .reason = veto.reason[0] ? veto.reason : NULL};
+    *ret_status = ops_vacuum_cancel_held(vacuum, veto.asked_ms, &cancelled, error);
+    if (*ret_status == OPS_OK)
+        *ret_status = ops_vacuums_end(app, vacuum, cancelled, &who, now_ms, error);
+    if (*ret_status == OPS_OK || *ret_status == OPS_VACUUM_NOT_PENDING)
+        ops_veto_forget(app, id);
+    return true;
+}
+
 static void tell_standing(struct ops_app *app, const json_t *vacuum, int64_t now_ms, struct ops_sweep_result *result)
 {
     char reason[OPS_PROGRESS_REASON_SIZE];
@@ -96,7 +118,8 @@ static enum ops_status sweep_vacuum(struct ops_app *app, const char *id, int64_t
         bool mine = strcmp(mutex.holder, id) == 0;
         if (mine && ops_closing_due(vacuum, &mutex, now_ms) && ops_vacuum_open(vacuum)) {
             status = end_expired(app, vacuum, &mutex, now_ms, &result->vacuums_failed, error);
-        } else if (mine && ops_vacuum_due(vacuum, now_ms) && ops_trail_may_vacuum(app)) {
+        } else if (!is_vetoed(app, vacuum, now_ms, &status, error) && mine && ops_vacuum_due(vacuum, now_ms) &&
+                   ops_trail_may_vacuum(app)) {
             status = start_vacuum(app, vacuum, now_ms, error);
             result->vacuums_started += status == OPS_OK;
         }

@@ -25,6 +25,15 @@ void ops_trail_release(struct ops_trail *trail)
 
 /* ---- what is known ---- */
 
+static const char *event_of(enum ops_delivered_state state)
+{
+    static const char *const events[] = {[OPS_DELIVERED_AGREES] = "audit.agrees",
+                                         [OPS_DELIVERED_BEHIND] = "audit.behind",
+                                         [OPS_DELIVERED_DIFFERS] = "audit.differs",
+                                         [OPS_DELIVERED_LOST] = "audit.lost"};
+    return events[state];
+}
+
 static void tell(struct ops_app *app, const struct ops_delivered *delivered)
 {
     char words[OPS_ERROR_TEXT_SIZE], sentence[OPS_ERROR_TEXT_SIZE + 256];
@@ -37,8 +46,7 @@ static void tell(struct ops_app *app, const struct ops_delivered *delivered)
                        "%s Nothing is delivered and no vacuum starts or goes on until that is put right or, by 'g3nops "
                        "audit-accept-rollback', accepted.",
                        words);
-        ops_log_line_init(&line, OPS_LOG_ERROR, delivered->state == OPS_DELIVERED_BEHIND ? "audit.behind" : "audit.differs",
-                          sentence);
+        ops_log_line_init(&line, OPS_LOG_ERROR, event_of(delivered->state), sentence);
         ops_log_line_number(&line, "first_seq", delivered->foreign.first_seq);
         ops_log_line_number(&line, "store_seq", delivered->store_seq);
         ops_log_line_text(&line, "store_sha256", delivered->store_sha256);
@@ -51,16 +59,18 @@ static void tell(struct ops_app *app, const struct ops_delivered *delivered)
 static void learn(struct ops_app *app, const struct ops_delivered *delivered)
 {
     struct ops_trail *trail = &app->trail;
+    bool is_lost = delivered->state == OPS_DELIVERED_LOST;
+    json_int_t first_seq = is_lost ? delivered->end_seq + 1 : delivered->foreign.first_seq;
     pthread_mutex_lock(&trail->lock);
     if (!trail->synced.is_known || trail->synced.state == OPS_DELIVERED_AGREES)
         trail->synced.parted_ms = ops_clock_monotonic_ms(app->ports.clock);
     bool is_news = trail->synced.state != delivered->state ||
-                   (delivered->state != OPS_DELIVERED_AGREES && trail->synced.first_seq != delivered->foreign.first_seq);
+                   (delivered->state != OPS_DELIVERED_AGREES && trail->synced.first_seq != first_seq);
     trail->synced.is_known = true;
     trail->synced.state = delivered->state;
-    trail->synced.first_seq = delivered->foreign.first_seq;
+    trail->synced.first_seq = first_seq;
     trail->synced.store_seq = delivered->store_seq;
-    trail->synced.log_seq = delivered->foreign.last_seq;
+    trail->synced.log_seq = is_lost ? delivered->end_seq : delivered->foreign.last_seq;
     trail->synced.looked_ms = ops_clock_monotonic_ms(app->ports.clock);
     trail->synced.position_seq = delivered->delivered_seq;
     trail->synced.head_seq = delivered->store_seq;
@@ -78,13 +88,25 @@ bool ops_trail_held(struct ops_app *app)
     return held;
 }
 
-int64_t ops_trail_held_seconds(struct ops_app *app)
+int64_t ops_trail_keeps_seconds(struct ops_app *app, char ret_words[static OPS_TRAIL_WORDS_SIZE])
 {
-    pthread_mutex_lock(&app->trail.lock);
-    bool held = app->trail.synced.state != OPS_DELIVERED_AGREES;
-    int64_t held_ms = held ? ops_clock_monotonic_ms(app->ports.clock) - app->trail.synced.parted_ms : 0;
-    pthread_mutex_unlock(&app->trail.lock);
-    return held && held_ms < OPS_SECOND_MS ? 1 : held_ms / OPS_SECOND_MS;
+    struct ops_trail *trail = &app->trail;
+    pthread_mutex_lock(&trail->lock);
+    bool parted = trail->synced.state != OPS_DELIVERED_AGREES, unread = trail->synced.is_tried && !trail->synced.is_known;
+    int64_t kept_ms = ops_clock_monotonic_ms(app->ports.clock) - trail->synced.parted_ms;
+    ret_words[0] = '\0';
+    if (parted)
+        (void)snprintf(
+            ret_words, OPS_TRAIL_WORDS_SIZE,
+            "The store has parted from its delivered audit log: 'g3nops audit-verify' tells where, and it waits until "
+            "that is put right or, by 'g3nops audit-accept-rollback', accepted.");
+    else if (unread)
+        (void)snprintf(ret_words, OPS_TRAIL_WORDS_SIZE,
+                       "Whether the store agrees with its delivered audit log can't be seen: %.180s", trail->synced.unread);
+    pthread_mutex_unlock(&trail->lock);
+    if (!parted && !unread)
+        return 0;
+    return kept_ms < OPS_SECOND_MS ? 1 : kept_ms / OPS_SECOND_MS;
 }
 
 enum ops_status ops_trail_check(struct ops_app *app, struct ops_error *error)
@@ -112,9 +134,14 @@ enum ops_status ops_trail_show(struct ops_app *app, json_t *data, bool *ret_well
     json_t *shown = NULL;
     pthread_mutex_lock(&trail->lock);
     *ret_well = trail->synced.state == OPS_DELIVERED_AGREES;
-    if (!*ret_well)
+    bool unread = *ret_well && trail->synced.is_tried && !trail->synced.is_known;
+    if (unread)
+        shown =
+            ops_json_pack("{s:s, s:o}", "status", "unknown", "reason", ops_json_any_text(ops_view_of(trail->synced.unread)));
+    else if (!*ret_well)
         shown = json_pack("{s:s, s:I, s:I, s:I}", "status", ops_delivered_state_name(trail->synced.state), "first_seq",
                           trail->synced.first_seq, "store_seq", trail->synced.store_seq, "log_seq", trail->synced.log_seq);
+    *ret_well = *ret_well && !unread;
     pthread_mutex_unlock(&trail->lock);
     return *ret_well ? OPS_OK : ops_json_set(data, "audit", shown);
 }
@@ -139,13 +166,27 @@ static bool look_is_due(struct ops_app *app, json_int_t position_seq, json_int_t
     return is_due;
 }
 
+static void note_try(struct ops_app *app, enum ops_status status, const struct ops_error *why)
+{
+    struct ops_trail *trail = &app->trail;
+    pthread_mutex_lock(&trail->lock);
+    if (!trail->synced.is_tried)
+        trail->synced.parted_ms = ops_clock_monotonic_ms(app->ports.clock);
+    trail->synced.is_tried = true;
+    if (status != OPS_OK)
+        (void)snprintf(trail->synced.unread, sizeof trail->synced.unread, "%s", ops_error_text(why, status));
+    pthread_mutex_unlock(&trail->lock);
+}
+
 static enum ops_status look(struct ops_app *app, struct ops_error *error)
 {
     struct ops_delivered delivered;
-    enum ops_status status = ops_delivered_compare(app, OPS_TRAIL_TAIL, &delivered, error);
-    pthread_mutex_lock(&app->trail.lock);
-    app->trail.synced.is_tried = true;
-    pthread_mutex_unlock(&app->trail.lock);
+    struct ops_error why = OPS_ERROR_INIT;
+    enum ops_status status = ops_delivered_compare(app, OPS_TRAIL_TAIL, &delivered, &why);
+    note_try(app, status, &why);
+    if (status != OPS_OK)
+        (void)ops_fail(error, status, "%s", ops_error_text(&why, status));
+    ops_error_release(&why);
     if (status != OPS_OK)
         return status;
     learn(app, &delivered);
@@ -175,17 +216,25 @@ static bool is_tried(struct ops_app *app)
     return tried;
 }
 
+static bool may_vacuum(struct ops_app *app)
+{
+    pthread_mutex_lock(&app->trail.lock);
+    bool may = app->trail.synced.is_known && app->trail.synced.state == OPS_DELIVERED_AGREES;
+    pthread_mutex_unlock(&app->trail.lock);
+    return may;
+}
+
+/* A first try; the delivery, which reads the log too, goes on trying and tells what keeps it from being read. */
 bool ops_trail_may_vacuum(struct ops_app *app)
 {
     if (!is_tried(app)) {
         if (pthread_mutex_trylock(&app->trail.look_lock) != 0)
             return false;
-        /* What keeps it from being read is told by the delivery, which reads it too. */
         enum ops_status ignored = is_tried(app) ? OPS_OK : look(app, NULL);
         (void)ignored;
         pthread_mutex_unlock(&app->trail.look_lock);
     }
-    return !ops_trail_held(app);
+    return may_vacuum(app);
 }
 
 enum ops_status ops_app_check_trail(struct ops_app *app, struct ops_error *error)

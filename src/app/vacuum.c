@@ -5,6 +5,7 @@
 #include "app/results.h"
 #include "app/trail.h"
 #include "app/vacuums.h"
+#include "app/veto.h"
 #include "app/work.h"
 #include "base/json.h"
 
@@ -234,16 +235,42 @@ enum ops_status ops_run_vacuum_org(struct ops_call_context *context, json_t **re
     return request_vacuum(context, OPS_VACUUM_ORG, ret_data);
 }
 
+/* What the store could not take must not let the vacuum start. */
+static enum ops_status keep_from_starting(struct ops_call_context *context, const json_t *vacuum, const struct ops_who *who,
+                                          enum ops_status status)
+{
+    const char *id = ops_json_text(vacuum, "vacuum_id", "");
+    if (status == OPS_OK)
+        ops_veto_forget(context->app, id);
+    if (!ops_veto_is_for(status))
+        return status;
+    ops_veto_add(context->app, id, who, context->now_ms);
+    char why[OPS_ERROR_TEXT_SIZE];
+    (void)snprintf(why, sizeof why, "%s", ops_error_text(&context->error, status));
+    (void)ops_fail(
+        &context->error, status,
+        "The cancel can't be written yet: %.300s This service does not start the vacuum while it runs, and writes the "
+        "cancel as soon as the store takes it.",
+        why);
+    ops_error_detail(&context->error, "vacuum_id", id);
+    ops_error_detail_json(&context->error, "kept_from_starting", json_true());
+    return status;
+}
+
 enum ops_status ops_run_vacuum_cancel(struct ops_call_context *context, json_t **ret_data)
 {
     json_t *vacuum = NULL, *cancelled = NULL;
+    char why[OPS_TRAIL_WORDS_SIZE];
     struct ops_who who = ops_call_who(context);
     enum ops_status status = ops_vacuums_load(context->app, ops_input_text(context, "vacuum_id"), &vacuum, &context->error);
     if (status == OPS_OK)
-        status = ops_trail_held(context->app) ? ops_vacuum_cancel_held(vacuum, context->now_ms, &cancelled, &context->error)
-                                              : ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
-    if (status == OPS_OK)
+        status = ops_trail_keeps_seconds(context->app, why) > 0
+                     ? ops_vacuum_cancel_held(vacuum, context->now_ms, &cancelled, &context->error)
+                     : ops_vacuum_cancel(vacuum, context->now_ms, &cancelled, &context->error);
+    if (status == OPS_OK) {
         status = ops_vacuums_end(context->app, vacuum, json_incref(cancelled), &who, context->now_ms, &context->error);
+        status = keep_from_starting(context, vacuum, &who, status);
+    }
     if (status == OPS_OK)
         status = show(context, cancelled, ret_data);
     json_decref(vacuum);

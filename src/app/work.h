@@ -17,7 +17,7 @@ enum ops_status ops_app_adopt(struct ops_app *app, struct ops_error *error) OPS_
  * could not be read, and nothing is known. It is then tried again with each sweep. */
 enum ops_status ops_app_check_trail(struct ops_app *app, struct ops_error *error) OPS_MUST_USE;
 
-enum { OPS_STANDING_SIZE = 320 };
+enum { OPS_STANDING_SIZE = 400 };
 
 /* The parts of a sweep, in their order. */
 enum ops_sweep_part {

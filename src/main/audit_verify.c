@@ -28,7 +28,8 @@ static void pause_ms(int64_t wait_ms)
 /* Only the log's end may be on its way still. */
 static bool may_come_yet(const struct ops_delivered *delivered)
 {
-    return delivered->state == OPS_DELIVERED_AGREES && delivered->missing_seq > 0 && delivered->empty_seq == 0;
+    bool parted = delivered->state == OPS_DELIVERED_BEHIND || delivered->state == OPS_DELIVERED_DIFFERS;
+    return !parted && delivered->missing_seq > 0 && delivered->empty_seq == 0;
 }
 
 static enum ops_status compare(struct ops_app *app, struct verdict *verdict, struct ops_error *error)

@@ -180,6 +180,80 @@ def test_a_vacuum_that_was_cancelled_after_the_copy_does_not_run(bare, tmp_path)
     assert serve.vacuum(vacuum)["status"] == "cancelled"
 
 
+def cancelled_and_put_back(home, tmp_path):
+    """A vacuum that was cancelled, but for the store, which is the one of before."""
+    stack.big_stack(home, 30, 3)
+    serve = home.serve(clock=True)
+    vacuum = serve.do("vacuumorg", orgcode="acme")["vacuum_id"]
+    until_settled(home)
+    copy_of(home.store, tmp_path / "old.sqlite")
+    serve.do("vacuumcancel", vacuum_id=vacuum)
+    until_settled(home)
+    assert serve.stop() == 0
+    put_back(home, tmp_path / "old.sqlite")
+    home.clock.ahead(400)
+    return vacuum
+
+
+def until_looked(serve):
+    for _ in range(3):
+        assert data(serve.invoke("sweep"))["vacuums_started"] == 0
+
+
+@pytest.mark.usefixtures("settable_clock")
+@pytest.mark.parametrize("loss", ["streams", "group", "all but the first record"])
+def test_nor_does_it_where_the_log_was_lost_as_well(bare, tmp_path, loss):
+    vacuum = cancelled_and_put_back(bare, tmp_path)
+    group = bare.log_group(AUDIT_GROUP)
+    [stream] = group.iterdir()
+    if loss == "group":
+        shutil.rmtree(group)
+    elif loss == "streams":
+        stream.unlink()
+    else:
+        stream.write_text(stream.read_text().splitlines(keepends=True)[0])
+    serve = bare.serve(clock=True)
+    until_looked(serve)
+    held = serve.vacuum(vacuum)
+    assert held["status"] == "pending" and "parted from its delivered audit log" in held["standing_still"]["reason"]
+    told = stat(serve)
+    assert told["status"] == "degraded" and told["audit"]["status"] == "lost" and metric(serve, "g3nops_audit_log_differs") == 1
+    assert tag(serve.ask("vacuumall", confirmation_phrase=PHRASE)) == "store-unavailable"
+    code, envelope = verify(bare)
+    assert code == 1 and "is missing from the delivered log" in words(envelope)
+    assert serve.do("vacuumcancel", vacuum_id=vacuum)["status"] == "cancelled"
+    accepted = serve.do("auditacceptrollback", reason="the log's disk broke")
+    assert accepted["accepted"] is True and accepted["state"] == "lost" and stat(serve)["status"] == "ok"
+    until_settled(bare)
+    assert serve.stop() == 0
+    serve = bare.serve(clock=True)
+    until_looked(serve)
+    assert stat(serve)["status"] == "ok"
+    assert serve.do("vacuumall", confirmation_phrase=PHRASE)["status"] == "pending"
+
+
+@pytest.mark.usefixtures("settable_clock")
+def test_nor_does_it_while_the_log_can_not_be_read(bare, tmp_path):
+    vacuum = cancelled_and_put_back(bare, tmp_path)
+    group = bare.log_group(AUDIT_GROUP)
+    aside = tmp_path / "aside"
+    group.rename(aside)
+    group.symlink_to(aside)
+    serve = bare.serve(clock=True)
+    for _ in range(3):
+        serve.invoke("sweep")
+    held = serve.vacuum(vacuum)
+    assert held["status"] == "pending" and "can't be seen" in held["standing_still"]["reason"], held
+    told = stat(serve)
+    assert told["status"] == "degraded" and told["audit"]["status"] == "unknown" and told["audit"]["reason"]
+    assert serve.dry_run()["status"] == "completed"
+    group.unlink()
+    aside.rename(group)
+    until(lambda: stat(serve).get("audit", {}).get("status") in ("behind", "differs"), "it is read")
+    until_looked(serve)
+    assert serve.do("vacuumcancel", vacuum_id=vacuum)["status"] == "cancelled"
+
+
 def test_a_store_that_was_removed_is_no_beginning(bare):
     serve = bare.serve()
     serve.schedule()

@@ -316,6 +316,34 @@ def test_a_full_disk_is_told_nothing_is_lost_and_work_goes_on_when_there_is_spac
     assert small_disk.json("audit-verify")["verified"] is True
 
 
+@pytest.mark.usefixtures("settable_clock")
+def test_a_vacuum_that_was_cancelled_on_a_full_disk_is_not_started_when_there_is_space(small_disk):
+    stack.make_table(small_disk.table("pvm_main"), [("a", "1", "acme", "x")])
+    serve = small_disk.serve(clock=True)
+    vacuum = serve.do("vacuumorg", orgcode="acme")["vacuum_id"]
+    ballast = fill(small_disk.data)
+
+    def refused():
+        envelope = serve.ask("vacuumcancel", vacuum_id=vacuum, reason="wrong tenant", actor="olga")
+        return None if envelope["success"] else envelope
+    envelope = until(refused, "the full disk is noticed")
+    assert tag(envelope) == "store-unavailable" and envelope["error"]["details"]["kept_from_starting"] is True
+    assert "does not start the vacuum" in envelope["error"]["minor"]["message"]["en_US"]
+    wrong = serve.invoke("vacuumcancel", vacuum_id=vacuum, secret_code="not the code at all")
+    assert not wrong["success"] and "kept_from_starting" not in wrong["error"].get("details", {})
+    small_disk.clock.ahead(400)
+    for _ in range(2):
+        serve.invoke("sweep")
+    assert serve.vacuum(vacuum)["status"] == "pending"
+    ballast.unlink()
+    until(lambda: serve.vacuum(vacuum)["status"] == "cancelled", "the cancel is written")
+    assert stack.rows(small_disk.table("pvm_main")) == [("a", "1", "acme", "x")]
+    end = serve.audit()[-1]
+    assert (end["type"], end["actor"], end["reason"]) == ("vacuum.cancelled", "olga", "wrong tenant")
+    assert serve.vacuum(vacuum)["finished_at"] < serve.vacuum(vacuum)["execute_at"]
+    assert serve.stop() == 0
+
+
 def test_stat_is_degraded_on_a_full_disk_and_says_why(small_disk):
     serve = small_disk.serve()
     stat = lambda: serve.http("GET", "/ops/stat").data  # noqa: E731
