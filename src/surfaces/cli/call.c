@@ -12,7 +12,10 @@ static enum ops_status add_time(struct ops_cli *cli, const struct ops_cli_flag *
 {
     char instant[OPS_INSTANT_TEXT_SIZE];
     enum ops_status status = ops_moment_time(flag->name, text, ops_clock_now_ms(cli->host->clock), instant, error);
-    return status == OPS_OK ? ops_json_set_text(input, flag->field, instant) : status;
+    if (status != OPS_OK)
+        return status;
+    cli->zone = ops_moment_zone(text);
+    return ops_json_set_text(input, flag->field, instant);
 }
 
 static enum ops_status add_text(const struct ops_cli_flag *flag, const char *text, json_t *input, struct ops_error *error)

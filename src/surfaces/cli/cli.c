@@ -91,6 +91,7 @@ struct ops_style ops_cli_style(struct ops_cli *cli, enum ops_stream stream)
         .color = !plain && terminal->ops->is_terminal(terminal, stream),
         .columns = stream_columns(terminal, stream),
         .now_ms = ops_clock_now_ms(cli->host->clock),
+        .zone = cli->zone,
     };
 }
 

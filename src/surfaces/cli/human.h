@@ -18,8 +18,11 @@ enum { OPS_HUMAN_TIME_SIZE = 80 };
  * who meant the other sees it; in UTC alone where that is the operator's zone. */
 const char *ops_human_time(int64_t at_ms, char ret_text[static OPS_HUMAN_TIME_SIZE]);
 
-/* "2026-12-01 02:00:00Z = 2026-12-01 03:00:00 CET (in 4m 12s)" for the text of an instant; what is not an instant is appended
- * as safe text. */
+/* "2026-12-01 03:00:00 CET": in the operator's zone; "" where that is UTC. */
+const char *ops_human_local_time(int64_t at_ms, char ret_text[static OPS_HUMAN_TIME_SIZE]);
+
+/* "2026-12-01 02:00:00Z = 2026-12-01 03:00:00 CET (in 4m 12s)" for the text of an instant; what is not an instant is
+ * appended as safe text. */
 void ops_human_append_instant(struct ops_buf *buf, const char *instant, int64_t now_ms);
 /* In UTC alone, for the columns of a list and where a line has no room: "2026-12-01 02:00:00Z". */
 void ops_human_append_plain_instant(struct ops_buf *buf, const char *instant);

@@ -145,7 +145,7 @@ static size_t natural_width(const struct ops_table *table, size_t c)
 
 static bool is_silent(const struct ops_table *table, size_t c)
 {
-    bool silent = table->columns[c].quiet;
+    bool silent = table->columns[c].quiet || table->columns[c].spare;
     for (size_t row = 0; silent && row < ops_table_rows(table); row++)
         silent = ops_layout_says_nothing(&table->columns[c], cell_at(table, row, c));
     return silent;
@@ -196,6 +196,23 @@ static size_t next_beneath(const struct ops_table *table, const struct ops_layou
     return last == first ? layout->column_count : last;
 }
 
+/* The columns beside as wide as they are, but for words, which lose nothing where they are wrapped. */
+static size_t uncut_width(const struct ops_table *table, const struct ops_layout *layout)
+{
+    size_t total = total_width(table, layout, false);
+    for (size_t c = 0; c < layout->column_count; c++)
+        if (layout->columns[c].place == OPS_LAYOUT_BESIDE && table->columns[c].kind == OPS_COLUMN_WORDS)
+            total -= layout->columns[c].width - least_width(table, layout, c);
+    return total;
+}
+
+static void leave_out_spare(const struct ops_table *table, size_t columns, struct ops_layout *layout)
+{
+    for (size_t c = layout->column_count; c-- > 0 && uncut_width(table, layout) > columns;)
+        if (table->columns[c].spare)
+            layout->columns[c].place = OPS_LAYOUT_LEFT_OUT;
+}
+
 static void place_columns(const struct ops_table *table, size_t columns, struct ops_layout *layout)
 {
     while (total_width(table, layout, true) > columns) {
@@ -243,11 +260,13 @@ enum ops_status ops_layout_make(const struct ops_table *table, size_t columns, s
     struct ops_layout layout = {.column_count = table->column_count};
     for (size_t c = 0; c < layout.column_count; c++)
         layout.columns[c] = (struct ops_layout_column){
-            .place = columns > 0 && is_silent(table, c) ? OPS_LAYOUT_LEFT_OUT : OPS_LAYOUT_BESIDE,
+            .place =
+                (columns > 0 || table->columns[c].spare) && is_silent(table, c) ? OPS_LAYOUT_LEFT_OUT : OPS_LAYOUT_BESIDE,
             .width = natural_width(table, c),
         };
     enum ops_status status = OPS_OK;
     if (columns > 0) {
+        leave_out_spare(table, columns, &layout);
         place_columns(table, columns, &layout);
         narrow(table, columns, &layout);
     }

@@ -6,6 +6,7 @@
 #include "surfaces/cli/human.h"
 #include "surfaces/cli/table.h"
 #include "surfaces/cli/text.h"
+#include "surfaces/cli/zone.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,11 +91,29 @@ static void append_expected_end(struct ops_buf *buf, const struct ops_style *sty
     ops_card_expected_end(buf, style, end, is_overdue(window, style));
 }
 
+/* The start in the zone that it was written in, so that a misread shows, unless it is shown in that already. */
+static void append_as_given(struct ops_buf *buf, const struct ops_style *style, const json_t *window)
+{
+    char reading[OPS_ZONE_TEXT_SIZE], shown[OPS_HUMAN_TIME_SIZE];
+    int64_t start_ms;
+    if (!style->zone || ops_json_instant(window, "scheduled_start_utc", &start_ms) != OPS_OK ||
+        !*ops_zone_show(style->zone, start_ms, reading) || strstr(ops_human_time(start_ms, shown), reading))
+        return;
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
+    ops_buf_append_text(&words, reading);
+    if (!strstr(reading, style->zone))
+        ops_buf_append_format(&words, " (%s)", style->zone);
+    ops_card_value(buf, style, "as given", OPS_PAINT_NONE, ops_buf_text(&words));
+    ops_buf_release(&words);
+}
+
 enum ops_status ops_render_window(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     ops_card_title(buf, style, "Maintenance", ops_json_text(data, "maintenance_id", ""), ops_json_text(data, "status", ""));
     ops_card_text(buf, style, "description", data, "description");
     ops_card_instant(buf, style, "scheduled", data, "scheduled_start_utc");
+    append_as_given(buf, style, data);
     ops_card_duration(buf, style, "estimate", data, "estimated_duration_seconds");
     ops_card_instant(buf, style, "started", data, "started_at");
     ops_card_text(buf, style, "started by", data, "started_by");
@@ -252,13 +271,18 @@ enum ops_status ops_render_object(const json_t *data, const struct ops_style *st
     return status == OPS_OK ? ops_buf_status(buf) : status;
 }
 
+/* Two columns: in UTC, and in the operator's zone where that is another one. */
 static void add_instant(struct ops_table *table, const char *instant)
 {
     struct ops_buf text;
+    char local[OPS_HUMAN_TIME_SIZE];
+    int64_t at_ms;
     ops_buf_init(&text, 4096);
     ops_human_append_plain_instant(&text, instant);
     ops_table_add(table, ops_buf_text(&text));
     ops_buf_release(&text);
+    bool read_it = ops_instant_parse(ops_view_of(instant), &at_ms) == OPS_OK;
+    ops_table_add(table, read_it ? ops_human_local_time(at_ms, local) : "");
 }
 
 /* The table, or in its place words for an empty one; then how to see more. */
@@ -288,7 +312,8 @@ enum ops_status ops_render_window_list(const json_t *data, const struct ops_styl
     static const struct ops_table_column columns[] = {
         {.title = "ID"},
         {.title = "STATUS"},
-        {.title = "START"},
+        {.title = "START (UTC)"},
+        {.title = "LOCAL", .spare = true},
         {.title = "ESTIMATE", .right = true},
         {.title = "DESCRIPTION", .kind = OPS_COLUMN_WORDS, .quiet = true},
     };
@@ -315,7 +340,8 @@ enum ops_status ops_render_vacuum_list(const json_t *data, const struct ops_styl
     static const struct ops_table_column columns[] = {
         {.title = "ID"},
         {.title = "STATUS"},
-        {.title = "REQUESTED"},
+        {.title = "REQUESTED (UTC)"},
+        {.title = "LOCAL", .spare = true},
         {.title = "SCOPE", .kind = OPS_COLUMN_NAME},
         {.title = "DELETED", .right = true, .quiet = true},
         {.title = "FAILED", .right = true, .quiet = true},
@@ -346,7 +372,8 @@ enum ops_status ops_render_audit_list(const json_t *data, const struct ops_style
 {
     static const struct ops_table_column columns[] = {
         {.title = "SEQ", .right = true},
-        {.title = "AT"},
+        {.title = "AT (UTC)"},
+        {.title = "LOCAL", .spare = true},
         {.title = "TYPE"},
         {.title = "ACTOR", .kind = OPS_COLUMN_NAME},
         {.title = "SUBJECT", .quiet = true},

@@ -103,12 +103,9 @@ static void put_back(char *before)
     ops_mem_free(before);
 }
 
-enum ops_status ops_zone_read(const char *zone, int64_t local_ms, struct ops_zone_answer *ret_answer,
-                              struct ops_error *error)
+/* ret_before is for put_back. */
+static enum ops_status put_on(const char *zone, char **ret_before)
 {
-    if (!is_zone(zone))
-        return ops_fail(error, OPS_USAGE, "There is no time zone '%.64s' in %.200s; the names are such as Europe/Vienna.",
-                        zone, database());
     char name[ZONE_NAME_MAX + 2];
     (void)snprintf(name, sizeof name, ":%s", zone);
     const char *now = getenv("TZ");
@@ -118,9 +115,63 @@ enum ops_status ops_zone_read(const char *zone, int64_t local_ms, struct ops_zon
         return OPS_NO_MEMORY;
     }
     tzset();
+    *ret_before = before;
+    return OPS_OK;
+}
+
+enum ops_status ops_zone_read(const char *zone, int64_t local_ms, struct ops_zone_answer *ret_answer,
+                              struct ops_error *error)
+{
+    if (!is_zone(zone))
+        return ops_fail(error, OPS_USAGE, "There is no time zone '%.64s' in %.200s; the names are such as Europe/Vienna.",
+                        zone, database());
+    char *before;
+    enum ops_status status = put_on(zone, &before);
+    if (status != OPS_OK)
+        return status;
     read_local(local_ms, ret_answer);
     put_back(before);
     return OPS_OK;
+}
+
+/* RFC 3339's offset. */
+static bool read_offset(const char *text, int64_t *ret_offset_ms)
+{
+    unsigned hours, minutes;
+    char sign, end;
+    if (sscanf(text, "%c%2u:%2u%c", &sign, &hours, &minutes, &end) != 3 || !strchr("+-", sign))
+        return false;
+    int64_t offset_ms = (int64_t)(hours * 60 + minutes) * 60 * OPS_SECOND_MS;
+    *ret_offset_ms = sign == '-' ? -offset_ms : offset_ms;
+    return true;
+}
+
+static void write_local(const struct tm *local, const char *name, char ret_text[static OPS_ZONE_TEXT_SIZE])
+{
+    char text[OPS_ZONE_TEXT_SIZE];
+    if (strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", local) > 0)
+        (void)snprintf(ret_text, OPS_ZONE_TEXT_SIZE, "%.40s %.20s", text, name);
+}
+
+const char *ops_zone_show(const char *zone, int64_t at_ms, char ret_text[static OPS_ZONE_TEXT_SIZE])
+{
+    int64_t offset_ms;
+    struct tm local;
+    char *before;
+    ret_text[0] = '\0';
+    if (read_offset(zone, &offset_ms)) {
+        time_t seconds = (time_t)((at_ms + offset_ms) / OPS_SECOND_MS);
+        if (gmtime_r(&seconds, &local))
+            write_local(&local, zone, ret_text);
+        return ret_text;
+    }
+    if (!is_zone(zone) || put_on(zone, &before) != OPS_OK)
+        return ret_text;
+    time_t seconds = (time_t)(at_ms / OPS_SECOND_MS);
+    if (localtime_r(&seconds, &local))
+        write_local(&local, local.tm_zone, ret_text);
+    put_back(before);
+    return ret_text;
 }
 
 /* ---- What TZ may hold ---- */
