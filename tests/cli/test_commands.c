@@ -271,12 +271,18 @@ static void a_secret_code_goes_over_no_way_that_others_can_read(void **state)
     static const struct {
         const char *endpoint;
         bool goes;
-    } cases[] = {{"http://127.0.0.1:9001", true},         {"http://localhost:9001/", true},
-                 {"http://[::1]:9001", true},             {"unix:/srv/ops/invoke.sock", true},
-                 {"https://ops.example.com", true},       {"http://ops.example.com:9001", false},
-                 {"http://192.0.2.2:9001", false},        {"http://localhost.example.com", false},
-                 {"http://127.0.0.1.example.com", false}, {"http://127.example.com:80", false},
-                 {"http://[::1].example.com", false},     {"http://[2001:db8::1]:80", false}};
+    } cases[] = {{"http://127.0.0.1:9001", true},
+                 {"http://localhost:9001/", true},
+                 {"http://[::1]:9001", true},
+                 {"unix:/srv/ops/invoke.sock", true},
+                 {"https://ops.example.com", true},
+                 {"http://ops.example.com:9001", false},
+                 {"http://192.0.2.2:9001", false},
+                 {"http://localhost.example.com", false},
+                 {"http://127.0.0.1.example.com", false},
+                 {"http://127.example.com:80", false},
+                 {"http://[::1].example.com", false},
+                 {"http://[2001:db8::1]:80", false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fake fake;
         char line[256];
@@ -435,6 +441,9 @@ static void wrong_usage_is_exit_2_with_a_sentence(void **state)
         {"maintenance-schedule --description d --duration 1h" SECRET, "--start TIME or --now is required."},
         {"maintenance-schedule --description d --duration 1h --now --start +1h" SECRET, "--start and --now are both given"},
         {"maintenance-schedule --description d --duration 1h" SECRET, "(--start TIME | --now)"},
+        {"maintenance-schedule --description d --duration 1h --start +0m" SECRET,
+         "--start +0m is now, and it must be in the future: give one such as +45m, or --now."},
+        {"maintenance-schedule --description d --duration 1h --start +0" SECRET, "--start +0 is now"},
         {"maintenance-schedule --description d --duration 1h --start soon" SECRET, "--start takes a time in UTC"},
         {"maintenance-schedule --description d --duration 1h --start 2026-12-01T03:00" SECRET,
          "--start 2026-12-01T03:00 has no zone; add Z"},
@@ -644,7 +653,8 @@ static void an_organisation_that_nobody_looked_for_is_not_asked_for_by_mistake(v
          {LIST(DRY_RUN("acme", "7"), "null")},
          false,
          OPS_EXIT_DONE,
-         "organisation acme, at 2025-11-23T03:00:00Z; if it is not the plan in five minutes, the vacuum ends as plan-drifted"},
+         "organisation acme, at 2025-11-23T03:00:00Z; if it is not the plan in five minutes, the vacuum ends as "
+         "plan-drifted"},
         {" --plan-sha256 5c", {LIST(DRY_RUN("acme", "7"), "null")}, false, OPS_EXIT_DONE, NULL},
         {"", {LIST(NO_DRY_RUN, "\"t\""), LIST(DRY_RUN("acme", "7"), "null")}, true, OPS_EXIT_DONE, NULL},
         {"",

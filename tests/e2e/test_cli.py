@@ -274,6 +274,11 @@ def test_an_error_names_the_flag_and_with_json_the_field(served):
     assert result.returncode == 1 and "--duration must be from 60" in result.stderr and "estimated_" not in result.stderr, result
     error = json.loads(served.home.operator(*arguments, "--json").stdout)["error"]
     assert error["details"]["field"] == "estimated_duration_seconds"
+    result = served.home.operator(*arguments[:4], "60s", "--start", "2020-01-01T00:00:00Z")
+    assert result.returncode == 1 and "start-not-in-future: --start is not in the future; it is now 20" in result.stderr, result
+    assert "  flag: --start\n" in result.stderr and "--now starts the window at once" in result.stderr, result
+    result = served.home.operator(*arguments[:4], "60s", "--start", "+0m")
+    assert result.returncode == 2 and "--start +0m is now" in result.stderr, result
 
 
 def test_a_dry_run_prints_every_target_and_a_hash_to_hold_on_to(sample):

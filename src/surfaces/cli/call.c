@@ -7,11 +7,23 @@
 
 enum { CALL_TIMEOUT_MS = 60 * 1000 };
 
+/* "+0m": whether the service takes it depends on the fraction of a second at which it is asked. */
+static enum ops_status refuse_now(const struct ops_cli_flag *flag, const char *text, struct ops_error *error)
+{
+    int64_t seconds;
+    if (text[0] != '+' || ops_moment_duration(text + 1, &seconds) != OPS_OK || seconds > 0)
+        return OPS_OK;
+    return ops_fail(error, OPS_USAGE, "%s %.100s is now, and it must be in the future: give one such as +45m%s%s.",
+                    flag->name, text, flag->unless ? ", or " : "", flag->unless ? flag->unless : "");
+}
+
 static enum ops_status add_time(struct ops_cli *cli, const struct ops_cli_flag *flag, const char *text, json_t *input,
                                 struct ops_error *error)
 {
     char instant[OPS_INSTANT_TEXT_SIZE];
-    enum ops_status status = ops_moment_time(flag->name, text, ops_clock_now_ms(cli->host->clock), instant, error);
+    enum ops_status status = refuse_now(flag, text, error);
+    if (status == OPS_OK)
+        status = ops_moment_time(flag->name, text, ops_clock_now_ms(cli->host->clock), instant, error);
     if (status != OPS_OK)
         return status;
     cli->zone = ops_moment_zone(text);

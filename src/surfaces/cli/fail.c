@@ -40,7 +40,7 @@ static const struct hint hints[] = {
      "only an active window can be ended or posted to; see 'g3nops maintenance-list --status all'"},
     {"no-active-maintenance", "list windows with 'g3nops maintenance-list', start one with 'g3nops maintenance-start'"},
     {"revision-conflict", "look at the record again, then repeat with --expected-revision {revision}"},
-    {"start-not-in-future", "give --start a later time, or one from now such as +45m"},
+    {"start-not-in-future", "give --start a later time, or one from now such as +45m; --now starts the window at once"},
     {"session-required", "give --session-guid G; on the embedded engine 'g3nops session-create --user U' makes one"},
     {"session-invalid", "on the embedded engine 'g3nops session-create --user U' makes a new session"},
     {"store-unavailable", "nothing was changed; see 'g3nops stat', then try again"},
