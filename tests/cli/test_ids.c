@@ -92,6 +92,74 @@ static void the_beginning_of_an_id_stands_for_it(void **state)
         run_case(&cases[i]);
 }
 
+#define ROUTES " --endpoint https://ops.example"
+#define NO_ROUTE REFUSAL("route-not-found", "There is no such route.")
+
+static void by_the_http_surface_an_id_is_looked_up_with_the_session(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        const char *answers[3];
+        int code;
+        const char *url, *words;
+    } cases[] = {
+        {"maintenance-get --maintenance-id 01jdf9q --session-guid guid-1" ROUTES,
+         {LIST(WINDOW(C, "ended") "," WINDOW(B, "ended"), "null"), DONE(WINDOW(C, "ended"))},
+         OPS_EXIT_DONE,
+         "https://ops.example/ops/maintenance/get?maintenance_id=" C,
+         ""},
+        {"maintenance-get --maintenance-id latest --session-guid guid-1" ROUTES,
+         {LIST(WINDOW(C, "ended"), "null"), DONE(WINDOW(C, "ended"))},
+         OPS_EXIT_DONE,
+         "https://ops.example/ops/maintenance/get?maintenance_id=" C,
+         ""},
+        {"maintenance-get --maintenance-id latest" ROUTES,
+         {NO_ROUTE, REFUSAL("session-required", "A session is needed.")},
+         OPS_EXIT_REFUSED,
+         "https://ops.example/ops/maintenance/list?status=all&limit=256",
+         "error: session-required: A session is needed."},
+        {"maintenance-end --maintenance-id latest" SECRET ROUTES,
+         {NO_ROUTE},
+         OPS_EXIT_REFUSED,
+         "https://ops.example/2015-03-31/functions/ops_maintenancelist/invocations",
+         "error: route-not-found: What answers there is the HTTP surface, which has no function ops_maintenancelist"},
+        {"vacuum-status --vacuum-id latest" ROUTES,
+         {NO_ROUTE},
+         OPS_EXIT_REFUSED,
+         "https://ops.example/2015-03-31/functions/ops_vacuumlist/invocations",
+         "error: route-not-found: What answers there is the HTTP surface, which has no function ops_vacuumlist: it tells of "
+         "windows, and no more. Ask the invoke surface, by --data or --endpoint unix:PATH of 'g3nops serve', on its "
+         "machine.\n"},
+        {"vacuum-status --vacuum-id " C ROUTES,
+         {NO_ROUTE},
+         OPS_EXIT_REFUSED,
+         "https://ops.example/2015-03-31/functions/ops_vacuumstatus/invocations",
+         "which has no function ops_vacuumstatus: it tells of windows"},
+        {"audit-list" ROUTES,
+         {NO_ROUTE},
+         OPS_EXIT_REFUSED,
+         "https://ops.example/2015-03-31/functions/ops_auditlist/invocations",
+         "which has no function ops_auditlist"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        size_t count = 0;
+        for (; count < 3 && cases[i].answers[count]; count++)
+            fake_answer(&fake, OPS_OK, 200, cases[i].answers[count]);
+        if (fake_run(&fake, cases[i].line) != cases[i].code)
+            fail_msg("%s: %s", cases[i].line, fake.err);
+        assert_int_equal(fake.exchange_count, count);
+        assert_string_equal(fake.url, cases[i].url);
+        assert_has(fake.err, cases[i].words);
+        assert_lacks(fake.url, "guid-1");
+        if (cases[i].code == OPS_EXIT_DONE)
+            assert_has(fake.headers, "x-session-guid: guid-1\n");
+        fake_release(&fake);
+    }
+}
+
 static void latest_is_the_one_that_was_taken_last(void **state)
 {
     (void)state;
@@ -239,6 +307,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_beginning_of_an_id_stands_for_it),
+        cmocka_unit_test(by_the_http_surface_an_id_is_looked_up_with_the_session),
         cmocka_unit_test(latest_is_the_one_that_was_taken_last),
         cmocka_unit_test(cancelling_without_an_id_takes_the_pending_vacuum_and_says_which),
         cmocka_unit_test(more_records_than_are_looked_at_are_told),
