@@ -229,10 +229,11 @@ static void a_window_is_scheduled_and_started_in_one_step(void **state)
     (void)state;
     struct fake fake;
     fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, LIST("", "null"));
     fake_answer(&fake, OPS_OK, 200, DONE(WINDOW(A, "scheduled")));
     fake_answer(&fake, OPS_OK, 200, DONE(WINDOW(A, "active")));
     assert_int_equal(fake_run(&fake, SCHEDULE), OPS_EXIT_DONE);
-    assert_int_equal(fake.exchange_count, 2);
+    assert_int_equal(fake.exchange_count, 3);
     assert_has(fake.url, "/ops_maintenancestart/");
     assert_string_equal(fake.body, "{\"secret_code\":\"" FAKE_SECRET "\",\"maintenance_id\":\"" A
                                    "\",\"actor\":\"ops-user\",\"reason\":\"r\"}");
@@ -276,6 +277,7 @@ static void a_window_that_could_not_be_started_does_not_stay_without_a_word(void
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fake fake;
         fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, LIST("", "null"));
         for (size_t k = 0; k < 3 && (cases[i].answers[k].body || cases[i].answers[k].status != OPS_OK); k++)
             fake_answer(&fake, cases[i].answers[k].status, cases[i].answers[k].http_status, cases[i].answers[k].body);
         if (fake_run(&fake, SCHEDULE) != cases[i].code)
@@ -292,6 +294,7 @@ static void with_json_a_window_that_could_not_be_started_is_one_envelope(void **
     (void)state;
     struct fake fake;
     fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, LIST("", "null"));
     fake_answer(&fake, OPS_OK, 200, DONE(WINDOW(A, "scheduled")));
     fake_answer(&fake, OPS_OK, 200, REFUSAL("maintenance-already-active", "Another one is active."));
     fake_answer(&fake, OPS_OK, 200, DONE(WINDOW(A, "cancelled")));
@@ -300,6 +303,40 @@ static void with_json_a_window_that_could_not_be_started_is_one_envelope(void **
     assert_has(fake.out, "\"tag\":\"maintenance-already-active\"");
     assert_has(fake.out, "\"details\":{\"maintenance_id\":\"" C "\",\"scheduled_maintenance_id\":\"" A "\"}");
     assert_string_equal(fake.err, "");
+    fake_release(&fake);
+}
+
+static void while_another_window_is_active_none_is_scheduled_in_vain(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, LIST(WINDOW(C, "active"), "null"));
+    assert_int_equal(fake_run(&fake, SCHEDULE), OPS_EXIT_REFUSED);
+    assert_int_equal(fake.exchange_count, 1);
+    assert_has(fake.url, "/ops_maintenancelist/");
+    assert_string_equal(fake.body, "{\"status\":\"active\",\"limit\":256}");
+    assert_has(fake.err, "error: maintenance-already-active: The maintenance window " C
+                         " is active, and there can be one at most: nothing was scheduled.\n");
+    assert_has(fake.err, "hint: end it with 'g3nops maintenance-end --maintenance-id " C "'\n");
+    assert_int_equal(fake_run(&fake, SCHEDULE " --json"), OPS_EXIT_REFUSED);
+    assert_has(fake.out, "\"details\":{\"maintenance_id\":\"" C "\"}");
+    fake_release(&fake);
+}
+
+static void the_start_of_an_active_window_is_when_it_was_started(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, LIST("", "null"));
+    fake_answer(&fake, OPS_OK, 200, DONE(WINDOW(A, "scheduled")));
+    fake_answer(&fake, OPS_OK, 200,
+                DONE("{\"maintenance_id\":\"" A "\",\"status\":\"active\",\"scheduled_start_utc\":\"2025-11-24T03:43:53Z\","
+                     "\"started_at\":\"2025-11-24T03:42:53Z\"}"));
+    assert_int_equal(fake_run(&fake, SCHEDULE), OPS_EXIT_DONE);
+    assert_has(fake.out, "  scheduled    2025-11-24 03:43:53Z, but it was started before that\n"
+                         "  started      2025-11-24 03:42:53Z (0s ago)\n");
     fake_release(&fake);
 }
 
@@ -313,6 +350,8 @@ int main(void)
         cmocka_unit_test(more_records_than_are_looked_at_are_told),
         cmocka_unit_test(a_window_is_scheduled_and_started_in_one_step),
         cmocka_unit_test(a_window_that_could_not_be_started_does_not_stay_without_a_word),
+        cmocka_unit_test(while_another_window_is_active_none_is_scheduled_in_vain),
+        cmocka_unit_test(the_start_of_an_active_window_is_when_it_was_started),
         cmocka_unit_test(with_json_a_window_that_could_not_be_started_is_one_envelope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

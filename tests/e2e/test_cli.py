@@ -264,8 +264,10 @@ def test_a_window_is_scheduled_and_started_in_one_step_or_not_at_all(served):
     started = json.loads(home.operator(*wanted, "--json").stdout)["data"]
     assert started["status"] == "active" and started["started_by"] == "operator"
     result = home.operator(*wanted)
-    assert result.returncode == 1 and "maintenance-already-active" in result.stderr and "was cancelled again" in result.stderr
-    assert [window["status"] for window in home.json("maintenance-list", "--status", "all")["items"]] == ["cancelled", "active"]
+    assert result.returncode == 1 and "maintenance-already-active" in result.stderr and "nothing was scheduled" in result.stderr, result
+    assert [window["status"] for window in home.json("maintenance-list", "--status", "all")["items"]] == ["active"]
+    shown = home.run("maintenance-get", "--maintenance-id", "latest").stdout
+    assert "but it was started before that" in shown and "(in " not in shown.split("expected end")[0], shown
 
 
 def test_an_error_names_the_flag_and_with_json_the_field(served):

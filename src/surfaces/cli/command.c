@@ -263,8 +263,8 @@ static const struct ops_cli_command commands[] = {
      .target = "ops_maintenanceschedule", .shared = OPERATOR, .flags = schedule_flags, .render = ops_render_window,
      .prepare = ops_cli_prepare_now, .follow = ops_cli_start_now, .summary = "schedule a maintenance window",
      .description = "Schedules a window. It starts by itself when its time has come, or earlier by maintenance-start; it "
-                    "never ends by itself.\nWith --now it is started at once. If that is refused, because another one is "
-                    "active, it is cancelled again, and the answer says so.",
+                    "never ends by itself.\nWith --now it is started at once, unless another one is active: then nothing "
+                    "is scheduled. If another one is started in between, it is cancelled again, and the answer says so.",
      .example = "g3nops maintenance-schedule --description \"Move to new disks\" --duration 1h30m --start +45m"},
     {.name = "maintenance-start", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE, .target = "ops_maintenancestart",
      .shared = OPERATOR, .flags = start_flags, .render = ops_render_window, .summary = "start a scheduled window now",

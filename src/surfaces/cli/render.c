@@ -91,6 +91,20 @@ static void append_expected_end(struct ops_buf *buf, const struct ops_style *sty
     ops_card_expected_end(buf, style, end, is_overdue(window, style));
 }
 
+/* Of one that was started before its time this is no start: the next row is. */
+static void append_scheduled(struct ops_buf *buf, const struct ops_style *style, const json_t *window)
+{
+    int64_t scheduled_ms, started_ms;
+    char text[OPS_HUMAN_TIME_SIZE + 64], time[OPS_HUMAN_TIME_SIZE];
+    if (ops_json_instant(window, "scheduled_start_utc", &scheduled_ms) != OPS_OK ||
+        ops_json_instant(window, "started_at", &started_ms) != OPS_OK || started_ms >= scheduled_ms) {
+        ops_card_instant(buf, style, "scheduled", window, "scheduled_start_utc");
+        return;
+    }
+    (void)snprintf(text, sizeof text, "%s, but it was started before that", ops_human_time(scheduled_ms, time));
+    ops_card_value(buf, style, "scheduled", OPS_PAINT_NONE, text);
+}
+
 /* The start in the zone that it was written in, so that a misread shows, unless it is shown in that already. */
 static void append_as_given(struct ops_buf *buf, const struct ops_style *style, const json_t *window)
 {
@@ -112,7 +126,7 @@ enum ops_status ops_render_window(const json_t *data, const struct ops_style *st
 {
     ops_card_title(buf, style, "Maintenance", ops_json_text(data, "maintenance_id", ""), ops_json_text(data, "status", ""));
     ops_card_text(buf, style, "description", data, "description");
-    ops_card_instant(buf, style, "scheduled", data, "scheduled_start_utc");
+    append_scheduled(buf, style, data);
     append_as_given(buf, style, data);
     ops_card_duration(buf, style, "estimate", data, "estimated_duration_seconds");
     ops_card_instant(buf, style, "started", data, "started_at");
