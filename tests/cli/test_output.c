@@ -342,6 +342,38 @@ static void a_record_says_what_to_do_next(void **state)
     }
 }
 
+static void a_vacuum_without_a_plan_shows_no_zeros(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members, *words;
+    } cases[] = {
+        {"\"status\":\"pending\"", "\nNot planned yet: what it will delete is looked up when it starts.\n"},
+        {"\"status\":\"running\"", "\nNot planned yet: what there is to delete is being looked up.\n"},
+        {"\"status\":\"cancelled\",\"finished_at\":\"2025-11-24T03:40:00Z\"",
+         "\nNothing was counted: it ended before it was planned.\n"},
+        {"\"status\":\"failed\",\"finished_at\":\"2025-11-24T03:40:00Z\"",
+         "\nNothing was counted: it ended before it was planned.\n"},
+        {"\"status\":\"completed\",\"finished_at\":\"2025-11-24T03:40:00Z\",\"plan_sha256\":\"5c\"",
+         "\nTotal: 0 matched, 0 deleted, 0 failed, 0 protected, 0 B\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char answer[512];
+        struct fake fake;
+        fake_init(&fake);
+        snprintf(
+            answer, sizeof answer,
+            "{\"success\":true,\"data\":{\"vacuum_id\":\"V\",%s,\"targets\":[],\"totals\":{\"targets\":0,\"matched\":0}}}",
+            cases[i].members);
+        fake_answer(&fake, OPS_OK, 200, answer);
+        assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
+        assert_has(fake.out, cases[i].words);
+        if (!strstr(cases[i].words, "Total"))
+            assert_lacks(fake.out, "Total:");
+        fake_release(&fake);
+    }
+}
+
 static void windows_are_shown_as_a_card_and_as_a_list(void **state)
 {
     (void)state;
@@ -379,8 +411,8 @@ static void stat_shows_what_is_wrong_with_the_clock_and_else_nothing_of_it(void 
 {
     (void)state;
 #define STAT(clock)                                                                                                         \
-    "{\"success\":true,\"data\":{\"status\":\"degraded\",\"uptime_seconds\":5,\"store\":{\"reachable\":true,\"latency_ms\":1}" \
-    clock "}}"
+    "{\"success\":true,\"data\":{\"status\":\"degraded\",\"uptime_seconds\":5,\"store\":{\"reachable\":true,\"latency_"     \
+    "ms\":1}" clock "}}"
     static const struct {
         const char *answer;
         const char *lines; /* of the clock; NULL: none */
@@ -411,7 +443,7 @@ static void the_end_of_a_window_shows_which_is_next_and_warns_of_one_that_is_due
     (void)state;
 #define ENDED "{\"success\":true,\"data\":{\"maintenance_id\":\"a\",\"status\":\"ended\"%s}}"
 #define NEXT(due)                                                                                                           \
-    ",\"next\":{\"maintenance_id\":\"01JDE9Q3F0V8M4T6XK2R7W5N1C\",\"scheduled_start_utc\":\"2025-11-24T03:30:00Z\","           \
+    ",\"next\":{\"maintenance_id\":\"01JDE9Q3F0V8M4T6XK2R7W5N1C\",\"scheduled_start_utc\":\"2025-11-24T03:30:00Z\","        \
     "\"description\":\"Night\\nwork\",\"due\":" due "}"
 #define NEXT_LINE "  01JDE9Q3F0V8M4T6XK2R7W5N1C  2025-11-24 03:30:00Z (12m 53s ago)  Night\\nwork\n"
     static const struct {
@@ -462,7 +494,8 @@ static void past_its_estimate_a_window_is_said_to_take_longer(void **state)
          "  expected end 2025-11-24 03:47:05Z (in 4m 12s)\n"},
         {"maintenance-get --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B",
          RECORD("\"status\":\"ended\",\"started_at\":\"2025-11-24T03:30:00Z\",\"estimated_duration_seconds\":600"), NULL},
-        {"maintenance-get --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B", RECORD("\"status\":\"scheduled\",\"estimated_duration_seconds\":600"), NULL},
+        {"maintenance-get --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B",
+         RECORD("\"status\":\"scheduled\",\"estimated_duration_seconds\":600"), NULL},
         {"maintenance-get --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B",
          RECORD("\"status\":\"active\",\"started_at\":\"soon\",\"estimated_duration_seconds\":9000000000000000000"), NULL},
     };
@@ -604,6 +637,7 @@ int main(void)
         cmocka_unit_test(a_time_is_shown_in_utc_and_in_the_operators_zone),
         cmocka_unit_test(a_vacuum_record_is_shown_whole),
         cmocka_unit_test(a_record_says_what_to_do_next),
+        cmocka_unit_test(a_vacuum_without_a_plan_shows_no_zeros),
         cmocka_unit_test(windows_are_shown_as_a_card_and_as_a_list),
         cmocka_unit_test(a_vacuum_shows_how_the_clock_was_set_while_it_waited),
         cmocka_unit_test(stat_shows_what_is_wrong_with_the_clock_and_else_nothing_of_it),

@@ -360,8 +360,30 @@ static void append_unlisted(const json_t *data, const struct ops_style *style, s
     }
 }
 
+/* Zeros would look as if there were nothing to delete. */
+static void append_unplanned(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    bool ended = json_object_get(data, "finished_at") != NULL, pending = has_status(data, "pending");
+    ops_buf_append_char(buf, '\n');
+    ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE,
+                             ended     ? "Nothing was counted: it ended before it was planned."
+                             : pending ? "Not planned yet: what it will delete is looked up when it starts."
+                                       : "Not planned yet: what there is to delete is being looked up.",
+                             0, HANG);
+    ops_buf_append_char(buf, '\n');
+}
+
+static bool is_unplanned(const json_t *data)
+{
+    return !json_object_get(data, "plan_sha256") && json_array_size(json_object_get(data, "targets")) == 0;
+}
+
 static void append_totals(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
+    if (is_unplanned(data)) {
+        append_unplanned(data, style, buf);
+        return;
+    }
     const json_t *totals = json_object_get(data, "totals");
     char text[OPS_HUMAN_SIZE];
     struct ops_buf words;
