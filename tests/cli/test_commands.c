@@ -325,6 +325,20 @@ static void a_refusal_is_exit_1_with_tag_details_and_a_hint(void **state)
         {REFUSAL("maintenance-already-active", "{\"maintenance_id\":\"" ID "\"}"), "error: maintenance-already-active",
          "maintenance-end --maintenance-id " ID},
         {REFUSAL("maintenance-already-active", "{}"), "error: maintenance-already-active", "'g3nops maintenance-end'"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"running\"}"), "error: vacuum-not-pending",
+         "hint: it is running: unless it is a dry run, what is gone is gone. If it must not go on, stop every 'g3nops "
+         "serve' at "
+         "once"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"pending\"}"), "  status: pending\n",
+         "hint: it starts now. If it must not go on, stop every 'g3nops serve' at once"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"completed\"}"), "error: vacuum-not-pending",
+         "hint: it is over; see how it ended with 'g3nops vacuum-status --vacuum-id " ID "'"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"failed\"}"), "  status: failed\n",
+         "hint: it is over; see how it ended"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"cancelled\"}"), "  status: cancelled\n",
+         "hint: it was cancelled before: it has deleted nothing"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"paused\"}"), "  status: paused\n",
+         "hint: see what it does with 'g3nops vacuum-status --vacuum-id " ID " --watch'"},
         {REFUSAL("invalid-field", "{\"field\":\"orgcode\",\"max\":64}"), "  field: orgcode\n  max: 64\n", ""},
         {REFUSAL("invalid-field", "{\"field\":\"plan_sha256\",\"max\":64}"), "  flag: --plan-sha256\n  max: 64\n", ""},
     };

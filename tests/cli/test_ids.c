@@ -201,10 +201,23 @@ static void cancelling_without_an_id_takes_the_pending_vacuum_and_says_which(voi
          "\"vacuum_id\":\"" C "\"",
          "The pending vacuum is " C ", of all data.\n"},
         {"vacuum-cancel" SECRET,
-         {LIST("", "null")},
+         {LIST("", "null"), LIST("", "null")},
          1,
-         "\"status\":\"pending\"",
-         "error: vacuum-not-pending: No vacuum is pending: there is nothing to cancel."},
+         "\"status\":\"open\"",
+         "error: vacuum-not-pending: No vacuum is pending: there is nothing to cancel.\n"},
+        {"vacuum-cancel" SECRET,
+         {LIST("", "null"), LIST("{\"vacuum_id\":\"" B "\",\"status\":\"running\",\"dry_run\":true}", "null")},
+         1,
+         "\"status\":\"open\"",
+         "error: vacuum-not-pending: No vacuum is pending: there is nothing to cancel.\n"},
+        {"vacuum-cancel" SECRET,
+         {LIST("", "null"), LIST("{\"vacuum_id\":\"" B "\",\"status\":\"running\",\"dry_run\":true},"
+                                 "{\"vacuum_id\":\"" C "\",\"status\":\"running\",\"dry_run\":false}",
+                                 "null")},
+         1,
+         "\"status\":\"open\"",
+         "error: vacuum-not-pending: No vacuum is pending: it is too late to cancel " C
+         ", which is running.\n  vacuum id: " C "\n  status: running\nhint: it is running"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         run_case(&cases[i]);

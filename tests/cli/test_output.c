@@ -326,6 +326,14 @@ static void a_record_says_what_to_do_next(void **state)
          "\nFollow it: g3nops vacuum-status --watch --vacuum-id V\nCancel it: g3nops vacuum-cancel --vacuum-id V\n"},
         {"{\"success\":true,\"data\":{\"vacuum_id\":\"V\",\"status\":\"running\"}}",
          "\nFollow it: g3nops vacuum-status --watch --vacuum-id V\n"},
+        {"{\"success\":true,\"data\":{\"status\":\"failed\",\"orgcode\":\"acme\",\"error\":{\"tag\":\"plan-drifted\","
+         "\"message\":"
+         "\"No.\",\"details\":{\"expected_plan_sha256\":\"aa\",\"plan_sha256\":\"bb\"}}}}",
+         "  error        plan-drifted: No.\n  asked for    aa\n  plan now     bb\n"},
+        {"{\"success\":true,\"data\":{\"status\":\"failed\",\"orgcode\":\"acme\",\"error\":{\"tag\":\"plan-drifted\"}}}",
+         "\nMake a new dry run, and see what has changed: g3nops vacuum-org --dry-run --orgcode acme\n"},
+        {"{\"success\":true,\"data\":{\"status\":\"failed\",\"error\":{\"tag\":\"plan-drifted\"}}}",
+         "\nMake a new dry run, and see what has changed: g3nops vacuum-all --dry-run\n"},
         {"{\"success\":true,\"data\":{\"status\":\"completed\",\"dry_run\":true,\"orgcode\":\"acme\",\"plan_sha256\":\"5c\"}"
          "}",
          "  g3nops vacuum-org --orgcode acme --plan-sha256 5c\n"},

@@ -69,6 +69,10 @@ static void append_error(const json_t *data, const struct ops_style *style, stru
     ops_text_append_safe(&words, ops_view_of(ops_json_text(error, "message", "")));
     ops_card_value(buf, style, "error", OPS_PAINT_BAD, ops_buf_text(&words));
     ops_buf_release(&words);
+    /* of plan-drifted */
+    const json_t *details = json_object_get(error, "details");
+    ops_card_text(buf, style, "asked for", details, "expected_plan_sha256");
+    ops_card_text(buf, style, "plan now", details, "plan_sha256");
 }
 
 /* Where it deletes, or would. */
@@ -449,6 +453,18 @@ static void append_foretold(const json_t *data, const struct ops_style *style, s
     ops_buf_append_char(buf, '\n');
 }
 
+/* The plan that was asked for is no longer: what there is now has to be looked at first. */
+static void append_new_dry_run(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    ops_buf_append_char(buf, '\n');
+    if (ops_json_text(data, "orgcode", NULL))
+        append_command(data, style,
+                       "Make a new dry run, and see what has changed: ", "g3nops vacuum-org --dry-run --orgcode ", "orgcode",
+                       buf);
+    else
+        ops_card_command(buf, style, "Make a new dry run, and see what has changed: ", "g3nops vacuum-all --dry-run");
+}
+
 /* What the reader may want to do next. */
 static void append_next(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
@@ -458,6 +474,8 @@ static void append_next(const json_t *data, const struct ops_style *style, struc
         append_command(data, style, "Follow it: ", "g3nops vacuum-status --watch --vacuum-id ", "vacuum_id", buf);
     if (pending)
         append_command(data, style, "Cancel it: ", "g3nops vacuum-cancel --vacuum-id ", "vacuum_id", buf);
+    if (strcmp(ops_json_text(json_object_get(data, "error"), "tag", ""), "plan-drifted") == 0)
+        append_new_dry_run(data, style, buf);
     if (has_status(data, "completed") && ops_json_flag(data, "dry_run", false) && ops_json_text(data, "plan_sha256", NULL)) {
         append_foretold(data, style, buf);
         append_real_run(data, style, buf);
