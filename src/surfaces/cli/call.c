@@ -73,7 +73,7 @@ static enum ops_status resolve_ids(struct ops_cli *cli, json_t *input, struct op
 /* Only operations that take the secret code take an actor; the others would refuse the field by name. */
 static bool takes_actor(const struct ops_cli_command *command)
 {
-    return command->shared & 1u << OPS_FLAGS_OPERATOR;
+    return command->shared & 1u << OPS_FLAGS_SECRET;
 }
 
 static enum ops_status make_input(struct ops_cli *cli, json_t *input, struct ops_error *error)

@@ -199,6 +199,11 @@ static const struct ops_cli_flag vacuum_list_flags[] = {
 
 static const struct ops_cli_flag audit_list_flags[] = {PAGE_LIMIT, NEXT_TOKEN, END};
 
+static const struct ops_cli_flag accept_rollback_flags[] = {
+    NEEDED("--reason", "TEXT", "reason", "why, for the audit trail"),
+    END,
+};
+
 static const struct ops_cli_flag secret_set_flags[] = {
     {.name = "--new-secret-code-file", .placeholder = "F", .kind = OPS_FLAG_FILE, .required = true,
      .help = "the file that holds the new secret code, 12 to 256 bytes; - is standard input"},
@@ -271,7 +276,7 @@ static const struct ops_cli_command commands[] = {
      .description = "Starts a scheduled window without waiting for its time. At most one window is active.",
      .example = "g3nops maintenance-start --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B"},
     {.name = "maintenance-update", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE,
-     .target = "ops_maintenanceupdate", .shared = OPERATOR, .flags = update_flags, .render = ops_render_window,
+     .target = "ops_maintenanceupdate", .shared = OPERATOR, .flags = update_flags, .one_of = "--description|--duration|--text", .render = ops_render_window,
      .summary = "post progress, change the estimate",
      .description = "Changes the description or the estimate of a window that is not over, or posts progress to the "
                     "active one. At least one of --description, --duration and --text is needed.",
@@ -341,11 +346,11 @@ static const struct ops_cli_command commands[] = {
                     "that what was delivered to the log is the same: an older copy of the store, put back, is found by that.",
      .example = "g3nops audit-verify --data /var/lib/g3nops"},
     {.name = "audit-accept-rollback", .group = OPS_COMMANDS_AUDIT, .via = OPS_VIA_INVOKE,
-     .target = "ops_auditacceptrollback", .shared = OPERATOR, .flags = no_flags, .render = ops_render_object,
+     .target = "ops_auditacceptrollback", .shared = COMMON | SECRET, .flags = accept_rollback_flags, .render = ops_render_object,
      .summary = "go on with a store that was put back",
      .description = "A store that was put back, and so lacks records which its delivered audit log has, delivers nothing and "
-                    "starts no vacuum. This accepts it as it is: an audit record says what was lost, and why. Needs "
-                    "--reason. Look first: audit-verify tells where the two part.",
+                    "starts no vacuum. This accepts it as it is: an audit record says what was lost, and why. "
+                    "Look first: audit-verify tells where the two part.",
      .example = "g3nops audit-accept-rollback --reason \"Restored the backup of last night\""},
 
     {.name = "secret-set", .group = OPS_COMMANDS_SETUP, .via = OPS_VIA_HANDLER, .shared = COMMON | SECRET,
