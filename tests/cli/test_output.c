@@ -350,6 +350,42 @@ static void a_record_says_what_to_do_next(void **state)
     }
 }
 
+static void what_was_done_is_told_in_a_sentence(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *data, *words;
+    } cases[] = {
+        {"sweep", "{\"maintenance_started\":0,\"vacuums_started\":0,\"vacuums_failed\":0,\"audit_delivered\":0}",
+         "Nothing was due.\n"},
+        {"sweep", "{\"maintenance_started\":1,\"vacuums_started\":0,\"vacuums_failed\":0,\"audit_delivered\":1}",
+         "Done: started 1 window, delivered 1 audit record.\n"},
+        {"sweep", "{\"maintenance_started\":2,\"vacuums_started\":1,\"vacuums_failed\":1,\"audit_delivered\":1234}",
+         "Done: started 2 windows, started 1 vacuum, ended as failed 1 vacuum, delivered 1,234 audit records.\n"},
+        {"audit-accept-rollback --reason r --secret-code correct~horse~battery", "{\"accepted\":false}",
+         "There is nothing to accept: the store has all that its delivered audit log has.\n"},
+        {"audit-accept-rollback --reason r --secret-code correct~horse~battery",
+         "{\"accepted\":true,\"state\":\"behind\",\"first_seq\":5,\"log_seq\":5,\"log_records\":1,\"seq\":6}",
+         "Accepted, by audit record 6: the store goes on, and has lost 1 record that its delivered audit log has, from 5 to "
+         "5.\n"},
+        {"audit-accept-rollback --reason r --secret-code correct~horse~battery",
+         "{\"accepted\":true,\"state\":\"differs\",\"first_seq\":5,\"log_seq\":7,\"log_records\":3,\"seq\":8}",
+         "Accepted, by audit record 8: the store goes on, and has others in place of 3 records that its delivered audit log "
+         "has, "
+         "from 5 to 7.\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char answer[512];
+        struct fake fake;
+        fake_init(&fake);
+        snprintf(answer, sizeof answer, "{\"success\":true,\"data\":%s}", cases[i].data);
+        fake_answer(&fake, OPS_OK, 200, answer);
+        assert_int_equal(fake_run(&fake, cases[i].line), OPS_EXIT_DONE);
+        assert_string_equal(fake.out, cases[i].words);
+        fake_release(&fake);
+    }
+}
+
 static void a_vacuum_without_a_plan_shows_no_zeros(void **state)
 {
     (void)state;
@@ -645,6 +681,7 @@ int main(void)
         cmocka_unit_test(a_time_is_shown_in_utc_and_in_the_operators_zone),
         cmocka_unit_test(a_vacuum_record_is_shown_whole),
         cmocka_unit_test(a_record_says_what_to_do_next),
+        cmocka_unit_test(what_was_done_is_told_in_a_sentence),
         cmocka_unit_test(a_vacuum_without_a_plan_shows_no_zeros),
         cmocka_unit_test(windows_are_shown_as_a_card_and_as_a_list),
         cmocka_unit_test(a_vacuum_shows_how_the_clock_was_set_while_it_waited),

@@ -259,7 +259,7 @@ static const struct ops_cli_command commands[] = {
      .description = "Shows how long the service has been up and how fast its store answers.",
      .example = "g3nops stat --json"},
     {.name = "sweep", .group = OPS_COMMANDS_SERVICE, .via = OPS_VIA_INVOKE, .target = "ops_sweep", .shared = COMMON,
-     .flags = no_flags, .render = ops_render_object, .summary = "start what is due now",
+     .flags = no_flags, .render = ops_render_sweep, .summary = "start what is due now",
      .description = "Starts the windows and vacuums whose time has come. The service does so by itself; asking again "
                     "changes nothing.",
      .example = "g3nops sweep"},
@@ -346,7 +346,7 @@ static const struct ops_cli_command commands[] = {
                     "that what was delivered to the log is the same: an older copy of the store, put back, is found by that.",
      .example = "g3nops audit-verify --data /var/lib/g3nops"},
     {.name = "audit-accept-rollback", .group = OPS_COMMANDS_AUDIT, .via = OPS_VIA_INVOKE,
-     .target = "ops_auditacceptrollback", .shared = COMMON | SECRET, .flags = accept_rollback_flags, .render = ops_render_object,
+     .target = "ops_auditacceptrollback", .shared = COMMON | SECRET, .flags = accept_rollback_flags, .render = ops_render_acceptance,
      .summary = "go on with a store that was put back",
      .description = "A store that was put back, and so lacks records which its delivered audit log has, delivers nothing and "
                     "starts no vacuum. This accepts it as it is: an audit record says what was lost, and why. "

@@ -24,6 +24,13 @@ const char *ops_human_number(int64_t number, char ret_text[static OPS_HUMAN_SIZE
     return ret_text;
 }
 
+const char *ops_human_count(int64_t count, const char *one, const char *many, char ret_text[static OPS_HUMAN_COUNT_SIZE])
+{
+    char number[OPS_HUMAN_SIZE];
+    (void)snprintf(ret_text, OPS_HUMAN_COUNT_SIZE, "%s %.40s", ops_human_number(count, number), count == 1 ? one : many);
+    return ret_text;
+}
+
 const char *ops_human_bytes(int64_t bytes, char ret_text[static OPS_HUMAN_SIZE])
 {
     static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};

@@ -12,6 +12,10 @@ const char *ops_human_bytes(int64_t bytes, char ret_text[static OPS_HUMAN_SIZE])
 const char *ops_human_duration(int64_t seconds, char ret_text[static OPS_HUMAN_SIZE]);  /* 4m 12s */
 const char *ops_human_countdown(int64_t seconds, char ret_text[static OPS_HUMAN_SIZE]); /* 4:12 */
 
+/* "1 record", "1,234 records". one and many are of the same word, no longer than 40 bytes. */
+enum { OPS_HUMAN_COUNT_SIZE = 80 };
+const char *ops_human_count(int64_t count, const char *one, const char *many, char ret_text[static OPS_HUMAN_COUNT_SIZE]);
+
 enum { OPS_HUMAN_TIME_SIZE = 80 };
 
 /* "2026-12-01 02:00:00Z = 2026-12-01 03:00:00 CET": in UTC and in the operator's zone (TZ, else /etc/localtime), so that one

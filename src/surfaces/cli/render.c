@@ -251,38 +251,60 @@ enum ops_status ops_render_stat(const json_t *data, const struct ops_style *styl
     return ops_buf_status(buf);
 }
 
-static enum ops_status append_member(struct ops_buf *buf, const struct ops_style *style, const char *name,
-                                     const json_t *value)
+static void append_safe_line(struct ops_buf *buf, const struct ops_style *style, const struct ops_buf *words)
 {
-    struct ops_buf text, line;
-    ops_buf_init(&text, buf->limit_bytes);
-    ops_buf_init(&line, buf->limit_bytes);
-    enum ops_status status = OPS_OK;
-    if (json_is_string(value))
-        ops_buf_append(&text, json_string_value(value), json_string_length(value));
-    else
-        status = ops_json_append(value, &text);
-    ops_text_append_safe(&line, ops_view_of(name));
-    ops_buf_append_text(&line, ": ");
-    ops_text_append_safe(&line, ops_buf_view(&text));
-    append_line(buf, style, &line);
-    if (status == OPS_OK)
-        status = ops_buf_status(&text) == OPS_OK ? ops_buf_status(&line) : ops_buf_status(&text);
-    ops_buf_release(&text);
-    ops_buf_release(&line);
-    return status;
+    struct ops_buf safe;
+    ops_buf_init(&safe, buf->limit_bytes);
+    ops_text_append_safe(&safe, ops_buf_view(words));
+    append_sentence(buf, style, ops_buf_text(&safe));
+    ops_buf_release(&safe);
 }
 
-/* Whatever it is: a line for each member. */
-enum ops_status ops_render_object(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+enum ops_status ops_render_sweep(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
-    const char *name;
-    json_t *value;
-    enum ops_status status = OPS_OK;
-    json_object_foreach((json_t *)(uintptr_t)data, name, value)
-        if (status == OPS_OK)
-            status = append_member(buf, style, name, value);
-    return status == OPS_OK ? ops_buf_status(buf) : status;
+    static const struct {
+        const char *member, *before, *one, *many;
+    } parts[] = {
+        {"maintenance_started", "started ", "window", "windows"},
+        {"vacuums_started", "started ", "vacuum", "vacuums"},
+        {"vacuums_failed", "ended as failed ", "vacuum", "vacuums"},
+        {"audit_delivered", "delivered ", "audit record", "audit records"},
+    };
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char text[OPS_HUMAN_COUNT_SIZE];
+        json_int_t count = ops_json_integer(data, parts[i].member, 0);
+        if (count > 0)
+            ops_buf_append_format(&words, "%s%s%s", words.length ? ", " : "Done: ", parts[i].before,
+                                  ops_human_count(count, parts[i].one, parts[i].many, text));
+    }
+    ops_buf_append_text(&words, words.length ? "." : "Nothing was due.");
+    append_safe_line(buf, style, &words);
+    ops_buf_release(&words);
+    return ops_buf_status(buf);
+}
+
+enum ops_status ops_render_acceptance(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    if (!ops_json_flag(data, "accepted", false)) {
+        append_sentence(buf, style, "There is nothing to accept: the store has all that its delivered audit log has.");
+        return ops_buf_status(buf);
+    }
+    bool behind = strcmp(ops_json_text(data, "state", ""), "behind") == 0;
+    json_int_t count = ops_json_integer(data, "log_records", 0), first = ops_json_integer(data, "first_seq", 0);
+    char records[OPS_HUMAN_COUNT_SIZE];
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
+    ops_buf_append_format(&words,
+                          "Accepted, by audit record %" JSON_INTEGER_FORMAT ": the store goes on, and has %s %s that its ",
+                          ops_json_integer(data, "seq", 0), behind ? "lost" : "others in place of",
+                          ops_human_count(count, "record", "records", records));
+    ops_buf_append_format(&words, "delivered audit log has, from %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT ".",
+                          first, ops_json_integer(data, "log_seq", first));
+    append_safe_line(buf, style, &words);
+    ops_buf_release(&words);
+    return ops_buf_status(buf);
 }
 
 /* Two columns: in UTC, and in the operator's zone where that is another one. */

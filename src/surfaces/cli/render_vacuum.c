@@ -234,6 +234,7 @@ static void append_troubles(const json_t *data, const struct ops_style *style, s
     size_t i, count = 0;
     json_t *target;
     struct ops_buf words;
+    char lists[OPS_HUMAN_COUNT_SIZE];
     ops_buf_init(&words, buf->limit_bytes);
     json_array_foreach(json_object_get(data, "targets"), i, target) {
         if (!needs_a_look(target))
@@ -247,8 +248,8 @@ static void append_troubles(const json_t *data, const struct ops_style *style, s
         ops_buf_append_format(&words, " and %zu more", count - TROUBLES_NAMED);
     json_int_t left_out = ops_json_integer(data, "left_out", 0);
     if (left_out)
-        ops_buf_append_format(&words, "%sOf %" JSON_INTEGER_FORMAT " lists of names there was no room in the record.",
-                              count ? ". " : "", left_out);
+        ops_buf_append_format(&words, "%sFor %s of names there was no room in the record.", count ? ". " : "",
+                              ops_human_count(left_out, "list", "lists", lists));
     if (words.length > 0) {
         ops_buf_append_char(buf, '\n');
         ops_paint_append_wrapped(buf, style, OPS_PAINT_BUSY, ops_buf_text(&words), 0, HANG);
