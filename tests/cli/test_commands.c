@@ -480,7 +480,7 @@ static void wrong_usage_is_exit_2_with_a_sentence(void **state)
         {"help maintenance frobnicate", "There is no command 'maintenance-frobnicate'"},
         {"maintenance-list --status gone", "--status must be one of current|scheduled|active|ended|cancelled|all"},
         {"serve --workers 0", "--workers must be between 1 and 64, not 0."},
-        {"completion zsh", "SHELL must be one of bash"},
+        {"completion zsh", "SHELL must be one of bash|fish, not 'zsh'."},
         {"ping --endpoint ftp://x", "An endpoint is http://..., https://... or unix:PATH, not 'ftp://x'."},
         {"maintenance-end", "there is no terminal to ask on; give --secret-code-file F"},
         {"vacuum-all --yes" SECRET, "--confirmation-phrase PHRASE is required without a terminal."},

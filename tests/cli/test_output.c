@@ -121,6 +121,38 @@ static void the_completion_script_is_bash(void **state)
     fake_release(&fake);
 }
 
+static void the_completion_script_is_fish(void **state)
+{
+    (void)state;
+    if (system("command -v fish >/dev/null") != 0)
+        skip();
+    struct fake fake;
+    fake_init(&fake);
+    assert_int_equal(fake_run(&fake, "completion fish"), OPS_EXIT_DONE);
+    assert_int_equal(feed("fish --no-execute", fake.out), 0);
+    static char script[256 * 1024];
+    snprintf(script, sizeof script,
+             "%s\n"
+             "function check\n"
+             "    set -l found (complete -C \"$argv[2]\" | string replace -r '\\t.*' '' | sort | string join ' ')\n"
+             "    test \"$found\" = \"$argv[1]\"; or begin; echo \"$argv[2]: $found\" >&2; exit 1; end\n"
+             "end\n"
+             "check 'vacuum-all vacuum-cancel vacuum-list vacuum-org vacuum-status' 'g3nops vacuum-'\n"
+             "check '--dry-run' 'g3nops vacuum-all --dr'\n"
+             "check 'active all' 'g3nops maintenance-list --status a'\n"
+             "check 'active all' 'g3nops --json maintenance list --status a'\n"
+             "check 'bash' 'g3nops completion b'\n"
+             "check 'all cancel list org status' 'g3nops vacuum '\n"
+             "check '--dry-run' 'g3nops vacuum org --dr'\n"
+             "check '' 'g3nops vacuum-org --orgcode '\n"
+             "check 'local' 'g3nops ping --engine l'\n"
+             "check '--rows' 'g3nops demo data --ro'\n"
+             "check '/etc/hostname' 'g3nops vacuum-org --secret-code-file /etc/hostna'\n",
+             fake.out);
+    assert_int_equal(feed("fish --no-config", script), 0);
+    fake_release(&fake);
+}
+
 static void the_manual_page_lints(void **state)
 {
     (void)state;
@@ -673,6 +705,7 @@ int main(void)
         cmocka_unit_test(help_of_every_command_fits_80_columns_and_has_every_flag),
         cmocka_unit_test(the_overview_names_every_command_variable_and_exit_code),
         cmocka_unit_test(the_completion_script_is_bash),
+        cmocka_unit_test(the_completion_script_is_fish),
         cmocka_unit_test(the_manual_page_lints),
         cmocka_unit_test(control_characters_are_escaped),
         cmocka_unit_test(what_the_service_says_does_not_steer_the_terminal),

@@ -361,7 +361,7 @@ complete_words "$@"
 """
 
 
-@pytest.mark.parametrize("words, wanted", [
+COMPLETED = [
     (["vacuum-"], {"vacuum-all", "vacuum-org", "vacuum-cancel", "vacuum-status", "vacuum-list"}),
     (["maintenance-list", "--st"], {"--status"}),
     (["maintenance-list", "--status", "c"], {"current", "cancelled"}),
@@ -370,11 +370,25 @@ complete_words "$@"
     (["vacuum", "org", "--ye"], {"--yes"}),
     (["sess"], {"session-create", "session"}),
     (["completion", "b"], {"bash"}),
-])
+    (["completion", "f"], {"fish"}),
+]
+
+
+@pytest.mark.parametrize("words, wanted", COMPLETED)
 def test_bash_completes_commands_flags_and_values(words, wanted):
     result = subprocess.run(["bash", "--norc", "-c", COMPLETE, "bash", "g3nops", *words], capture_output=True, text=True,
                             env=base_environment() | {"G3NOPS_PROGRAM": PROGRAM})
     assert {word.strip() for word in result.stdout.splitlines()} == wanted, result
+
+
+@pytest.mark.parametrize("words, wanted", COMPLETED)
+def test_fish_completes_commands_flags_and_values(words, wanted, tmp_path):
+    if not shutil.which("fish"):
+        pytest.skip("fish is not installed")
+    line = " ".join(["g3nops", *words])
+    result = subprocess.run(["fish", "--no-config", "-c", f"{PROGRAM} completion fish | source; complete -C '{line}'"],
+                            capture_output=True, text=True, env=base_environment() | {"HOME": str(tmp_path)})
+    assert {word.split("\t")[0] for word in result.stdout.splitlines()} == wanted, result
 
 
 def test_the_manual_page_renders_without_a_complaint(tmp_path):
