@@ -299,6 +299,30 @@ def test_a_dry_run_prints_every_target_and_a_hash_to_hold_on_to(sample):
 
 
 @pytest.mark.usefixtures("settable_clock")
+def shown_names(text, kinds=("table", "bucket", "log_group")):
+    """The names in the tables of a text, in order, with whether each is of something that was left alone."""
+    kept, _, rest = text.partition("\nLeft alone:\n")
+    rows = re.compile(rf"^  +(?:[a-z]+ +)?(?:{'|'.join(kinds)}) +(\S+)", re.M)
+    return rows.findall(kept), rows.findall(rest)
+
+
+@pytest.mark.parametrize("scope", [["vacuum-all"], ["vacuum-org", "--orgcode", "acme"]])
+def test_at_80_columns_names_are_told_apart_and_what_is_left_alone_is_whole(sample, scope):
+    sample.serve()
+    text = sample.operator(*scope, "--dry-run", env={"COLUMNS": "80"}).stdout
+    record = json.loads(sample.run("vacuum-status", "--vacuum-id", "latest", "--json").stdout)["data"]
+    names = {target["name"] for target in record["targets"]}
+    assert len(names) >= 107 and max(len(line) for line in text.splitlines()) <= 80, text
+    touched, kept = shown_names(text)
+    left = [target["name"] for target in record["targets"] if target["status"] in ("skipped", "unclassified")]
+    assert sorted(left) == sorted(kept), text
+    assert "/g3nretailstack/ops/maintenance-audit" in kept
+    assert any("…" in name for name in touched), "the case is one of names that are cut"
+    for name in touched:
+        head, _, tail = name.partition("…")
+        assert len([one for one in names if one == name or ("…" in name and one.startswith(head) and one.endswith(tail))]) == 1, name
+
+
 @pytest.mark.parametrize("end, code", [("completed", 0), ("cancelled", 4)])
 def test_a_watch_without_a_terminal_ends_with_the_vacuum(bare, end, code):
     stack.big_stack(bare, 50, 5)
