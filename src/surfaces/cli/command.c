@@ -70,7 +70,7 @@ static const struct ops_cli_flag common_flags[] = {
     TEXT("--profile", "NAME", NULL, "the AWS profile (default: $AWS_PROFILE)"),
     PATH("--manifest", "FILE", "the stack manifest"),
     TEXT("--endpoint", "URL", NULL, "the service to talk to: http://, https:// or unix:PATH (default: the one of --data)"),
-    TEXT("--actor", "NAME", "actor", "who does it, for the audit trail (default: the user that runs it)"),
+    TEXT("--actor", "NAME", "actor", "who does it, for the audit trail (default: the user that runs it; for root by way of sudo, who called that)"),
     SWITCH("--json", NULL, "one JSON envelope on standard output, nothing else there"),
     SWITCH("--no-color", NULL, "no colours"),
     SWITCH("--help", NULL, "show this help"),
