@@ -649,6 +649,24 @@ static void what_is_wrong_with_a_target_is_beneath_its_row(void **state)
     }
 }
 
+static void what_the_manifest_ignores_is_counted_with_its_reason(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(
+        &fake, OPS_OK, 200,
+        "{\"success\":true,\"data\":{\"vacuum_id\":\"V\",\"status\":\"completed\",\"plan_sha256\":\"5c\",\"targets\":[{"
+        "\"service\":\"pvm\",\"kind\":\"table\",\"name\":\"t\",\"status\":\"completed\",\"matched\":2,\"ignored\":3,"
+        "\"ignored_reason\":\"old \\u001b rows\"}],\"totals\":{\"matched\":2,\"ignored\":3}}}");
+    assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
+    assert_has(fake.out,
+               "    3 records that can't be compared with the tenant's name, left as the manifest says: old \\x1b rows\n");
+    assert_has(fake.out, "\nTotal: 2 matched, 0 deleted, 0 failed, 0 protected, 3 ignored, 0 B\n");
+    assert_lacks(fake.out, "Needs a look");
+    fake_release(&fake);
+}
+
 static void of_a_long_list_a_terminal_gets_the_first_and_how_many_more(void **state)
 {
     (void)state;
@@ -723,6 +741,7 @@ int main(void)
         cmocka_unit_test(past_its_estimate_a_window_is_said_to_take_longer),
         cmocka_unit_test(a_list_says_which_window_is_overdue),
         cmocka_unit_test(what_is_wrong_with_a_target_is_beneath_its_row),
+        cmocka_unit_test(what_the_manifest_ignores_is_counted_with_its_reason),
         cmocka_unit_test(of_a_long_list_a_terminal_gets_the_first_and_how_many_more),
         cmocka_unit_test(colours_are_for_terminals_that_want_them),
     };

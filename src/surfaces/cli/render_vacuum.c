@@ -171,6 +171,22 @@ static void note_counts(struct ops_table *table, const json_t *target)
     }
 }
 
+/* What the manifest says may stay is no trouble, but nothing to pass over in silence either. */
+static void note_ignored(struct ops_table *table, const json_t *target)
+{
+    const char *reason = ops_json_text(target, "ignored_reason", NULL);
+    int64_t count = ops_json_integer(target, "ignored", 0);
+    char text[OPS_HUMAN_COUNT_SIZE];
+    struct ops_buf line;
+    if (count == 0)
+        return;
+    ops_buf_init(&line, NOTE_MAX_BYTES);
+    ops_buf_append_format(&line, "%s that can't be compared with the tenant's name, left as the manifest says%s%s",
+                          ops_human_count(count, "record", "records", text), reason ? ": " : "", reason ? reason : "");
+    ops_table_note(table, ops_buf_text(&line), OPS_PAINT_DIM);
+    ops_buf_release(&line);
+}
+
 /* A remark's reason often is the target's error as well: once is enough. */
 static bool is_reason_of_a_remark(const json_t *target, const char *error)
 {
@@ -219,6 +235,7 @@ static void note_list(struct ops_table *table, const struct ops_style *style, co
 static void note_trouble(struct ops_table *table, const struct ops_style *style, const json_t *target)
 {
     const char *error = ops_json_text(target, "error", NULL);
+    note_ignored(table, target);
     if (!needs_a_look(target))
         return;
     if (error && !is_reason_of_a_remark(target, error))
@@ -404,6 +421,8 @@ static void append_totals(const json_t *data, const struct ops_style *style, str
             ops_buf_append_format(&words, "%s %s, ",
                                   ops_human_number(ops_json_integer(totals, rare_counters[i].name, 0), text),
                                   rare_counters[i].name);
+    if (ops_json_integer(totals, "ignored", 0) > 0)
+        ops_buf_append_format(&words, "%s ignored, ", ops_human_number(ops_json_integer(totals, "ignored", 0), text));
     ops_buf_append_text(&words, ops_human_bytes(ops_json_integer(totals, "bytes", 0), text));
     ops_buf_append_char(buf, '\n');
     ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE, ops_buf_text(&words), 0, HANG);
