@@ -233,6 +233,26 @@ def test_windows_are_read_without_a_session_on_the_operators_own_surface(served)
     assert result.returncode == 1 and "session-required" in result.stderr, "the routes stay as they are"
 
 
+def test_by_the_http_surface_an_id_is_looked_up_with_a_session(served):
+    home = served.home
+    window = json.loads(home.operator("maintenance-schedule", "--description", "x", "--duration", "1h", "--start", "+2h", "--json").stdout)["data"]
+    guid = home.json("session-create", "--user", "alice")["session_guid"]
+    way = ["--endpoint", served.http_url, "--session-guid", guid]
+    for start in ("latest", window["maintenance_id"][:20].lower()):
+        assert window["maintenance_id"] in home.run("maintenance-get", "--maintenance-id", start, *way).stdout
+    result = home.run("maintenance-get", "--maintenance-id", "latest", "--endpoint", served.http_url)
+    assert result.returncode == 1 and "session-required" in result.stderr, result
+    for command in (["vacuum-status"], ["vacuum-status", "--vacuum-id", "latest"], ["audit-list"]):
+        result = home.run(*command, "--endpoint", served.http_url)
+        assert result.returncode == 1 and "What answers there is the HTTP surface" in result.stderr, result
+
+
+def test_a_zone_that_nobody_knows_is_warned_about_once(served):
+    result = served.home.run("maintenance-list", "--status", "all", env={"TZ": "Europe/Viena"})
+    assert result.returncode == 0 and result.stderr.count("there is no time zone 'Europe/Viena', which TZ names") == 1, result
+    assert "Viena" not in result.stdout and "LOCAL" not in result.stdout, result
+
+
 def test_words_may_stand_apart(served):
     home = served.home
     assert home.json("vacuum", "list") == home.json("vacuum-list")
