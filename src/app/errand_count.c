@@ -18,6 +18,7 @@ static void count_remarks(struct ops_page_in_hand *hand, bool dry_run)
         ops_remarks_drop(remarks, OPS_REMARK_UNDELETABLE);
     hand->counters.unreadable = remarks->counts[OPS_REMARK_UNREADABLE];
     hand->counters.incomparable = remarks->counts[OPS_REMARK_INCOMPARABLE];
+    hand->counters.ignored = remarks->counts[OPS_REMARK_IGNORED];
     hand->counters.undeletable = remarks->counts[OPS_REMARK_UNDELETABLE];
 }
 
@@ -34,7 +35,7 @@ void ops_errand_sort_page(struct ops_errand *errand)
         struct ops_key key = hand->page.keys[i];
         task->receipt_bytes += key.size_bytes;
         if (ops_guard_key(&manifest->guard, errand->kind, key.guarded)) {
-            hand->counters.protected++;
+            hand->counters.protected ++;
             continue;
         }
         hand->counters.matched++;

@@ -21,12 +21,13 @@ enum {
 /* How vacuum org treats a target. */
 struct ops_org_rule {
     bool skip;
-    enum ops_scope_by by;    /* when not skip: ATTRIBUTE, INDEX, KEY_PREFIX or KEY */
-    const char *attribute;   /* ATTRIBUTE, INDEX */
-    const char *index;       /* INDEX */
-    const char *pattern;     /* KEY_PREFIX, KEY; has OPS_ORG_PLACEHOLDER exactly once */
-    const char *skip_reason; /* when skip */
-    bool ignore_incomparable; /* ATTRIBUTE, INDEX */
+    enum ops_scope_by by;      /* when not skip: ATTRIBUTE, INDEX, KEY_PREFIX or KEY */
+    const char *attribute;     /* ATTRIBUTE, INDEX */
+    const char *index;         /* INDEX */
+    const char *pattern;       /* KEY_PREFIX, KEY; has OPS_ORG_PLACEHOLDER exactly once */
+    const char *skip_reason;   /* when skip */
+    bool ignore_incomparable;  /* ATTRIBUTE, INDEX */
+    const char *ignore_reason; /* with it */
 };
 
 /* All text is owned by the manifest. */

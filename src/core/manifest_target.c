@@ -14,8 +14,8 @@ struct kind_form {
 };
 
 static const struct kind_form kind_forms[OPS_TARGET_KIND_COUNT] = {
-    [OPS_TABLE] = {(const char *const[]){"name", "org", "sqlite", "incomparable", "reason", "fts", NULL}, ops_check_plain_name,
-                   "must be attribute, index, key_prefix, key or skip, not"},
+    [OPS_TABLE] = {(const char *const[]){"name", "org", "sqlite", "incomparable", "reason", "fts", NULL},
+                   ops_check_plain_name, "must be attribute, index, key_prefix, key or skip, not"},
     [OPS_BUCKET] = {(const char *const[]){"name", "org", NULL}, ops_check_plain_name,
                     "must be key_prefix, key or skip for a bucket, not"},
     [OPS_LOG_GROUP] = {(const char *const[]){"name", "org", NULL}, ops_check_log_group_name,
@@ -38,7 +38,7 @@ static void read_incomparable(struct ops_reader *reader, const struct ops_place 
     else if (json_object_get(object, "reason"))
         ops_reader_problem(reader, &reason_place, "belongs to \"incomparable\", which is not there", NULL);
     if (json_object_get(object, "incomparable"))
-        (void)ops_reader_member(reader, place, object, "reason", ops_check_text); /* a complaint is all that is wanted */
+        target->org.ignore_reason = ops_reader_member(reader, place, object, "reason", ops_check_text);
 }
 
 static void read_attribute(struct ops_reader *reader, const struct ops_place *place, const json_t *org,
@@ -86,16 +86,31 @@ struct org_form {
 };
 
 static const struct org_form org_forms[] = {
-    {"attribute", OPS_SCOPE_ATTRIBUTE, {[OPS_TABLE] = true},
-     (const char *const[]){"by", "name", "incomparable", "reason", NULL}, read_attribute},
-    {"index", OPS_SCOPE_INDEX, {[OPS_TABLE] = true},
-     (const char *const[]){"by", "index", "name", "incomparable", "reason", NULL}, read_index},
-    {"key_prefix", OPS_SCOPE_KEY_PREFIX, {[OPS_TABLE] = true, [OPS_BUCKET] = true},
-     (const char *const[]){"by", "pattern", NULL}, read_key_prefix},
-    {"key", OPS_SCOPE_KEY, {[OPS_TABLE] = true, [OPS_BUCKET] = true},
-     (const char *const[]){"by", "pattern", NULL}, read_key},
-    {"skip", OPS_SCOPE_ALL, {[OPS_TABLE] = true, [OPS_BUCKET] = true, [OPS_LOG_GROUP] = true},
-     (const char *const[]){"by", "reason", NULL}, read_skip},
+    {"attribute",
+     OPS_SCOPE_ATTRIBUTE,
+     {[OPS_TABLE] = true},
+     (const char *const[]){"by", "name", "incomparable", "reason", NULL},
+     read_attribute},
+    {"index",
+     OPS_SCOPE_INDEX,
+     {[OPS_TABLE] = true},
+     (const char *const[]){"by", "index", "name", "incomparable", "reason", NULL},
+     read_index},
+    {"key_prefix",
+     OPS_SCOPE_KEY_PREFIX,
+     {[OPS_TABLE] = true, [OPS_BUCKET] = true},
+     (const char *const[]){"by", "pattern", NULL},
+     read_key_prefix},
+    {"key",
+     OPS_SCOPE_KEY,
+     {[OPS_TABLE] = true, [OPS_BUCKET] = true},
+     (const char *const[]){"by", "pattern", NULL},
+     read_key},
+    {"skip",
+     OPS_SCOPE_ALL,
+     {[OPS_TABLE] = true, [OPS_BUCKET] = true, [OPS_LOG_GROUP] = true},
+     (const char *const[]){"by", "reason", NULL},
+     read_skip},
 };
 
 static const struct org_form *find_org_form(const char *by, enum ops_target_kind kind)

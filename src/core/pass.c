@@ -307,8 +307,8 @@ static enum ops_status say_what_remains(const json_t *vacuum, const struct tally
                        ops_buf_text(&what), name, why ? ": " : "", why ? why : ".");
     else
         (void)ops_fail(error, OPS_RECORDS_REMAIN,
-                       "Records kept arriving in %zu targets, first in %s; stop what writes to them and vacuum again.",
-                       remainder.targets, name);
+                       "Records kept arriving in %zu target%s, first in %s; stop what writes there and vacuum again.",
+                       remainder.targets, remainder.targets == 1 ? "" : "s", name);
     ops_buf_release(&what);
     ops_error_detail_integer(error, "targets", (json_int_t)remainder.targets);
     ops_error_detail_integer(error, "records", remainder.sum.failed);

@@ -164,6 +164,8 @@ static enum ops_status set_scope(json_t *element, const struct ops_org_rule *rul
 static enum ops_status set_touched(json_t *element, const struct ops_manifest_target *target, const char *orgcode)
 {
     enum ops_status status = set_scope(element, &target->org, orgcode);
+    if (status == OPS_OK && orgcode && target->org.ignore_incomparable)
+        status = ops_json_set_text(element, "ignored_reason", target->org.ignore_reason);
     if (status == OPS_OK && target->location)
         status = ops_json_set(element, "location", ops_json_copy(target->location));
     return status;
@@ -230,7 +232,8 @@ enum ops_status ops_plan_skip(json_t *target, const char *reason)
         (void)json_object_del(target, "skipped_reason"); /* it is there */
         return OPS_NO_MEMORY;
     }
-    static const char *const touched_only[] = {"scope", "location", "segments", "split", "plan_error", "plan_tries"};
+    static const char *const touched_only[] = {"scope",      "location",   "segments",      "split",
+                                               "plan_error", "plan_tries", "ignored_reason"};
     for (size_t i = 0; i < sizeof touched_only / sizeof touched_only[0]; i++)
         (void)json_object_del(target, touched_only[i]); /* absent is fine */
     return OPS_OK;

@@ -7,6 +7,7 @@
  *   warnings  what is to be known of it
  *   would_fail  true: by one of the warnings a vacuum would leave records behind, or end as failed
  *   scope     {"by", "attribute"?, "index"?, "value"?, "incomparable"?} for what is touched; the last is "ignore"
+ *   ignored_reason  of a scope that ignores what can't be compared: why, as the manifest says
  *   location  the manifest's "sqlite" object, when there is one (internal: not shown)
  *   segments  how many parts the target is read in (internal; set by app)
  *   split     how it is cut into them, where that is not always alike (internal; set by app)

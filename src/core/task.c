@@ -31,6 +31,7 @@ const struct ops_counter_member ops_counter_members[OPS_COUNTER_COUNT] = {
     {"failed_bytes", offsetof(struct ops_counters, failed_bytes), false, false, true},
     {"unreadable", offsetof(struct ops_counters, unreadable), true, true, true},
     {"incomparable", offsetof(struct ops_counters, incomparable), true, true, true},
+    {"ignored", offsetof(struct ops_counters, ignored), true, true, true},
     {"undeletable", offsetof(struct ops_counters, undeletable), true, true, true},
 };
 

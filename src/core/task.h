@@ -38,11 +38,12 @@ struct ops_counters {
     json_int_t failed_bytes; /* of the failed ones among them */
     json_int_t unreadable;   /* places in scope that can't be looked into */
     json_int_t incomparable; /* records that can't be compared with the tenant */
+    json_int_t ignored;      /* likewise, where the manifest says that such records stay */
     json_int_t undeletable;  /* dry run: of matched, those whose removal would be refused as far as can be told */
 };
 
 /* The order of the members in a record and in an answer; failed_bytes is internal. */
-enum { OPS_COUNTER_COUNT = 9 };
+enum { OPS_COUNTER_COUNT = 10 };
 
 struct ops_counter_member {
     const char *name;

@@ -119,15 +119,16 @@ static int report(struct ops_cli *cli, const struct verdict *verdict)
     if (json_array_size(breaks) == 0)
         return ops_cli_done(
             cli, data_of(verdict),
-            "The audit trail is whole: %lld records, each follows the one before. The delivered log agrees.%s",
-            (long long)verdict->count, more);
+            "The audit trail is whole: %lld record%s, each follows the one before. The delivered log agrees.%s",
+            (long long)verdict->count, verdict->count == 1 ? "" : "s", more);
     const json_t *latest = json_array_get(breaks, json_array_size(breaks) - 1);
+    json_int_t lost = json_integer_value(json_object_get(latest, "count"));
     return ops_cli_done(
         cli, data_of(verdict),
-        "The audit trail follows: %lld records; but not all that it once had. The delivered log has %s: the latest is %lld "
-        "records, from %lld to %lld, that the store has lost, which record %lld accepted.%s",
-        (long long)verdict->count, json_array_size(breaks) == 1 ? "an accepted break" : "accepted breaks",
-        (long long)json_integer_value(json_object_get(latest, "count")),
+        "The audit trail follows: %lld record%s; but not all that it once had. The delivered log has %s: the latest is %lld "
+        "record%s, from %lld to %lld, that the store has lost, which record %lld accepted.%s",
+        (long long)verdict->count, verdict->count == 1 ? "" : "s",
+        json_array_size(breaks) == 1 ? "an accepted break" : "accepted breaks", (long long)lost, lost == 1 ? "" : "s",
         (long long)json_integer_value(json_object_get(latest, "first_seq")),
         (long long)json_integer_value(json_object_get(latest, "last_seq")),
         (long long)json_integer_value(json_object_get(latest, "seq")), more);

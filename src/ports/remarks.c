@@ -4,10 +4,8 @@
 #include <string.h>
 
 static const char *const kind_names[OPS_REMARK_KIND_COUNT] = {
-    [OPS_REMARK_UNREADABLE] = "unreadable",
-    [OPS_REMARK_INCOMPARABLE] = "incomparable",
-    [OPS_REMARK_UNDELETABLE] = "undeletable",
-    [OPS_REMARK_REFUSED] = "refused",
+    [OPS_REMARK_UNREADABLE] = "unreadable",   [OPS_REMARK_INCOMPARABLE] = "incomparable", [OPS_REMARK_IGNORED] = "ignored",
+    [OPS_REMARK_UNDELETABLE] = "undeletable", [OPS_REMARK_REFUSED] = "refused",
 };
 
 const char *ops_remark_kind_name(enum ops_remark_kind kind)
@@ -85,7 +83,7 @@ void ops_remarks_add(struct ops_remarks *remarks, enum ops_remark_kind kind, str
     if (!remarks)
         return;
     remarks->counts[kind]++;
-    if (remarks->count == OPS_REMARKS_MAX)
+    if (remarks->count == OPS_REMARKS_MAX || kind == OPS_REMARK_IGNORED)
         return;
     struct ops_remark *remark = &remarks->first[remarks->count++];
     remark->kind = kind;

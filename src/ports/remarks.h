@@ -17,9 +17,11 @@ enum ops_remark_kind {
     OPS_REMARK_UNREADABLE,   /* "unreadable": a place that can't be looked into (a directory, a prefix, what is mounted
                               * there, a path that is too deep): nobody knows what is in it. One remark a place */
     OPS_REMARK_INCOMPARABLE, /* "incomparable": a record whose attribute is of a type that can't be a tenant's name */
-    OPS_REMARK_UNDELETABLE,  /* "undeletable": a record, or a place with records, from which a removal would be refused, as
-                              * far as can be told beforehand. Said by page; counts in a dry run only */
-    OPS_REMARK_REFUSED,      /* "refused": a record that was to be removed and is still there. Said by remove */
+    OPS_REMARK_IGNORED, /* "ignored": the same, where the scope says that such a record is no trouble. Counted, not named:
+                         * what is known of must not push out what is not */
+    OPS_REMARK_UNDELETABLE, /* "undeletable": a record, or a place with records, from which a removal would be refused, as
+                             * far as can be told beforehand. Said by page; counts in a dry run only */
+    OPS_REMARK_REFUSED,     /* "refused": a record that was to be removed and is still there. Said by remove */
     OPS_REMARK_KIND_COUNT
 };
 

@@ -36,10 +36,10 @@ const char *ops_scope_by_name(enum ops_scope_by by);
  * (base/number_text.h). */
 struct ops_scope {
     enum ops_scope_by by;
-    const char *attribute; /* ATTRIBUTE, INDEX; else NULL */
-    const char *index;     /* INDEX; else NULL */
-    const char *value;     /* the orgcode, or the pattern with the orgcode put in; NULL for ALL */
-    bool ignore_incomparable; /* ATTRIBUTE, INDEX: a record whose attribute can't be compared is no remark */
+    const char *attribute;    /* ATTRIBUTE, INDEX; else NULL */
+    const char *index;        /* INDEX; else NULL */
+    const char *value;        /* the orgcode, or the pattern with the orgcode put in; NULL for ALL */
+    bool ignore_incomparable; /* ATTRIBUTE, INDEX: a record whose attribute can't be compared is no trouble, but counted */
 };
 
 struct ops_target_spec {
@@ -186,8 +186,8 @@ struct ops_target {
     size_t page_max;             /* the largest useful limit for page */
     size_t batch_max;            /* the most keys that remove takes at once */
     struct ops_remarks *remarks; /* where page and remove add their remarks: the caller's, who sets it; NULL: nobody asks */
-    bool removes;                /* the caller's, who sets it: this is no dry run, so page may put in order what removals leave
-                                  * in disorder, such as a full-text index */
+    bool removes; /* the caller's, who sets it: this is no dry run, so page may put in order what removals leave
+                   * in disorder, such as a full-text index */
 };
 
 enum ops_status ops_target_page(struct ops_target *target, uint32_t segment, const char *cursor, size_t limit,

@@ -2,6 +2,7 @@
 #include "cli/fake.h"
 
 #include "base/json.h"
+#include "surfaces/cli/generate.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -271,12 +272,18 @@ static void a_secret_code_goes_over_no_way_that_others_can_read(void **state)
     static const struct {
         const char *endpoint;
         bool goes;
-    } cases[] = {{"http://127.0.0.1:9001", true},         {"http://localhost:9001/", true},
-                 {"http://[::1]:9001", true},             {"unix:/srv/ops/invoke.sock", true},
-                 {"https://ops.example.com", true},       {"http://ops.example.com:9001", false},
-                 {"http://192.0.2.2:9001", false},        {"http://localhost.example.com", false},
-                 {"http://127.0.0.1.example.com", false}, {"http://127.example.com:80", false},
-                 {"http://[::1].example.com", false},     {"http://[2001:db8::1]:80", false}};
+    } cases[] = {{"http://127.0.0.1:9001", true},
+                 {"http://localhost:9001/", true},
+                 {"http://[::1]:9001", true},
+                 {"unix:/srv/ops/invoke.sock", true},
+                 {"https://ops.example.com", true},
+                 {"http://ops.example.com:9001", false},
+                 {"http://192.0.2.2:9001", false},
+                 {"http://localhost.example.com", false},
+                 {"http://127.0.0.1.example.com", false},
+                 {"http://127.example.com:80", false},
+                 {"http://[::1].example.com", false},
+                 {"http://[2001:db8::1]:80", false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fake fake;
         char line[256];
@@ -319,6 +326,20 @@ static void a_refusal_is_exit_1_with_tag_details_and_a_hint(void **state)
         {REFUSAL("maintenance-already-active", "{\"maintenance_id\":\"" ID "\"}"), "error: maintenance-already-active",
          "maintenance-end --maintenance-id " ID},
         {REFUSAL("maintenance-already-active", "{}"), "error: maintenance-already-active", "'g3nops maintenance-end'"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"running\"}"), "error: vacuum-not-pending",
+         "hint: it is running: unless it is a dry run, what is gone is gone. If it must not go on, stop every 'g3nops "
+         "serve' at "
+         "once"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"pending\"}"), "  status: pending\n",
+         "hint: it starts now. If it must not go on, stop every 'g3nops serve' at once"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"completed\"}"), "error: vacuum-not-pending",
+         "hint: it is over; see how it ended with 'g3nops vacuum-status --vacuum-id " ID "'"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"failed\"}"), "  status: failed\n",
+         "hint: it is over; see how it ended"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"cancelled\"}"), "  status: cancelled\n",
+         "hint: it was cancelled before: it has deleted nothing"},
+        {REFUSAL("vacuum-not-pending", "{\"vacuum_id\":\"" ID "\",\"status\":\"paused\"}"), "  status: paused\n",
+         "hint: see what it does with 'g3nops vacuum-status --vacuum-id " ID " --watch'"},
         {REFUSAL("invalid-field", "{\"field\":\"orgcode\",\"max\":64}"), "  field: orgcode\n  max: 64\n", ""},
         {REFUSAL("invalid-field", "{\"field\":\"plan_sha256\",\"max\":64}"), "  flag: --plan-sha256\n  max: 64\n", ""},
     };
@@ -427,14 +448,25 @@ static void wrong_usage_is_exit_2_with_a_sentence(void **state)
         {"vacuum-org --orgcode=", "--orgcode has an empty value."},
         {"vacuum-org --orgcode a --dry-run=yes", "--dry-run takes no value."},
         {"vacuum-org --orgcode a b", "'b' is a word too many"},
-        {"maintenance-update --duration soon", "--duration takes seconds, or a duration such as 90s, 45m, 2h or 1d12h, not"},
+        {"maintenance-update --duration soon", "--duration takes seconds, or days, hours, minutes and seconds, each"},
         {"maintenance-update --duration 2h1d", "not '2h1d'."},
-        {"maintenance-update --duration 99999999999999999999", "--duration takes seconds, or a duration"},
+        {"maintenance-update --duration 1h30",
+         "a whole number with d, h, m or s behind it, in this order and without spaces, such "
+         "as 90s, 45m, 1h30m or 1d12h, not '1h30'."},
+        {"maintenance-update --duration 1.5h", "each a whole number"},
+        {"maintenance-update --duration 1h~30m", "without spaces"},
+        {"maintenance-update" SECRET, "At least one of --description, --duration and --text is required."},
+        {"maintenance-update --expected-revision 2" SECRET, "(--description TEXT | --duration DURATION"},
+        {"audit-accept-rollback" SECRET, "--reason TEXT is required."},
+        {"maintenance-update --duration 99999999999999999999", "--duration takes seconds, or days"},
         {"maintenance-update --duration 1000000001", "--duration must be between 0 and 1000000000 seconds, not 1000000001."},
         {"session-create --user u --ttl 0m", "--ttl must be between 1 and 1000000000 seconds, not 0m."},
         {"maintenance-schedule --description d --duration 1h" SECRET, "--start TIME or --now is required."},
         {"maintenance-schedule --description d --duration 1h --now --start +1h" SECRET, "--start and --now are both given"},
         {"maintenance-schedule --description d --duration 1h" SECRET, "(--start TIME | --now)"},
+        {"maintenance-schedule --description d --duration 1h --start +0m" SECRET,
+         "--start +0m is now, and it must be in the future: give one such as +45m, or --now."},
+        {"maintenance-schedule --description d --duration 1h --start +0" SECRET, "--start +0 is now"},
         {"maintenance-schedule --description d --duration 1h --start soon" SECRET, "--start takes a time in UTC"},
         {"maintenance-schedule --description d --duration 1h --start 2026-12-01T03:00" SECRET,
          "--start 2026-12-01T03:00 has no zone; add Z"},
@@ -448,7 +480,7 @@ static void wrong_usage_is_exit_2_with_a_sentence(void **state)
         {"help maintenance frobnicate", "There is no command 'maintenance-frobnicate'"},
         {"maintenance-list --status gone", "--status must be one of current|scheduled|active|ended|cancelled|all"},
         {"serve --workers 0", "--workers must be between 1 and 64, not 0."},
-        {"completion zsh", "SHELL must be one of bash"},
+        {"completion zsh", "SHELL must be one of bash|fish, not 'zsh'."},
         {"ping --endpoint ftp://x", "An endpoint is http://..., https://... or unix:PATH, not 'ftp://x'."},
         {"maintenance-end", "there is no terminal to ask on; give --secret-code-file F"},
         {"vacuum-all --yes" SECRET, "--confirmation-phrase PHRASE is required without a terminal."},
@@ -466,6 +498,107 @@ static void wrong_usage_is_exit_2_with_a_sentence(void **state)
         assert_int_equal(fake.exchange_count, 0);
         fake_release(&fake);
     }
+}
+
+/* A value that the flag takes. */
+static const char *value_for(const struct ops_cli_flag *flag)
+{
+    static const char *const values[] = {
+        [OPS_FLAG_TEXT] = "x",      [OPS_FLAG_INTEGER] = "1",
+        [OPS_FLAG_DURATION] = "1h", [OPS_FLAG_TIME] = "+1h",
+        [OPS_FLAG_VACUUM_ID] = ID,  [OPS_FLAG_WINDOW_ID] = ID,
+        [OPS_FLAG_CHOICE] = "?",    [OPS_FLAG_FILE] = "/dev/null",
+        [OPS_FLAG_DIRECTORY] = "/", [OPS_FLAG_SECRET] = "Seven~times.",
+    };
+    return values[flag->kind];
+}
+
+/* The command with every flag that it requires, but for one; and its positional word unless that is left out. */
+static void write_line(const struct ops_cli_command *command, const struct ops_cli_flag *without, bool positional,
+                       char *line, size_t size)
+{
+    snprintf(line, size, "%s", command->name);
+    if (positional && command->positional_required)
+        snprintf(line + strlen(line), size - strlen(line), " %.4s", command->positional_choices);
+    for (const struct ops_cli_flag *flag = command->flags; flag->name; flag++)
+        if (flag->required && flag != without)
+            snprintf(line + strlen(line), size - strlen(line), " %s %s", flag->name, value_for(flag));
+    if (command->one_of)
+        snprintf(line + strlen(line), size - strlen(line), " %.*s 7200", (int)strcspn(command->one_of, "|"),
+                 command->one_of);
+    if (command->shared & 1u << OPS_FLAGS_SECRET)
+        snprintf(line + strlen(line), size - strlen(line), SECRET);
+}
+
+static void run_line(const char *line, bool refused, const char *sentence)
+{
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, "{\"success\":true,\"data\":{\"items\":[]}}");
+    int code = fake_run(&fake, line);
+    if (refused) {
+        assert_int_equal(code, OPS_EXIT_USAGE);
+        assert_int_equal(fake.exchange_count, 0);
+        assert_has(fake.err, sentence);
+    } else {
+        assert_lacks(fake.err, sentence);
+    }
+    fake_release(&fake);
+}
+
+/* The usage line of a command, in one line. */
+static void read_usage(const struct ops_cli_command *command, char *ret_usage, size_t size)
+{
+    struct ops_buf usage;
+    ops_buf_init(&usage, 4096);
+    ops_help_append_usage(&usage, command, 4000);
+    snprintf(ret_usage, size, "%s", ops_buf_text(&usage));
+    ops_buf_release(&usage);
+}
+
+static bool demands_first(const struct ops_cli_command *command, const struct ops_cli_flag *flag)
+{
+    return strncmp(command->one_of, flag->name, strlen(flag->name)) == 0;
+}
+
+static void what_a_command_demands_is_what_its_usage_shows(void **state)
+{
+    (void)state;
+    size_t count, demands = 0;
+    const struct ops_cli_command *commands = ops_cli_commands(&count);
+    for (size_t i = 0; i < count; i++) {
+        char usage[4096], line[512], wanted[128], instead[128];
+        read_usage(&commands[i], usage, sizeof usage);
+        write_line(&commands[i], NULL, true, line, sizeof line);
+        run_line(line, false, " is required.");
+        for (const struct ops_cli_flag *flag = commands[i].flags; flag->name; flag++) {
+            snprintf(wanted, sizeof wanted, " [%s%s%s]", flag->name, flag->placeholder ? " " : "",
+                     flag->placeholder ? flag->placeholder : "");
+            if (!flag->required) {
+                snprintf(instead, sizeof instead, "| %s", flag->name);
+                if (!strstr(usage, wanted) && !strstr(usage, instead) &&
+                    !(commands[i].one_of && demands_first(&commands[i], flag)))
+                    fail_msg("%s: %s", wanted, usage);
+                continue;
+            }
+            demands++;
+            assert_lacks(usage, wanted);
+            snprintf(wanted, sizeof wanted, "%s%s %s", flag->unless ? "(" : " ", flag->name, flag->placeholder);
+            assert_has(usage, wanted);
+            write_line(&commands[i], flag, true, line, sizeof line);
+            snprintf(wanted, sizeof wanted, "%s %s%s%s is required.", flag->name, flag->placeholder,
+                     flag->unless ? " or " : "", flag->unless ? flag->unless : "");
+            run_line(line, true, wanted);
+        }
+        if (commands[i].positional_required) {
+            snprintf(wanted, sizeof wanted, " %s ", commands[i].positional);
+            assert_has(usage, wanted);
+            write_line(&commands[i], NULL, false, line, sizeof line);
+            snprintf(wanted, sizeof wanted, "%s is required.", commands[i].positional);
+            run_line(line, true, wanted);
+        }
+    }
+    assert_true(demands > 5);
 }
 
 static void a_secret_in_argv_is_wiped_even_when_the_rest_is_wrong(void **state)
@@ -644,7 +777,8 @@ static void an_organisation_that_nobody_looked_for_is_not_asked_for_by_mistake(v
          {LIST(DRY_RUN("acme", "7"), "null")},
          false,
          OPS_EXIT_DONE,
-         "organisation acme, at 2025-11-23T03:00:00Z; if it is not the plan in five minutes, the vacuum ends as plan-drifted"},
+         "organisation acme, at 2025-11-23T03:00:00Z; if it is not the plan in five minutes, the vacuum ends as "
+         "plan-drifted"},
         {" --plan-sha256 5c", {LIST(DRY_RUN("acme", "7"), "null")}, false, OPS_EXIT_DONE, NULL},
         {"", {LIST(NO_DRY_RUN, "\"t\""), LIST(DRY_RUN("acme", "7"), "null")}, true, OPS_EXIT_DONE, NULL},
         {"",
@@ -701,9 +835,9 @@ static void a_field_of_the_service_is_named_as_the_flag_that_fills_it(void **sta
         snprintf(shown, sizeof shown, "error: invalid-field: %s\n  flag: --duration\n", cases[i].shown);
         fake_init(&fake);
         fake_answer(&fake, OPS_OK, 200, answer);
-        assert_int_equal(fake_run(&fake, "maintenance-update" SECRET), OPS_EXIT_REFUSED);
+        assert_int_equal(fake_run(&fake, "maintenance-update --text x" SECRET), OPS_EXIT_REFUSED);
         assert_string_equal(fake.err, shown);
-        assert_int_equal(fake_run(&fake, "maintenance-update --json" SECRET), OPS_EXIT_REFUSED);
+        assert_int_equal(fake_run(&fake, "maintenance-update --text x --json" SECRET), OPS_EXIT_REFUSED);
         assert_has(fake.out, cases[i].sentence);
         fake_release(&fake);
     }
@@ -768,6 +902,7 @@ int main(void)
         cmocka_unit_test(json_output_is_the_services_envelope_and_who_answered),
         cmocka_unit_test(wrong_usage_with_json_is_an_envelope_too),
         cmocka_unit_test(wrong_usage_is_exit_2_with_a_sentence),
+        cmocka_unit_test(what_a_command_demands_is_what_its_usage_shows),
         cmocka_unit_test(a_secret_in_argv_is_wiped_even_when_the_rest_is_wrong),
         cmocka_unit_test(a_secret_comes_from_a_file_the_environment_or_a_prompt),
         cmocka_unit_test(a_file_that_is_not_there_is_named),

@@ -92,6 +92,74 @@ static void the_beginning_of_an_id_stands_for_it(void **state)
         run_case(&cases[i]);
 }
 
+#define ROUTES " --endpoint https://ops.example"
+#define NO_ROUTE REFUSAL("route-not-found", "There is no such route.")
+
+static void by_the_http_surface_an_id_is_looked_up_with_the_session(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        const char *answers[3];
+        int code;
+        const char *url, *words;
+    } cases[] = {
+        {"maintenance-get --maintenance-id 01jdf9q --session-guid guid-1" ROUTES,
+         {LIST(WINDOW(C, "ended") "," WINDOW(B, "ended"), "null"), DONE(WINDOW(C, "ended"))},
+         OPS_EXIT_DONE,
+         "https://ops.example/ops/maintenance/get?maintenance_id=" C,
+         ""},
+        {"maintenance-get --maintenance-id latest --session-guid guid-1" ROUTES,
+         {LIST(WINDOW(C, "ended"), "null"), DONE(WINDOW(C, "ended"))},
+         OPS_EXIT_DONE,
+         "https://ops.example/ops/maintenance/get?maintenance_id=" C,
+         ""},
+        {"maintenance-get --maintenance-id latest" ROUTES,
+         {NO_ROUTE, REFUSAL("session-required", "A session is needed.")},
+         OPS_EXIT_REFUSED,
+         "https://ops.example/ops/maintenance/list?status=all&limit=256",
+         "error: session-required: A session is needed."},
+        {"maintenance-end --maintenance-id latest" SECRET ROUTES,
+         {NO_ROUTE},
+         OPS_EXIT_REFUSED,
+         "https://ops.example/2015-03-31/functions/ops_maintenancelist/invocations",
+         "error: route-not-found: What answers there is the HTTP surface, which has no function ops_maintenancelist"},
+        {"vacuum-status --vacuum-id latest" ROUTES,
+         {NO_ROUTE},
+         OPS_EXIT_REFUSED,
+         "https://ops.example/2015-03-31/functions/ops_vacuumlist/invocations",
+         "error: route-not-found: What answers there is the HTTP surface, which has no function ops_vacuumlist: it tells of "
+         "windows, and no more. Ask the invoke surface, by --data or --endpoint unix:PATH of 'g3nops serve', on its "
+         "machine.\n"},
+        {"vacuum-status --vacuum-id " C ROUTES,
+         {NO_ROUTE},
+         OPS_EXIT_REFUSED,
+         "https://ops.example/2015-03-31/functions/ops_vacuumstatus/invocations",
+         "which has no function ops_vacuumstatus: it tells of windows"},
+        {"audit-list" ROUTES,
+         {NO_ROUTE},
+         OPS_EXIT_REFUSED,
+         "https://ops.example/2015-03-31/functions/ops_auditlist/invocations",
+         "which has no function ops_auditlist"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct fake fake;
+        fake_init(&fake);
+        size_t count = 0;
+        for (; count < 3 && cases[i].answers[count]; count++)
+            fake_answer(&fake, OPS_OK, 200, cases[i].answers[count]);
+        if (fake_run(&fake, cases[i].line) != cases[i].code)
+            fail_msg("%s: %s", cases[i].line, fake.err);
+        assert_int_equal(fake.exchange_count, count);
+        assert_string_equal(fake.url, cases[i].url);
+        assert_has(fake.err, cases[i].words);
+        assert_lacks(fake.url, "guid-1");
+        if (cases[i].code == OPS_EXIT_DONE)
+            assert_has(fake.headers, "x-session-guid: guid-1\n");
+        fake_release(&fake);
+    }
+}
+
 static void latest_is_the_one_that_was_taken_last(void **state)
 {
     (void)state;
@@ -133,10 +201,23 @@ static void cancelling_without_an_id_takes_the_pending_vacuum_and_says_which(voi
          "\"vacuum_id\":\"" C "\"",
          "The pending vacuum is " C ", of all data.\n"},
         {"vacuum-cancel" SECRET,
-         {LIST("", "null")},
+         {LIST("", "null"), LIST("", "null")},
          1,
-         "\"status\":\"pending\"",
-         "error: vacuum-not-pending: No vacuum is pending: there is nothing to cancel."},
+         "\"status\":\"open\"",
+         "error: vacuum-not-pending: No vacuum is pending: there is nothing to cancel.\n"},
+        {"vacuum-cancel" SECRET,
+         {LIST("", "null"), LIST("{\"vacuum_id\":\"" B "\",\"status\":\"running\",\"dry_run\":true}", "null")},
+         1,
+         "\"status\":\"open\"",
+         "error: vacuum-not-pending: No vacuum is pending: there is nothing to cancel.\n"},
+        {"vacuum-cancel" SECRET,
+         {LIST("", "null"), LIST("{\"vacuum_id\":\"" B "\",\"status\":\"running\",\"dry_run\":true},"
+                                 "{\"vacuum_id\":\"" C "\",\"status\":\"running\",\"dry_run\":false}",
+                                 "null")},
+         1,
+         "\"status\":\"open\"",
+         "error: vacuum-not-pending: No vacuum is pending: it is too late to cancel " C
+         ", which is running.\n  vacuum id: " C "\n  status: running\nhint: it is running"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         run_case(&cases[i]);
@@ -161,10 +242,11 @@ static void a_window_is_scheduled_and_started_in_one_step(void **state)
     (void)state;
     struct fake fake;
     fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, LIST("", "null"));
     fake_answer(&fake, OPS_OK, 200, DONE(WINDOW(A, "scheduled")));
     fake_answer(&fake, OPS_OK, 200, DONE(WINDOW(A, "active")));
     assert_int_equal(fake_run(&fake, SCHEDULE), OPS_EXIT_DONE);
-    assert_int_equal(fake.exchange_count, 2);
+    assert_int_equal(fake.exchange_count, 3);
     assert_has(fake.url, "/ops_maintenancestart/");
     assert_string_equal(fake.body, "{\"secret_code\":\"" FAKE_SECRET "\",\"maintenance_id\":\"" A
                                    "\",\"actor\":\"ops-user\",\"reason\":\"r\"}");
@@ -208,6 +290,7 @@ static void a_window_that_could_not_be_started_does_not_stay_without_a_word(void
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fake fake;
         fake_init(&fake);
+        fake_answer(&fake, OPS_OK, 200, LIST("", "null"));
         for (size_t k = 0; k < 3 && (cases[i].answers[k].body || cases[i].answers[k].status != OPS_OK); k++)
             fake_answer(&fake, cases[i].answers[k].status, cases[i].answers[k].http_status, cases[i].answers[k].body);
         if (fake_run(&fake, SCHEDULE) != cases[i].code)
@@ -224,6 +307,7 @@ static void with_json_a_window_that_could_not_be_started_is_one_envelope(void **
     (void)state;
     struct fake fake;
     fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, LIST("", "null"));
     fake_answer(&fake, OPS_OK, 200, DONE(WINDOW(A, "scheduled")));
     fake_answer(&fake, OPS_OK, 200, REFUSAL("maintenance-already-active", "Another one is active."));
     fake_answer(&fake, OPS_OK, 200, DONE(WINDOW(A, "cancelled")));
@@ -235,15 +319,52 @@ static void with_json_a_window_that_could_not_be_started_is_one_envelope(void **
     fake_release(&fake);
 }
 
+static void while_another_window_is_active_none_is_scheduled_in_vain(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, LIST(WINDOW(C, "active"), "null"));
+    assert_int_equal(fake_run(&fake, SCHEDULE), OPS_EXIT_REFUSED);
+    assert_int_equal(fake.exchange_count, 1);
+    assert_has(fake.url, "/ops_maintenancelist/");
+    assert_string_equal(fake.body, "{\"status\":\"active\",\"limit\":256}");
+    assert_has(fake.err, "error: maintenance-already-active: The maintenance window " C
+                         " is active, and there can be one at most: nothing was scheduled.\n");
+    assert_has(fake.err, "hint: end it with 'g3nops maintenance-end --maintenance-id " C "'\n");
+    assert_int_equal(fake_run(&fake, SCHEDULE " --json"), OPS_EXIT_REFUSED);
+    assert_has(fake.out, "\"details\":{\"maintenance_id\":\"" C "\"}");
+    fake_release(&fake);
+}
+
+static void the_start_of_an_active_window_is_when_it_was_started(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(&fake, OPS_OK, 200, LIST("", "null"));
+    fake_answer(&fake, OPS_OK, 200, DONE(WINDOW(A, "scheduled")));
+    fake_answer(&fake, OPS_OK, 200,
+                DONE("{\"maintenance_id\":\"" A "\",\"status\":\"active\",\"scheduled_start_utc\":\"2025-11-24T03:43:53Z\","
+                     "\"started_at\":\"2025-11-24T03:42:53Z\"}"));
+    assert_int_equal(fake_run(&fake, SCHEDULE), OPS_EXIT_DONE);
+    assert_has(fake.out, "  scheduled    2025-11-24 03:43:53Z, but it was started before that\n"
+                         "  started      2025-11-24 03:42:53Z (0s ago)\n");
+    fake_release(&fake);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_beginning_of_an_id_stands_for_it),
+        cmocka_unit_test(by_the_http_surface_an_id_is_looked_up_with_the_session),
         cmocka_unit_test(latest_is_the_one_that_was_taken_last),
         cmocka_unit_test(cancelling_without_an_id_takes_the_pending_vacuum_and_says_which),
         cmocka_unit_test(more_records_than_are_looked_at_are_told),
         cmocka_unit_test(a_window_is_scheduled_and_started_in_one_step),
         cmocka_unit_test(a_window_that_could_not_be_started_does_not_stay_without_a_word),
+        cmocka_unit_test(while_another_window_is_active_none_is_scheduled_in_vain),
+        cmocka_unit_test(the_start_of_an_active_window_is_when_it_was_started),
         cmocka_unit_test(with_json_a_window_that_could_not_be_started_is_one_envelope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

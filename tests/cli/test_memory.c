@@ -39,9 +39,17 @@ static const struct ops_mem_functions failing = {failing_alloc, failing_resize, 
 #define LIST                                                                                                                \
     "{\"success\":true,\"data\":{\"items\":[{\"status\":\"active\",\"seq\":1,\"at\":\"2025-11-24T03:47:53Z\"}],\"next_"     \
     "token\":\"t\"}}"
+#define NONE "{\"success\":true,\"data\":{\"items\":[],\"next_token\":null}}"
 #define REFUSAL                                                                                                             \
     "{\"success\":false,\"error\":{\"minor\":{\"tag\":\"vacuum-in-progress\",\"message\":{\"en_US\":\"No.\"}},\"details\":" \
     "{\"vacuum_id\":\"x\",\"retry_after_seconds\":3,\"list\":[1]}}}"
+
+#define ACCEPTED "{\"success\":true,\"data\":{\"accepted\":true,\"seq\":6}}"
+#define DRIFTED                                                                                                             \
+    "{\"success\":true,\"data\":{\"vacuum_id\":\"x\",\"status\":\"failed\",\"orgcode\":\"a\",\"error\":{\"tag\":\"plan-"    \
+    "drifted\",\"message\":\"m\",\"details\":{\"expected_plan_sha256\":\"a\",\"plan_sha256\":\"b\"}}}}"
+#define DRIFTED_LIST                                                                                                        \
+    "{\"success\":true,\"data\":{\"items\":[{\"vacuum_id\":\"x\",\"status\":\"running\"}],\"next_token\":null}}"
 
 #define DRY_RUNS                                                                                                            \
     "{\"success\":true,\"data\":{\"items\":[{\"vacuum_id\":\"01JDE9Q3F0V8M4T6XK2R7W5N1B\",\"sequence\":1,\"dry_run\":true," \
@@ -52,7 +60,7 @@ static const struct ops_mem_functions failing = {failing_alloc, failing_resize, 
 
 struct sweep_case {
     const char *line;
-    const char *answers[3];
+    const char *answers[4];
     int code;            /* when nothing fails */
     const char *columns; /* NULL: as wide as it takes */
 };
@@ -68,9 +76,10 @@ static const struct sweep_case cases[] = {
     {"vacuum-status --vacuum-id latest", {DRY_RUNS, RECORD("failed")}, 0},
     {"maintenance-schedule --description d --duration 1h --start 2026-12-01T03:00~Europe/Vienna" SECRET, {LIST}, 0},
     {"maintenance-schedule --description d --duration 1h --start 2027-03-28T02:30~Europe/Vienna" SECRET, {LIST}, 2},
-    {"maintenance-schedule --description d --duration 1h --now" SECRET, {LIST, LIST}, 0},
-    {"maintenance-schedule --description d --duration 1h --now" SECRET, {LIST, REFUSAL, LIST}, 1},
-    {"maintenance-update" SECRET, {FIELD_REFUSAL}, 1},
+    {"maintenance-schedule --description d --duration 1h --now" SECRET, {NONE, LIST, LIST}, 0},
+    {"maintenance-schedule --description d --duration 1h --now" SECRET, {NONE, LIST, REFUSAL, LIST}, 1},
+    {"maintenance-schedule --description d --duration 1h --now" SECRET, {LIST}, 1},
+    {"maintenance-update --text x" SECRET, {FIELD_REFUSAL}, 1},
     {"vacuum ogr", {LIST}, 2},
     {"vacuum --help", {LIST}, 0},
     {"help vacuum org", {LIST}, 0},
@@ -86,6 +95,10 @@ static const struct sweep_case cases[] = {
     {"help", {LIST}, 0},
     {"help vacuum-org", {LIST}, 0},
     {"completion bash", {LIST}, 0},
+    {"completion fish", {LIST}, 0},
+    {"audit-accept-rollback --reason r" SECRET, {ACCEPTED}, 0},
+    {"vacuum-cancel" SECRET, {NONE, DRIFTED_LIST}, 1},
+    {"vacuum-status", {DRIFTED}, 0},
     {"man", {LIST}, 0},
 };
 
@@ -94,7 +107,7 @@ static bool run_with_failure_at(const struct sweep_case *one, long n)
 {
     struct fake fake;
     fake_init(&fake);
-    for (size_t i = 0; i < 3 && one->answers[i]; i++)
+    for (size_t i = 0; i < 4 && one->answers[i]; i++)
         fake_answer(&fake, OPS_OK, 200, one->answers[i]);
     if (one->columns)
         setenv("COLUMNS", one->columns, 1);

@@ -121,6 +121,38 @@ static void the_completion_script_is_bash(void **state)
     fake_release(&fake);
 }
 
+static void the_completion_script_is_fish(void **state)
+{
+    (void)state;
+    if (system("command -v fish >/dev/null") != 0)
+        skip();
+    struct fake fake;
+    fake_init(&fake);
+    assert_int_equal(fake_run(&fake, "completion fish"), OPS_EXIT_DONE);
+    assert_int_equal(feed("fish --no-execute", fake.out), 0);
+    static char script[256 * 1024];
+    snprintf(script, sizeof script,
+             "%s\n"
+             "function check\n"
+             "    set -l found (complete -C \"$argv[2]\" | string replace -r '\\t.*' '' | sort | string join ' ')\n"
+             "    test \"$found\" = \"$argv[1]\"; or begin; echo \"$argv[2]: $found\" >&2; exit 1; end\n"
+             "end\n"
+             "check 'vacuum-all vacuum-cancel vacuum-list vacuum-org vacuum-status' 'g3nops vacuum-'\n"
+             "check '--dry-run' 'g3nops vacuum-all --dr'\n"
+             "check 'active all' 'g3nops maintenance-list --status a'\n"
+             "check 'active all' 'g3nops --json maintenance list --status a'\n"
+             "check 'bash' 'g3nops completion b'\n"
+             "check 'all cancel list org status' 'g3nops vacuum '\n"
+             "check '--dry-run' 'g3nops vacuum org --dr'\n"
+             "check '' 'g3nops vacuum-org --orgcode '\n"
+             "check 'local' 'g3nops ping --engine l'\n"
+             "check '--rows' 'g3nops demo data --ro'\n"
+             "check '/etc/hostname' 'g3nops vacuum-org --secret-code-file /etc/hostna'\n",
+             fake.out);
+    assert_int_equal(feed("fish --no-config", script), 0);
+    fake_release(&fake);
+}
+
 static void the_manual_page_lints(void **state)
 {
     (void)state;
@@ -326,6 +358,14 @@ static void a_record_says_what_to_do_next(void **state)
          "\nFollow it: g3nops vacuum-status --watch --vacuum-id V\nCancel it: g3nops vacuum-cancel --vacuum-id V\n"},
         {"{\"success\":true,\"data\":{\"vacuum_id\":\"V\",\"status\":\"running\"}}",
          "\nFollow it: g3nops vacuum-status --watch --vacuum-id V\n"},
+        {"{\"success\":true,\"data\":{\"status\":\"failed\",\"orgcode\":\"acme\",\"error\":{\"tag\":\"plan-drifted\","
+         "\"message\":"
+         "\"No.\",\"details\":{\"expected_plan_sha256\":\"aa\",\"plan_sha256\":\"bb\"}}}}",
+         "  error        plan-drifted: No.\n  asked for    aa\n  plan now     bb\n"},
+        {"{\"success\":true,\"data\":{\"status\":\"failed\",\"orgcode\":\"acme\",\"error\":{\"tag\":\"plan-drifted\"}}}",
+         "\nMake a new dry run, and see what has changed: g3nops vacuum-org --dry-run --orgcode acme\n"},
+        {"{\"success\":true,\"data\":{\"status\":\"failed\",\"error\":{\"tag\":\"plan-drifted\"}}}",
+         "\nMake a new dry run, and see what has changed: g3nops vacuum-all --dry-run\n"},
         {"{\"success\":true,\"data\":{\"status\":\"completed\",\"dry_run\":true,\"orgcode\":\"acme\",\"plan_sha256\":\"5c\"}"
          "}",
          "  g3nops vacuum-org --orgcode acme --plan-sha256 5c\n"},
@@ -338,6 +378,74 @@ static void a_record_says_what_to_do_next(void **state)
         fake_answer(&fake, OPS_OK, 200, cases[i].answer);
         assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
         assert_has(fake.out, cases[i].words);
+        fake_release(&fake);
+    }
+}
+
+static void what_was_done_is_told_in_a_sentence(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *data, *words;
+    } cases[] = {
+        {"sweep", "{\"maintenance_started\":0,\"vacuums_started\":0,\"vacuums_failed\":0,\"audit_delivered\":0}",
+         "Nothing was due.\n"},
+        {"sweep", "{\"maintenance_started\":1,\"vacuums_started\":0,\"vacuums_failed\":0,\"audit_delivered\":1}",
+         "Done: started 1 window, delivered 1 audit record.\n"},
+        {"sweep", "{\"maintenance_started\":2,\"vacuums_started\":1,\"vacuums_failed\":1,\"audit_delivered\":1234}",
+         "Done: started 2 windows, started 1 vacuum, ended as failed 1 vacuum, delivered 1,234 audit records.\n"},
+        {"audit-accept-rollback --reason r --secret-code correct~horse~battery", "{\"accepted\":false}",
+         "There is nothing to accept: the store has all that its delivered audit log has.\n"},
+        {"audit-accept-rollback --reason r --secret-code correct~horse~battery",
+         "{\"accepted\":true,\"state\":\"behind\",\"first_seq\":5,\"log_seq\":5,\"log_records\":1,\"seq\":6}",
+         "Accepted, by audit record 6: the store goes on, and has lost 1 record that its delivered audit log has, from 5 to "
+         "5.\n"},
+        {"audit-accept-rollback --reason r --secret-code correct~horse~battery",
+         "{\"accepted\":true,\"state\":\"differs\",\"first_seq\":5,\"log_seq\":7,\"log_records\":3,\"seq\":8}",
+         "Accepted, by audit record 8: the store goes on, and has others in place of 3 records that its delivered audit log "
+         "has, "
+         "from 5 to 7.\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char answer[512];
+        struct fake fake;
+        fake_init(&fake);
+        snprintf(answer, sizeof answer, "{\"success\":true,\"data\":%s}", cases[i].data);
+        fake_answer(&fake, OPS_OK, 200, answer);
+        assert_int_equal(fake_run(&fake, cases[i].line), OPS_EXIT_DONE);
+        assert_string_equal(fake.out, cases[i].words);
+        fake_release(&fake);
+    }
+}
+
+static void a_vacuum_without_a_plan_shows_no_zeros(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members, *words;
+    } cases[] = {
+        {"\"status\":\"pending\"", "\nNot planned yet: what it will delete is looked up when it starts.\n"},
+        {"\"status\":\"running\"", "\nNot planned yet: what there is to delete is being looked up.\n"},
+        {"\"status\":\"cancelled\",\"finished_at\":\"2025-11-24T03:40:00Z\"",
+         "\nNothing was counted: it ended before it was planned.\n"},
+        {"\"status\":\"failed\",\"finished_at\":\"2025-11-24T03:40:00Z\"",
+         "\nNothing was counted: it ended before it was planned.\n"},
+        {"\"status\":\"completed\",\"finished_at\":\"2025-11-24T03:40:00Z\",\"plan_sha256\":\"5c\"",
+         "\nTotal: 0 matched, 0 deleted, 0 failed, 0 protected, 0 B\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char answer[512];
+        struct fake fake;
+        fake_init(&fake);
+        snprintf(
+            answer, sizeof answer,
+            "{\"success\":true,\"data\":{\"vacuum_id\":\"V\",%s,\"targets\":[],\"totals\":{\"targets\":0,\"matched\":0}}}",
+            cases[i].members);
+        fake_answer(&fake, OPS_OK, 200, answer);
+        assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
+        assert_has(fake.out, cases[i].words);
+        if (!strstr(cases[i].words, "Total"))
+            assert_lacks(fake.out, "Total:");
         fake_release(&fake);
     }
 }
@@ -379,8 +487,8 @@ static void stat_shows_what_is_wrong_with_the_clock_and_else_nothing_of_it(void 
 {
     (void)state;
 #define STAT(clock)                                                                                                         \
-    "{\"success\":true,\"data\":{\"status\":\"degraded\",\"uptime_seconds\":5,\"store\":{\"reachable\":true,\"latency_ms\":1}" \
-    clock "}}"
+    "{\"success\":true,\"data\":{\"status\":\"degraded\",\"uptime_seconds\":5,\"store\":{\"reachable\":true,\"latency_"     \
+    "ms\":1}" clock "}}"
     static const struct {
         const char *answer;
         const char *lines; /* of the clock; NULL: none */
@@ -411,7 +519,7 @@ static void the_end_of_a_window_shows_which_is_next_and_warns_of_one_that_is_due
     (void)state;
 #define ENDED "{\"success\":true,\"data\":{\"maintenance_id\":\"a\",\"status\":\"ended\"%s}}"
 #define NEXT(due)                                                                                                           \
-    ",\"next\":{\"maintenance_id\":\"01JDE9Q3F0V8M4T6XK2R7W5N1C\",\"scheduled_start_utc\":\"2025-11-24T03:30:00Z\","           \
+    ",\"next\":{\"maintenance_id\":\"01JDE9Q3F0V8M4T6XK2R7W5N1C\",\"scheduled_start_utc\":\"2025-11-24T03:30:00Z\","        \
     "\"description\":\"Night\\nwork\",\"due\":" due "}"
 #define NEXT_LINE "  01JDE9Q3F0V8M4T6XK2R7W5N1C  2025-11-24 03:30:00Z (12m 53s ago)  Night\\nwork\n"
     static const struct {
@@ -462,7 +570,8 @@ static void past_its_estimate_a_window_is_said_to_take_longer(void **state)
          "  expected end 2025-11-24 03:47:05Z (in 4m 12s)\n"},
         {"maintenance-get --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B",
          RECORD("\"status\":\"ended\",\"started_at\":\"2025-11-24T03:30:00Z\",\"estimated_duration_seconds\":600"), NULL},
-        {"maintenance-get --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B", RECORD("\"status\":\"scheduled\",\"estimated_duration_seconds\":600"), NULL},
+        {"maintenance-get --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B",
+         RECORD("\"status\":\"scheduled\",\"estimated_duration_seconds\":600"), NULL},
         {"maintenance-get --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B",
          RECORD("\"status\":\"active\",\"started_at\":\"soon\",\"estimated_duration_seconds\":9000000000000000000"), NULL},
     };
@@ -540,6 +649,24 @@ static void what_is_wrong_with_a_target_is_beneath_its_row(void **state)
     }
 }
 
+static void what_the_manifest_ignores_is_counted_with_its_reason(void **state)
+{
+    (void)state;
+    struct fake fake;
+    fake_init(&fake);
+    fake_answer(
+        &fake, OPS_OK, 200,
+        "{\"success\":true,\"data\":{\"vacuum_id\":\"V\",\"status\":\"completed\",\"plan_sha256\":\"5c\",\"targets\":[{"
+        "\"service\":\"pvm\",\"kind\":\"table\",\"name\":\"t\",\"status\":\"completed\",\"matched\":2,\"ignored\":3,"
+        "\"ignored_reason\":\"old \\u001b rows\"}],\"totals\":{\"matched\":2,\"ignored\":3}}}");
+    assert_int_equal(fake_run(&fake, "vacuum-status"), OPS_EXIT_DONE);
+    assert_has(fake.out,
+               "    3 records that can't be compared with the tenant's name, left as the manifest says: old \\x1b rows\n");
+    assert_has(fake.out, "\nTotal: 2 matched, 0 deleted, 0 failed, 0 protected, 3 ignored, 0 B\n");
+    assert_lacks(fake.out, "Needs a look");
+    fake_release(&fake);
+}
+
 static void of_a_long_list_a_terminal_gets_the_first_and_how_many_more(void **state)
 {
     (void)state;
@@ -596,6 +723,7 @@ int main(void)
         cmocka_unit_test(help_of_every_command_fits_80_columns_and_has_every_flag),
         cmocka_unit_test(the_overview_names_every_command_variable_and_exit_code),
         cmocka_unit_test(the_completion_script_is_bash),
+        cmocka_unit_test(the_completion_script_is_fish),
         cmocka_unit_test(the_manual_page_lints),
         cmocka_unit_test(control_characters_are_escaped),
         cmocka_unit_test(what_the_service_says_does_not_steer_the_terminal),
@@ -604,6 +732,8 @@ int main(void)
         cmocka_unit_test(a_time_is_shown_in_utc_and_in_the_operators_zone),
         cmocka_unit_test(a_vacuum_record_is_shown_whole),
         cmocka_unit_test(a_record_says_what_to_do_next),
+        cmocka_unit_test(what_was_done_is_told_in_a_sentence),
+        cmocka_unit_test(a_vacuum_without_a_plan_shows_no_zeros),
         cmocka_unit_test(windows_are_shown_as_a_card_and_as_a_list),
         cmocka_unit_test(a_vacuum_shows_how_the_clock_was_set_while_it_waited),
         cmocka_unit_test(stat_shows_what_is_wrong_with_the_clock_and_else_nothing_of_it),
@@ -611,6 +741,7 @@ int main(void)
         cmocka_unit_test(past_its_estimate_a_window_is_said_to_take_longer),
         cmocka_unit_test(a_list_says_which_window_is_overdue),
         cmocka_unit_test(what_is_wrong_with_a_target_is_beneath_its_row),
+        cmocka_unit_test(what_the_manifest_ignores_is_counted_with_its_reason),
         cmocka_unit_test(of_a_long_list_a_terminal_gets_the_first_and_how_many_more),
         cmocka_unit_test(colours_are_for_terminals_that_want_them),
     };

@@ -579,6 +579,14 @@ static void a_pending_one_has_its_countdown_at_any_width(void **state)
     assert_string_equal(line_of(record, &view, 22), "pending: 4:12");
 }
 
+static void one_that_is_not_planned_yet_has_no_targets_to_count(void **state)
+{
+    static const char record[] = "{\"status\":\"running\",\"targets\":[],\"totals\":{}}";
+    static const struct ops_progress_view view = {.rate_per_second = -1};
+    (void)state;
+    assert_string_equal(line_of(record, &view, 0), "running: not planned yet");
+}
+
 static void a_line_says_what_it_does_not_know(void **state)
 {
     static const struct {
@@ -634,6 +642,7 @@ int main(void)
         cmocka_unit_test(what_the_dry_run_found_is_the_total),
         cmocka_unit_test(a_line_leaves_out_whole_parts_and_the_time_left_last_of_all),
         cmocka_unit_test(a_pending_one_has_its_countdown_at_any_width),
+        cmocka_unit_test(one_that_is_not_planned_yet_has_no_targets_to_count),
         cmocka_unit_test(a_line_says_what_it_does_not_know),
     };
     setlocale(LC_CTYPE, "C.UTF-8");

@@ -586,6 +586,7 @@ static void a_tenant_is_a_string_or_a_number_of_that_text_and_nothing_else(void 
         if (found != expected_of(orgcode_in_hand))
             fail_msg("%s: %zu", orgcode_in_hand, found);
         assert_int_equal(remarks.counts[OPS_REMARK_INCOMPARABLE], ignores ? 0 : count_incomparable());
+        assert_int_equal(remarks.counts[OPS_REMARK_IGNORED], ignores ? count_incomparable() : 0);
     }
     assert_int_equal(walk(open_ok((struct ops_scope){.by = OPS_SCOPE_ATTRIBUTE, .attribute = "org", .value = "1001"}, NULL),
                           4, remove_page),

@@ -189,8 +189,11 @@ static void check_seen(const struct ops_scope *scope, size_t column, size_t coll
     size_t told = (size_t)table.remarks.counts[OPS_REMARK_INCOMPARABLE];
     if (matched != expected.matched)
         fail_case(scope->value, column, collation, index, "others are matched");
+    size_t ignored = (size_t)table.remarks.counts[OPS_REMARK_IGNORED];
     if (told != (scope->ignore_incomparable ? 0 : expected.incomparable))
         fail_case(scope->value, column, collation, index, "others can't be compared");
+    if (ignored != (scope->ignore_incomparable ? expected.incomparable : 0))
+        fail_case(scope->value, column, collation, index, "others are ignored");
     ops_target_close(target);
 }
 

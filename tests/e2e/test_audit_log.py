@@ -121,7 +121,7 @@ def test_an_operator_accepts_it_and_all_goes_on(rolled_back):
     serve.schedule()
     before = rolled_back.audit_log()
     without = rolled_back.operator(*ACCEPT)
-    assert without.returncode == 1 and "reason" in without.stderr, without
+    assert without.returncode == 2 and "--reason TEXT is required" in without.stderr, without
     wrong = rolled_back.run(*ACCEPT, "--reason", "x", env={"G3NOPS_SECRET_CODE": "not the code at all"})
     assert wrong.returncode == 1 and "secret-code-mismatch" in wrong.stderr
     assert stat(serve)["status"] == "degraded"

@@ -221,4 +221,7 @@ def test_a_record_that_can_not_be_compared_is_named_and_ends_the_dry_run_as_fail
     document["services"][0]["tables"][0] |= {"incomparable": "ignore", "reason": "shared by all"}
     home.write_manifest(document)
     dry = dry_org(home.serve(clock=True), "acme")
-    assert dry["status"] == "completed" and targets(dry)["pvm_main"]["matched"] == 1
+    target = targets(dry)["pvm_main"]
+    assert dry["status"] == "completed" and target["matched"] == 1
+    assert (target["ignored"], target["ignored_reason"], dry["totals"]["ignored"]) == (1, "shared by all", 1)
+    assert "remarks" not in target

@@ -233,6 +233,26 @@ def test_windows_are_read_without_a_session_on_the_operators_own_surface(served)
     assert result.returncode == 1 and "session-required" in result.stderr, "the routes stay as they are"
 
 
+def test_by_the_http_surface_an_id_is_looked_up_with_a_session(served):
+    home = served.home
+    window = json.loads(home.operator("maintenance-schedule", "--description", "x", "--duration", "1h", "--start", "+2h", "--json").stdout)["data"]
+    guid = home.json("session-create", "--user", "alice")["session_guid"]
+    way = ["--endpoint", served.http_url, "--session-guid", guid]
+    for start in ("latest", window["maintenance_id"][:20].lower()):
+        assert window["maintenance_id"] in home.run("maintenance-get", "--maintenance-id", start, *way).stdout
+    result = home.run("maintenance-get", "--maintenance-id", "latest", "--endpoint", served.http_url)
+    assert result.returncode == 1 and "session-required" in result.stderr, result
+    for command in (["vacuum-status"], ["vacuum-status", "--vacuum-id", "latest"], ["audit-list"]):
+        result = home.run(*command, "--endpoint", served.http_url)
+        assert result.returncode == 1 and "What answers there is the HTTP surface" in result.stderr, result
+
+
+def test_a_zone_that_nobody_knows_is_warned_about_once(served):
+    result = served.home.run("maintenance-list", "--status", "all", env={"TZ": "Europe/Viena"})
+    assert result.returncode == 0 and result.stderr.count("there is no time zone 'Europe/Viena', which TZ names") == 1, result
+    assert "Viena" not in result.stdout and "LOCAL" not in result.stdout, result
+
+
 def test_words_may_stand_apart(served):
     home = served.home
     assert home.json("vacuum", "list") == home.json("vacuum-list")
@@ -264,8 +284,10 @@ def test_a_window_is_scheduled_and_started_in_one_step_or_not_at_all(served):
     started = json.loads(home.operator(*wanted, "--json").stdout)["data"]
     assert started["status"] == "active" and started["started_by"] == "operator"
     result = home.operator(*wanted)
-    assert result.returncode == 1 and "maintenance-already-active" in result.stderr and "was cancelled again" in result.stderr
-    assert [window["status"] for window in home.json("maintenance-list", "--status", "all")["items"]] == ["cancelled", "active"]
+    assert result.returncode == 1 and "maintenance-already-active" in result.stderr and "nothing was scheduled" in result.stderr, result
+    assert [window["status"] for window in home.json("maintenance-list", "--status", "all")["items"]] == ["active"]
+    shown = home.run("maintenance-get", "--maintenance-id", "latest").stdout
+    assert "but it was started before that" in shown and "(in " not in shown.split("expected end")[0], shown
 
 
 def test_an_error_names_the_flag_and_with_json_the_field(served):
@@ -274,6 +296,11 @@ def test_an_error_names_the_flag_and_with_json_the_field(served):
     assert result.returncode == 1 and "--duration must be from 60" in result.stderr and "estimated_" not in result.stderr, result
     error = json.loads(served.home.operator(*arguments, "--json").stdout)["error"]
     assert error["details"]["field"] == "estimated_duration_seconds"
+    result = served.home.operator(*arguments[:4], "60s", "--start", "2020-01-01T00:00:00Z")
+    assert result.returncode == 1 and "start-not-in-future: --start is not in the future; it is now 20" in result.stderr, result
+    assert "  flag: --start\n" in result.stderr and "--now starts the window at once" in result.stderr, result
+    result = served.home.operator(*arguments[:4], "60s", "--start", "+0m")
+    assert result.returncode == 2 and "--start +0m is now" in result.stderr, result
 
 
 def test_a_dry_run_prints_every_target_and_a_hash_to_hold_on_to(sample):
@@ -292,6 +319,30 @@ def test_a_dry_run_prints_every_target_and_a_hash_to_hold_on_to(sample):
 
 
 @pytest.mark.usefixtures("settable_clock")
+def shown_names(text, kinds=("table", "bucket", "log_group")):
+    """The names in the tables of a text, in order, with whether each is of something that was left alone."""
+    kept, _, rest = text.partition("\nLeft alone:\n")
+    rows = re.compile(rf"^  +(?:[a-z]+ +)?(?:{'|'.join(kinds)}) +(\S+)", re.M)
+    return rows.findall(kept), rows.findall(rest)
+
+
+@pytest.mark.parametrize("scope", [["vacuum-all"], ["vacuum-org", "--orgcode", "acme"]])
+def test_at_80_columns_names_are_told_apart_and_what_is_left_alone_is_whole(sample, scope):
+    sample.serve()
+    text = sample.operator(*scope, "--dry-run", env={"COLUMNS": "80"}).stdout
+    record = json.loads(sample.run("vacuum-status", "--vacuum-id", "latest", "--json").stdout)["data"]
+    names = {target["name"] for target in record["targets"]}
+    assert len(names) >= 107 and max(len(line) for line in text.splitlines()) <= 80, text
+    touched, kept = shown_names(text)
+    left = [target["name"] for target in record["targets"] if target["status"] in ("skipped", "unclassified")]
+    assert sorted(left) == sorted(kept), text
+    assert "/g3nretailstack/ops/maintenance-audit" in kept
+    assert any("…" in name for name in touched), "the case is one of names that are cut"
+    for name in touched:
+        head, _, tail = name.partition("…")
+        assert len([one for one in names if one == name or ("…" in name and one.startswith(head) and one.endswith(tail))]) == 1, name
+
+
 @pytest.mark.parametrize("end, code", [("completed", 0), ("cancelled", 4)])
 def test_a_watch_without_a_terminal_ends_with_the_vacuum(bare, end, code):
     stack.big_stack(bare, 50, 5)
@@ -354,7 +405,7 @@ complete_words "$@"
 """
 
 
-@pytest.mark.parametrize("words, wanted", [
+COMPLETED = [
     (["vacuum-"], {"vacuum-all", "vacuum-org", "vacuum-cancel", "vacuum-status", "vacuum-list"}),
     (["maintenance-list", "--st"], {"--status"}),
     (["maintenance-list", "--status", "c"], {"current", "cancelled"}),
@@ -363,11 +414,25 @@ complete_words "$@"
     (["vacuum", "org", "--ye"], {"--yes"}),
     (["sess"], {"session-create", "session"}),
     (["completion", "b"], {"bash"}),
-])
+    (["completion", "f"], {"fish"}),
+]
+
+
+@pytest.mark.parametrize("words, wanted", COMPLETED)
 def test_bash_completes_commands_flags_and_values(words, wanted):
     result = subprocess.run(["bash", "--norc", "-c", COMPLETE, "bash", "g3nops", *words], capture_output=True, text=True,
                             env=base_environment() | {"G3NOPS_PROGRAM": PROGRAM})
     assert {word.strip() for word in result.stdout.splitlines()} == wanted, result
+
+
+@pytest.mark.parametrize("words, wanted", COMPLETED)
+def test_fish_completes_commands_flags_and_values(words, wanted, tmp_path):
+    if not shutil.which("fish"):
+        pytest.skip("fish is not installed")
+    line = " ".join(["g3nops", *words])
+    result = subprocess.run(["fish", "--no-config", "-c", f"{PROGRAM} completion fish | source; complete -C '{line}'"],
+                            capture_output=True, text=True, env=base_environment() | {"HOME": str(tmp_path)})
+    assert {word.split("\t")[0] for word in result.stdout.splitlines()} == wanted, result
 
 
 def test_the_manual_page_renders_without_a_complaint(tmp_path):

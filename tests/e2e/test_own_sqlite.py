@@ -287,8 +287,16 @@ def test_records_that_can_not_be_compared_stay_where_the_manifest_says_so(bare, 
     stack.write_manifest(bare, [{"code": "pvm", "tables": [entry]}])
     assert bare.run("manifest-check").returncode == 0
     serve = bare.serve(clock=True)
+    dry = serve.dry_run("vacuumorg", orgcode="acme")
+    shown = bare.run("vacuum-status", "--vacuum-id", "latest").stdout
+    assert "    1 record that can't be compared with the tenant's name, left as the manifest says: rows of before the change\n" in shown
+    assert " 1 ignored, " in shown and "Needs a look" not in shown, shown
     done = vacuum(bare, serve, "vacuumorg", orgcode="acme")
     assert done["status"] == "completed" and done["totals"]["deleted"] == 1, done
+    for record in (dry, done):
+        target = record["targets"][0]
+        assert (target["ignored"], target["ignored_reason"], record["totals"]["ignored"]) == (1, "rows of before the change", 1)
+        assert "remarks" not in target and "incomparable" not in target, record
     assert stack.query(file, "SELECT id FROM t") == [(2,), (3,), (4,)]
 
 

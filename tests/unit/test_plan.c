@@ -99,6 +99,8 @@ static void each_org_rule_becomes_its_scope(void **state)
     expect_scope(targets, "key", "{'by': 'key', 'value': 'ORG#acme'}");
     expect_scope(targets, "bucket", "{'by': 'key_prefix', 'value': 'acme/'}");
     expect_scope(targets, "loose", "{'by': 'attribute', 'attribute': 'orgcode', 'value': 'acme', 'incomparable': 'ignore'}");
+    assert_string_equal(ops_json_text(target_named(targets, "loose"), "ignored_reason", ""), "old rows");
+    assert_null(json_object_get(target_named(targets, "attribute"), "ignored_reason"));
     json_decref(targets);
 }
 

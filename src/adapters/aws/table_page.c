@@ -381,7 +381,8 @@ static enum ops_status remark_incomparable(const struct ops_aws_table *table, co
     ops_aws_tenant_reason(&table->tenant, row, reason);
     enum ops_status status = ops_buf_status(&key);
     if (status == OPS_OK)
-        ops_remarks_add(table->target.remarks, OPS_REMARK_INCOMPARABLE, ops_buf_view(&key), reason);
+        ops_remarks_add(table->target.remarks, table->ignores_incomparable ? OPS_REMARK_IGNORED : OPS_REMARK_INCOMPARABLE,
+                        ops_buf_view(&key), reason);
     ops_buf_release(&key);
     return status;
 }
@@ -395,7 +396,7 @@ static enum ops_status add_item(const struct ops_aws_table *table, const struct 
         status = ops_aws_tenant_owns(&table->tenant, row, &owner);
     if (status == OPS_OK && owner == OPS_AWS_TENANTS)
         return ops_aws_table_page_add(table, row, page);
-    bool is_remark = status == OPS_OK && owner == OPS_AWS_INCOMPARABLE && !table->ignores_incomparable;
+    bool is_remark = status == OPS_OK && owner == OPS_AWS_INCOMPARABLE;
     return is_remark ? remark_incomparable(table, row) : status;
 }
 

@@ -65,7 +65,7 @@ static enum ops_status append_condition(const struct ops_aws_table *table, struc
 {
     const struct reading *reading = &readings[table->by];
     if (table->by == OPS_SCOPE_ATTRIBUTE)
-        return ops_aws_tenant_filter(&table->tenant, !table->ignores_incomparable, head);
+        return ops_aws_tenant_filter(&table->tenant, head);
     if (table->by == OPS_SCOPE_INDEX)
         return ops_aws_tenant_key_condition(&table->tenant, head);
     if (!reading->condition)
@@ -109,7 +109,7 @@ static void place_tenant(struct ops_aws_table *table)
 {
     ops_aws_tenant_init(&table->tenant, table->attribute, table->value, &table->schema);
     table->extra = table->tenant.type ? NULL : table->attribute;
-    table->has_none = table->attribute && ops_aws_tenant_has_none(&table->tenant, !table->ignores_incomparable);
+    table->has_none = table->attribute && ops_aws_tenant_has_none(&table->tenant);
 }
 
 enum ops_status ops_aws_table_write_heads(struct ops_aws_table *table)

@@ -112,26 +112,25 @@ struct term {
 };
 
 /* An attribute of the table's key has a type of its own; any other may have any. */
-static size_t collect_terms(const struct ops_aws_tenant *tenant, bool with_incomparable,
-                            struct term ret_terms[static TERMS_MAX])
+static size_t collect_terms(const struct ops_aws_tenant *tenant, struct term ret_terms[static TERMS_MAX])
 {
     size_t count = 0;
     if (!tenant->type || tenant->type == 'S')
         ret_terms[count++] = (struct term){"#a=:v", ":v", "S", tenant->value};
     if (tenant->may_be_number && (!tenant->type || tenant->type == 'N'))
         ret_terms[count++] = (struct term){"#a=:n", ":n", "N", tenant->value};
-    for (size_t i = 0; i < INCOMPARABLE_COUNT && with_incomparable; i++)
+    for (size_t i = 0; i < INCOMPARABLE_COUNT; i++)
         if (!tenant->type || ops_view_is(ops_view(&tenant->type, 1), incomparable[i].type))
             ret_terms[count++] = (struct term){incomparable[i].condition, incomparable[i].name, "S", incomparable[i].type};
     return count;
 }
 
-bool ops_aws_tenant_has_none(const struct ops_aws_tenant *tenant, bool with_incomparable)
+bool ops_aws_tenant_has_none(const struct ops_aws_tenant *tenant)
 {
     struct term terms[TERMS_MAX];
     if (tenant->index_type)
         return tenant->index_type == 'N' && !tenant->may_be_number;
-    return collect_terms(tenant, with_incomparable, terms) == 0;
+    return collect_terms(tenant, terms) == 0;
 }
 
 static enum ops_status append_terms(const char *member, const struct term *terms, size_t count, struct ops_buf *buf)
@@ -150,10 +149,10 @@ static enum ops_status append_terms(const char *member, const struct term *terms
     return status;
 }
 
-enum ops_status ops_aws_tenant_filter(const struct ops_aws_tenant *tenant, bool with_incomparable, struct ops_buf *buf)
+enum ops_status ops_aws_tenant_filter(const struct ops_aws_tenant *tenant, struct ops_buf *buf)
 {
     struct term terms[TERMS_MAX];
-    size_t count = collect_terms(tenant, with_incomparable, terms);
+    size_t count = collect_terms(tenant, terms);
     return append_terms("FilterExpression", terms, count, buf);
 }
 

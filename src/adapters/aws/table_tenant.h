@@ -33,13 +33,11 @@ void ops_aws_tenant_reason(const struct ops_aws_tenant *tenant, const struct ops
                            char ret_reason[static OPS_AWS_TENANT_REASON_SIZE]);
 
 /* Whether no item can be the tenant's, or be told as incomparable, for the types of keys. */
-bool ops_aws_tenant_has_none(const struct ops_aws_tenant *tenant, bool with_incomparable);
+bool ops_aws_tenant_has_none(const struct ops_aws_tenant *tenant);
 
 /* Appends the members FilterExpression and ExpressionAttributeValues, a condition on #a that holds for the tenant's items
- * and, where with_incomparable, for those that can't be compared. Not for one that has none. OPS_TARGET_ERROR: the name is
- * not UTF-8. */
-enum ops_status ops_aws_tenant_filter(const struct ops_aws_tenant *tenant, bool with_incomparable,
-                                      struct ops_buf *buf) OPS_MUST_USE;
+ * and for those that can't be compared. Not for one that has none. OPS_TARGET_ERROR: the name is not UTF-8. */
+enum ops_status ops_aws_tenant_filter(const struct ops_aws_tenant *tenant, struct ops_buf *buf) OPS_MUST_USE;
 
 /* Likewise KeyConditionExpression, where #a is the partition key of an index. */
 enum ops_status ops_aws_tenant_key_condition(const struct ops_aws_tenant *tenant, struct ops_buf *buf) OPS_MUST_USE;

@@ -13,7 +13,8 @@ static enum ops_status tell_incomparable(struct local_table *table, sqlite3_stmt
     if (ops_buf_status(&table->last_id) != OPS_OK)
         return ops_buf_status(&table->last_id) == OPS_LIMIT ? key_too_large(table, error) : OPS_NO_MEMORY;
     local_scope_reason(table, standing, reason);
-    local_id_remark(table, OPS_REMARK_INCOMPARABLE, ops_buf_view(&table->last_id), reason);
+    local_id_remark(table, table->scope.ignore_incomparable ? OPS_REMARK_IGNORED : OPS_REMARK_INCOMPARABLE,
+                    ops_buf_view(&table->last_id), reason);
     return OPS_OK;
 }
 

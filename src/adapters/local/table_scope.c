@@ -81,7 +81,7 @@ void local_scope_release(struct local_scope *scope)
 
 bool local_scope_tells(const struct local_scope *scope)
 {
-    return (scope->by == OPS_SCOPE_ATTRIBUTE || scope->by == OPS_SCOPE_INDEX) && !scope->ignore_incomparable;
+    return scope->by == OPS_SCOPE_ATTRIBUTE || scope->by == OPS_SCOPE_INDEX;
 }
 
 /* Valid until the value is asked for in another form. A blob is what it is. */

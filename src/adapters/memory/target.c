@@ -98,8 +98,9 @@ static enum ops_status read_page(struct memory_target *target, const struct memo
     for (; index < resource->count && page->count < limit && status == OPS_OK; index++) {
         const struct memory_record *record = resource->records[index];
         if (record->hash % target->target.segment_count == segment && memory_record_incomparable(record, &target->scope))
-            ops_remarks_add(target->target.remarks, OPS_REMARK_INCOMPARABLE, ops_view_of(record->public.partition),
-                            "its attribute is a list or a map");
+            ops_remarks_add(target->target.remarks,
+                            target->scope.ignore_incomparable ? OPS_REMARK_IGNORED : OPS_REMARK_INCOMPARABLE,
+                            ops_view_of(record->public.partition), "its attribute is a list or a map");
         if (!takes(target, segment, record))
             continue;
         if (!fits(page, record))

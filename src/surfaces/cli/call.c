@@ -7,12 +7,27 @@
 
 enum { CALL_TIMEOUT_MS = 60 * 1000 };
 
+/* "+0m": whether the service takes it depends on the fraction of a second at which it is asked. */
+static enum ops_status refuse_now(const struct ops_cli_flag *flag, const char *text, struct ops_error *error)
+{
+    int64_t seconds;
+    if (text[0] != '+' || ops_moment_duration(text + 1, &seconds) != OPS_OK || seconds > 0)
+        return OPS_OK;
+    return ops_fail(error, OPS_USAGE, "%s %.100s is now, and it must be in the future: give one such as +45m%s%s.",
+                    flag->name, text, flag->unless ? ", or " : "", flag->unless ? flag->unless : "");
+}
+
 static enum ops_status add_time(struct ops_cli *cli, const struct ops_cli_flag *flag, const char *text, json_t *input,
                                 struct ops_error *error)
 {
     char instant[OPS_INSTANT_TEXT_SIZE];
-    enum ops_status status = ops_moment_time(flag->name, text, ops_clock_now_ms(cli->host->clock), instant, error);
-    return status == OPS_OK ? ops_json_set_text(input, flag->field, instant) : status;
+    enum ops_status status = refuse_now(flag, text, error);
+    if (status == OPS_OK)
+        status = ops_moment_time(flag->name, text, ops_clock_now_ms(cli->host->clock), instant, error);
+    if (status != OPS_OK)
+        return status;
+    cli->zone = ops_moment_zone(text);
+    return ops_json_set_text(input, flag->field, instant);
 }
 
 static enum ops_status add_text(const struct ops_cli_flag *flag, const char *text, json_t *input, struct ops_error *error)
@@ -58,7 +73,7 @@ static enum ops_status resolve_ids(struct ops_cli *cli, json_t *input, struct op
 /* Only operations that take the secret code take an actor; the others would refuse the field by name. */
 static bool takes_actor(const struct ops_cli_command *command)
 {
-    return command->shared & 1u << OPS_FLAGS_OPERATOR;
+    return command->shared & 1u << OPS_FLAGS_SECRET;
 }
 
 static enum ops_status make_input(struct ops_cli *cli, json_t *input, struct ops_error *error)
@@ -75,7 +90,7 @@ static enum ops_status make_input(struct ops_cli *cli, json_t *input, struct ops
     return status == OPS_OK ? resolve_ids(cli, input, error) : status;
 }
 
-static const char *session_guid(struct ops_cli *cli)
+const char *ops_cli_session(const struct ops_cli *cli)
 {
     if (!(cli->args.command->shared & 1u << OPS_FLAGS_SESSION))
         return NULL;
@@ -100,22 +115,36 @@ static bool wants_watch(const struct ops_cli *cli)
     return cli->args.command->watchable && (ops_cli_flag_if(cli, "--watch") || ops_cli_flag_if(cli, "--dry-run"));
 }
 
-/* The request itself. An operator without a session asks where operators do. An endpoint that is only the HTTP surface does
- * not know such functions, and is asked by its route after all, to say that it wants a session. */
-static enum ops_status exchange(struct ops_cli *cli, struct ops_cli_request *request, struct ops_cli_reply *reply,
-                                struct ops_error *error)
+static bool is_route_not_found(const struct ops_cli_reply *reply)
 {
-    const struct ops_cli_command *command = cli->args.command;
-    if (!command->without_session || request->session_guid)
-        return ops_cli_exchange(cli, request, reply, error);
-    request->via = OPS_VIA_INVOKE;
-    request->target = command->without_session;
-    enum ops_status status = ops_cli_exchange(cli, request, reply, error);
     const json_t *minor = json_object_get(json_object_get(reply->envelope, "error"), "minor");
-    if (status != OPS_OK || ops_status_from_tag(ops_json_text(minor, "tag", "")) != OPS_ROUTE_NOT_FOUND)
+    return ops_status_from_tag(ops_json_text(minor, "tag", "")) == OPS_ROUTE_NOT_FOUND;
+}
+
+/* What answers is the HTTP surface alone. */
+static enum ops_status refuse_routes_only(const struct ops_cli_request *request, struct ops_error *error)
+{
+    return ops_fail(
+        error, OPS_ROUTE_NOT_FOUND,
+        "What answers there is the HTTP surface, which has no function %s: it tells of windows, and no more. Ask "
+        "the invoke surface, by --data or --endpoint unix:PATH of 'g3nops serve', on its machine.",
+        request->target);
+}
+
+enum ops_status ops_cli_ask(struct ops_cli *cli, struct ops_cli_request *request, const struct ops_cli_command *route,
+                            struct ops_cli_reply *reply, struct ops_error *error)
+{
+    if (route)
+        request->target = request->session_guid ? route->target : route->without_session;
+    if (route)
+        request->via = request->session_guid ? route->via : OPS_VIA_INVOKE;
+    enum ops_status status = ops_cli_exchange(cli, request, reply, error);
+    if (status != OPS_OK || request->via != OPS_VIA_INVOKE || !is_route_not_found(reply))
         return status;
-    request->via = command->via;
-    request->target = command->target;
+    if (!route)
+        return refuse_routes_only(request, error);
+    request->via = route->via;
+    request->target = route->target;
     return ops_cli_exchange(cli, request, reply, error);
 }
 
@@ -132,10 +161,10 @@ int ops_cli_call(struct ops_cli *cli)
                                       .target = command->target,
                                       .input = input,
                                       .secret = secret.length ? &secret : NULL,
-                                      .session_guid = session_guid(cli),
+                                      .session_guid = ops_cli_session(cli),
                                       .timeout_ms = CALL_TIMEOUT_MS};
     if (status == OPS_OK)
-        status = exchange(cli, &request, &reply, &error);
+        status = ops_cli_ask(cli, &request, command->without_session ? command : NULL, &reply, &error);
     if (status == OPS_OK && command->follow && ops_cli_reply_success(&reply))
         status = command->follow(cli, &request, &reply, &error);
     ops_cli_secret_cleanse(&secret);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "surfaces/cli/generate.h"
 #include "surfaces/cli/text.h"
+#include "surfaces/cli/zone.h"
 
 #include <assert.h>
 #include <langinfo.h>
@@ -90,6 +91,7 @@ struct ops_style ops_cli_style(struct ops_cli *cli, enum ops_stream stream)
         .color = !plain && terminal->ops->is_terminal(terminal, stream),
         .columns = stream_columns(terminal, stream),
         .now_ms = ops_clock_now_ms(cli->host->clock),
+        .zone = cli->zone,
     };
 }
 
@@ -218,6 +220,24 @@ static int run_command(struct ops_cli *cli)
     return command->via == OPS_VIA_HANDLER ? run_handler(cli) : ops_cli_call(cli);
 }
 
+/* Whether the command may show a time. The service itself and the gate write UTC alone, and --json has nothing else. */
+static bool shows_times(const struct ops_cli *cli)
+{
+    const struct ops_cli_command *command = cli->args.command;
+    return command && command->via != OPS_VIA_SELF && command->group != OPS_COMMANDS_HELP && !cli->args.help && !cli->json;
+}
+
+/* A misspelled zone would be UTC under its own name, and look right. */
+static void check_own_zone(struct ops_cli *cli)
+{
+    const char *zone = ops_cli_env("TZ");
+    if (ops_zone_is_understood(zone))
+        return;
+    if (shows_times(cli))
+        ops_cli_warn(cli, "there is no time zone '%.100s', which TZ names: times are shown in UTC only", zone);
+    (void)setenv("TZ", "UTC0", 1); /* what there was meant UTC as well */
+}
+
 int ops_cli_run(const struct ops_cli_host *host, int argc, char **argv)
 {
     use_utf8();
@@ -226,6 +246,7 @@ int ops_cli_run(const struct ops_cli_host *host, int argc, char **argv)
     struct ops_error error = OPS_ERROR_INIT;
     enum ops_status status = ops_args_parse(&cli.args, argc, argv, &error);
     ops_args_wipe(argc, argv);
+    check_own_zone(&cli);
     int code = status == OPS_OK ? run_command(&cli) : ops_cli_fail(&cli, status, &error);
     ops_error_release(&error);
     ops_args_release(&cli.args);

@@ -70,7 +70,7 @@ static const struct ops_cli_flag common_flags[] = {
     TEXT("--profile", "NAME", NULL, "the AWS profile (default: $AWS_PROFILE)"),
     PATH("--manifest", "FILE", "the stack manifest"),
     TEXT("--endpoint", "URL", NULL, "the service to talk to: http://, https:// or unix:PATH (default: the one of --data)"),
-    TEXT("--actor", "NAME", "actor", "who does it, for the audit trail (default: the user that runs it)"),
+    TEXT("--actor", "NAME", "actor", "who does it, for the audit trail (default: the user that runs it; for root by way of sudo, who called that)"),
     SWITCH("--json", NULL, "one JSON envelope on standard output, nothing else there"),
     SWITCH("--no-color", NULL, "no colours"),
     SWITCH("--help", NULL, "show this help"),
@@ -199,6 +199,11 @@ static const struct ops_cli_flag vacuum_list_flags[] = {
 
 static const struct ops_cli_flag audit_list_flags[] = {PAGE_LIMIT, NEXT_TOKEN, END};
 
+static const struct ops_cli_flag accept_rollback_flags[] = {
+    NEEDED("--reason", "TEXT", "reason", "why, for the audit trail"),
+    END,
+};
+
 static const struct ops_cli_flag secret_set_flags[] = {
     {.name = "--new-secret-code-file", .placeholder = "F", .kind = OPS_FLAG_FILE, .required = true,
      .help = "the file that holds the new secret code, 12 to 256 bytes; - is standard input"},
@@ -254,7 +259,7 @@ static const struct ops_cli_command commands[] = {
      .description = "Shows how long the service has been up and how fast its store answers.",
      .example = "g3nops stat --json"},
     {.name = "sweep", .group = OPS_COMMANDS_SERVICE, .via = OPS_VIA_INVOKE, .target = "ops_sweep", .shared = COMMON,
-     .flags = no_flags, .render = ops_render_object, .summary = "start what is due now",
+     .flags = no_flags, .render = ops_render_sweep, .summary = "start what is due now",
      .description = "Starts the windows and vacuums whose time has come. The service does so by itself; asking again "
                     "changes nothing.",
      .example = "g3nops sweep"},
@@ -263,15 +268,15 @@ static const struct ops_cli_command commands[] = {
      .target = "ops_maintenanceschedule", .shared = OPERATOR, .flags = schedule_flags, .render = ops_render_window,
      .prepare = ops_cli_prepare_now, .follow = ops_cli_start_now, .summary = "schedule a maintenance window",
      .description = "Schedules a window. It starts by itself when its time has come, or earlier by maintenance-start; it "
-                    "never ends by itself.\nWith --now it is started at once. If that is refused, because another one is "
-                    "active, it is cancelled again, and the answer says so.",
+                    "never ends by itself.\nWith --now it is started at once, unless another one is active: then nothing "
+                    "is scheduled. If another one is started in between, it is cancelled again, and the answer says so.",
      .example = "g3nops maintenance-schedule --description \"Move to new disks\" --duration 1h30m --start +45m"},
     {.name = "maintenance-start", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE, .target = "ops_maintenancestart",
      .shared = OPERATOR, .flags = start_flags, .render = ops_render_window, .summary = "start a scheduled window now",
      .description = "Starts a scheduled window without waiting for its time. At most one window is active.",
      .example = "g3nops maintenance-start --maintenance-id 01JDE9Q3F0V8M4T6XK2R7W5N1B"},
     {.name = "maintenance-update", .group = OPS_COMMANDS_MAINTENANCE, .via = OPS_VIA_INVOKE,
-     .target = "ops_maintenanceupdate", .shared = OPERATOR, .flags = update_flags, .render = ops_render_window,
+     .target = "ops_maintenanceupdate", .shared = OPERATOR, .flags = update_flags, .one_of = "--description|--duration|--text", .render = ops_render_window,
      .summary = "post progress, change the estimate",
      .description = "Changes the description or the estimate of a window that is not over, or posts progress to the "
                     "active one. At least one of --description, --duration and --text is needed.",
@@ -341,11 +346,11 @@ static const struct ops_cli_command commands[] = {
                     "that what was delivered to the log is the same: an older copy of the store, put back, is found by that.",
      .example = "g3nops audit-verify --data /var/lib/g3nops"},
     {.name = "audit-accept-rollback", .group = OPS_COMMANDS_AUDIT, .via = OPS_VIA_INVOKE,
-     .target = "ops_auditacceptrollback", .shared = OPERATOR, .flags = no_flags, .render = ops_render_object,
+     .target = "ops_auditacceptrollback", .shared = COMMON | SECRET, .flags = accept_rollback_flags, .render = ops_render_acceptance,
      .summary = "go on with a store that was put back",
      .description = "A store that was put back, and so lacks records which its delivered audit log has, delivers nothing and "
-                    "starts no vacuum. This accepts it as it is: an audit record says what was lost, and why. Needs "
-                    "--reason. Look first: audit-verify tells where the two part.",
+                    "starts no vacuum. This accepts it as it is: an audit record says what was lost, and why. "
+                    "Look first: audit-verify tells where the two part.",
      .example = "g3nops audit-accept-rollback --reason \"Restored the backup of last night\""},
 
     {.name = "secret-set", .group = OPS_COMMANDS_SETUP, .via = OPS_VIA_HANDLER, .shared = COMMON | SECRET,
@@ -385,9 +390,9 @@ static const struct ops_cli_command commands[] = {
      .positional = "COMMAND", .positional_joins = true, .run = ops_cli_run_help, .summary = "show help, of all commands or of one",
      .description = "Shows what g3nops can do, or what one command does.", .example = "g3nops help vacuum-org"},
     {.name = "completion", .group = OPS_COMMANDS_HELP, .via = OPS_VIA_SELF, .shared = COMMON, .flags = no_flags,
-     .positional = "SHELL", .positional_choices = "bash", .positional_required = true, .run = ops_cli_run_completion,
+     .positional = "SHELL", .positional_choices = "bash|fish", .positional_required = true, .run = ops_cli_run_completion,
      .summary = "print a completion script",
-     .description = "Prints a script that completes commands, flags and values. Bash is the shell that is known.",
+     .description = "Prints a script that completes commands, flags and values, for bash or for fish. In fish: g3nops completion fish | source.",
      .example = "source <(g3nops completion bash)"},
     {.name = "man", .group = OPS_COMMANDS_HELP, .via = OPS_VIA_SELF, .shared = COMMON, .flags = no_flags,
      .run = ops_cli_run_man, .summary = "print the manual page",

@@ -92,11 +92,12 @@ struct ops_cli_command {
     enum ops_command_group group;
     enum ops_command_engine engine;
     enum ops_command_via via;
-    bool destructive;       /* deletes data that is not ours */
-    bool watchable;         /* its answer is a vacuum record */
-    const char *target;     /* HTTP: the route; INVOKE: the function */
+    bool destructive;            /* deletes data that is not ours */
+    bool watchable;              /* its answer is a vacuum record */
+    const char *target;          /* HTTP: the route; INVOKE: the function */
     const char *without_session; /* HTTP: the function that gives an operator the same without a session, or NULL */
-    const char *positional; /* what the one argument is, or NULL */
+    const char *one_of;          /* flags of its own, with '|' between them, of which it needs one at least; or NULL */
+    const char *positional;      /* what the one argument is, or NULL */
     const char *positional_choices;
     bool positional_required;
     bool positional_joins;            /* two words are one with a hyphen: "vacuum org" */

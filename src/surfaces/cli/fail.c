@@ -14,8 +14,14 @@ enum { HANG = 2, TEXTS_SHOWN = 8, HINT_MAX_BYTES = 4096, SENTENCE_SIZE = 8192 };
 
 struct hint {
     const char *tag;
-    const char *text; /* {a|b} stands for detail a, or b; a hint whose details are not there is passed over */
+    const char *text;   /* {a|b} stands for detail a, or b; a hint whose details are not there is passed over */
+    const char *status; /* of the record, in details; NULL: any */
 };
+
+/* docs/guide.md, "The wrong vacuum is running" */
+#define STOP_IT                                                                                                             \
+    " If it must not go on, stop every 'g3nops serve' at once (systemctl stop g3nops), and see the guide, \"The wrong "     \
+    "vacuum is running\"; else follow it with 'g3nops vacuum-status --vacuum-id {vacuum_id} --watch'"
 
 /* The first hint of a tag that can be filled in is shown. */
 static const struct hint hints[] = {
@@ -23,6 +29,11 @@ static const struct hint hints[] = {
      "see it with 'g3nops vacuum-status --vacuum-id {vacuum_id|holder}'; while it is pending, cancel it with "
      "'g3nops vacuum-cancel --vacuum-id {vacuum_id|holder}'"},
     {"vacuum-in-progress", "see it with 'g3nops vacuum-status'"},
+    {"vacuum-not-pending", "it is running: unless it is a dry run, what is gone is gone." STOP_IT, "running"},
+    {"vacuum-not-pending", "it starts now." STOP_IT, "pending"},
+    {"vacuum-not-pending", "it is over; see how it ended with 'g3nops vacuum-status --vacuum-id {vacuum_id}'", "completed"},
+    {"vacuum-not-pending", "it is over; see how it ended with 'g3nops vacuum-status --vacuum-id {vacuum_id}'", "failed"},
+    {"vacuum-not-pending", "it was cancelled before: it has deleted nothing, and will not", "cancelled"},
     {"vacuum-not-pending", "see what it does with 'g3nops vacuum-status --vacuum-id {vacuum_id} --watch'"},
     {"vacuum-not-found", "the latest one is shown by 'g3nops vacuum-status'"},
     {"plan-drifted", "make a new dry run and use its plan_sha256"},
@@ -40,7 +51,7 @@ static const struct hint hints[] = {
      "only an active window can be ended or posted to; see 'g3nops maintenance-list --status all'"},
     {"no-active-maintenance", "list windows with 'g3nops maintenance-list', start one with 'g3nops maintenance-start'"},
     {"revision-conflict", "look at the record again, then repeat with --expected-revision {revision}"},
-    {"start-not-in-future", "give --start a later time, or one from now such as +45m"},
+    {"start-not-in-future", "give --start a later time, or one from now such as +45m; --now starts the window at once"},
     {"session-required", "give --session-guid G; on the embedded engine 'g3nops session-create --user U' makes one"},
     {"session-invalid", "on the embedded engine 'g3nops session-create --user U' makes a new session"},
     {"store-unavailable", "'g3nops audit-verify' tells where the store and its delivered audit log part ({audit}); put the "
@@ -103,13 +114,19 @@ static void append_line(struct ops_buf *buf, const struct ops_style *style, enum
     ops_buf_append_char(buf, '\n');
 }
 
+static bool is_of_status(const struct hint *hint, const json_t *details)
+{
+    return !hint->status || strcmp(hint->status, ops_json_text(details, "status", "")) == 0;
+}
+
 static void append_hint(struct ops_buf *buf, const struct ops_style *style, const char *tag, const json_t *details)
 {
     struct ops_buf filled;
     ops_buf_init(&filled, HINT_MAX_BYTES);
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
         ops_buf_clear(&filled);
-        if (strcmp(hints[i].tag, tag) == 0 && fill_hint(&filled, hints[i].text, details)) {
+        if (strcmp(hints[i].tag, tag) == 0 && is_of_status(&hints[i], details) &&
+            fill_hint(&filled, hints[i].text, details)) {
             append_line(buf, style, OPS_PAINT_NONE, "hint:", ops_buf_text(&filled));
             break;
         }

@@ -8,6 +8,7 @@ void ops_help_append_usage(struct ops_buf *buf, const struct ops_cli_command *co
 void ops_help_append_command(struct ops_buf *buf, const struct ops_cli_command *command, size_t columns);
 void ops_help_append_overview(struct ops_buf *buf, size_t columns);
 void ops_completion_append_bash(struct ops_buf *buf);
+void ops_completion_append_fish(struct ops_buf *buf);
 void ops_man_append(struct ops_buf *buf, const char *build_id);
 
 /* Help of a command, or of all when it is NULL, on standard output. */

@@ -23,10 +23,29 @@ static bool stands_in(const struct ops_cli_command *command, const struct ops_cl
     return false;
 }
 
+static bool is_one_of(const struct ops_cli_command *command, const struct ops_cli_flag *flag)
+{
+    const char *found = command->one_of ? strstr(command->one_of, flag->name) : NULL;
+    return found && (found[strlen(flag->name)] == '|' || !found[strlen(flag->name)]);
+}
+
+/* "(--description TEXT | --text TEXT)...": one of them, or more. */
+static void append_one_of(struct ops_buf *line, const struct ops_cli_command *command)
+{
+    const char *before = "(";
+    for (const struct ops_cli_flag *flag = command->flags; flag->name; flag++) {
+        if (!is_one_of(command, flag))
+            continue;
+        append_word(line, before, flag, "");
+        before = "|\v";
+    }
+    ops_buf_append_text(line, *before == '|' ? ")..." : "");
+}
+
 static void append_flag_words(struct ops_buf *line, const struct ops_cli_command *command, bool required)
 {
     for (const struct ops_cli_flag *flag = command->flags; flag->name; flag++) {
-        if (flag->required != required || stands_in(command, flag))
+        if (flag->required != required || stands_in(command, flag) || is_one_of(command, flag))
             continue;
         append_word(line, !required ? "[" : flag->unless ? "(" : "", flag, !required ? "]" : "");
         if (flag->unless)
@@ -42,9 +61,10 @@ void ops_help_append_usage(struct ops_buf *buf, const struct ops_cli_command *co
     if (command->positional)
         ops_buf_append_format(&line, command->positional_required ? " %s" : " [%s]", command->positional);
     append_flag_words(&line, command, true);
+    append_one_of(&line, command);
     append_flag_words(&line, command, false);
     if (command->shared & 1u << OPS_FLAGS_SECRET)
-        ops_buf_append_text(&line, " [secret\vcode]");
+        ops_buf_append_text(&line, command->via == OPS_VIA_INVOKE ? " (secret\vcode)" : " [secret\vcode]");
     if (command->shared & 1u << OPS_FLAGS_SESSION)
         ops_buf_append_text(&line, " [--session-guid\vG]");
     ops_buf_append_text(&line, " [common\vflags]");

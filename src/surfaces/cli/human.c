@@ -24,6 +24,13 @@ const char *ops_human_number(int64_t number, char ret_text[static OPS_HUMAN_SIZE
     return ret_text;
 }
 
+const char *ops_human_count(int64_t count, const char *one, const char *many, char ret_text[static OPS_HUMAN_COUNT_SIZE])
+{
+    char number[OPS_HUMAN_SIZE];
+    (void)snprintf(ret_text, OPS_HUMAN_COUNT_SIZE, "%s %.40s", ops_human_number(count, number), count == 1 ? one : many);
+    return ret_text;
+}
+
 const char *ops_human_bytes(int64_t bytes, char ret_text[static OPS_HUMAN_SIZE])
 {
     static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
@@ -77,7 +84,8 @@ static void write_utc(int64_t at_ms, char ret_text[static OPS_INSTANT_TEXT_SIZE]
     ret_text[sizeof "2026-11-24" - 1] = ' ';
 }
 
-/* The C library reads the zone as 'date' does, from the same files: what is printed agrees with the operator's other tools. */
+/* The C library reads the zone as 'date' does, from the same files: what is printed agrees with the operator's other tools.
+ */
 static bool local_time(int64_t at_ms, struct tm *ret_local)
 {
     time_t seconds = (time_t)(at_ms / OPS_SECOND_MS);
@@ -87,13 +95,20 @@ static bool local_time(int64_t at_ms, struct tm *ret_local)
     return ret_local->tm_gmtoff != 0 || strcmp(ret_local->tm_zone, "UTC") != 0;
 }
 
+const char *ops_human_local_time(int64_t at_ms, char ret_text[static OPS_HUMAN_TIME_SIZE])
+{
+    struct tm tm;
+    if (!local_time(at_ms, &tm) || strftime(ret_text, OPS_HUMAN_TIME_SIZE, "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
+        ret_text[0] = '\0';
+    return ret_text;
+}
+
 const char *ops_human_time(int64_t at_ms, char ret_text[static OPS_HUMAN_TIME_SIZE])
 {
     char utc[OPS_INSTANT_TEXT_SIZE], local[OPS_HUMAN_TIME_SIZE];
-    struct tm tm;
     write_utc(at_ms, utc);
-    bool has_local = local_time(at_ms, &tm) && strftime(local, sizeof local, "%Y-%m-%d %H:%M:%S %Z", &tm) > 0;
-    (void)snprintf(ret_text, OPS_HUMAN_TIME_SIZE, "%s%s%.48s", utc, has_local ? " = " : "", has_local ? local : "");
+    const char *between = *ops_human_local_time(at_ms, local) ? " = " : "";
+    (void)snprintf(ret_text, OPS_HUMAN_TIME_SIZE, "%s%s%.48s", utc, between, local);
     return ret_text;
 }
 

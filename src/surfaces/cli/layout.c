@@ -8,9 +8,9 @@
 
 enum {
     NAME_LEAST = 12,              /* a name's column is not cut narrower */
-    NAME_LEAST_BESIDE_WORDS = 24, /* before it is, words go beneath the row */
+    NAME_LEAST_BESIDE_WORDS = 40, /* before it is, words go beneath the row: the names of what is kept are to be whole */
     WORDS_LEAST = 24,             /* with less they are better off there as well */
-    HEADS_TRIED = 16,
+    HEADS_TRIED = 24,
 };
 
 static const struct ops_table_cell *cell_at(const struct ops_table *table, size_t row, size_t column)
@@ -82,28 +82,51 @@ static size_t count_alike(struct look *looks, size_t count, bool *ret_alike)
     return alike;
 }
 
-/* The n-th head to try: the half of what there is, then less and more of it in turn. */
-static size_t head_to_try(size_t width, size_t step, size_t n)
+/* The head to begin with: a third of what there is, since names of one stack begin alike and differ towards their ends. */
+static size_t first_head(size_t width)
 {
-    size_t half = (width - 1) / 2, away = (n + 1) / 2 * step;
-    if (n % 2 == 1)
-        return away < half ? half - away : 1;
-    return half + away + 2 < width ? half + away : width - 2;
+    return width > 3 ? (width - 1) / 3 : 1;
 }
 
-/* The same cut for the whole column, so that the eye can run down it: the first that leaves all names apart, else the one
- * with the fewest that look alike. */
+/* The n-th head to try: the first, then less and more of it in turn. */
+static size_t head_to_try(size_t width, size_t step, size_t n)
+{
+    size_t first = first_head(width), away = (n + 1) / 2 * step;
+    if (n % 2 == 1)
+        return away < first ? first - away : 1;
+    return first + away + 2 < width ? first + away : width - 2;
+}
+
+static bool is_between_words(char c)
+{
+    return strchr("/-_.:#", c) != NULL;
+}
+
+/* How many of the names that are cut begin anew with a whole word. */
+static size_t count_clean(const struct look *looks, size_t count)
+{
+    size_t clean = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct ops_view *tail = &looks[i].tail;
+        clean += tail->length > 0 && (is_between_words(tail->data[0]) || is_between_words(tail->data[-1]));
+    }
+    return clean;
+}
+
+/* The same cut for the whole column, so that the eye can run down it: of those with the fewest names that look alike the one
+ * that leaves the most words whole. */
 static size_t best_head(struct look *looks, size_t count, size_t width)
 {
-    size_t best = (width - 1) / 2, fewest = SIZE_MAX;
+    size_t best = first_head(width), fewest = SIZE_MAX, cleanest = 0;
     size_t step = width / HEADS_TRIED + 1;
-    for (size_t n = 0; n < HEADS_TRIED && fewest > 0; n++) {
+    for (size_t n = 0; n < HEADS_TRIED; n++) {
         size_t head = head_to_try(width, step, n);
         cut_looks(looks, count, width, head);
-        size_t alike = count_alike(looks, count, NULL);
-        if (alike < fewest) {
+        size_t alike = count_alike(looks, count, NULL), clean = count_clean(looks, count);
+        if (alike < fewest || (alike == fewest && clean > cleanest)) {
             best = head;
             fewest = alike;
+            cleanest = clean;
         }
     }
     return best;
@@ -145,7 +168,7 @@ static size_t natural_width(const struct ops_table *table, size_t c)
 
 static bool is_silent(const struct ops_table *table, size_t c)
 {
-    bool silent = table->columns[c].quiet;
+    bool silent = table->columns[c].quiet || table->columns[c].spare;
     for (size_t row = 0; silent && row < ops_table_rows(table); row++)
         silent = ops_layout_says_nothing(&table->columns[c], cell_at(table, row, c));
     return silent;
@@ -196,6 +219,23 @@ static size_t next_beneath(const struct ops_table *table, const struct ops_layou
     return last == first ? layout->column_count : last;
 }
 
+/* The columns beside as wide as they are, but for words, which lose nothing where they are wrapped. */
+static size_t uncut_width(const struct ops_table *table, const struct ops_layout *layout)
+{
+    size_t total = total_width(table, layout, false);
+    for (size_t c = 0; c < layout->column_count; c++)
+        if (layout->columns[c].place == OPS_LAYOUT_BESIDE && table->columns[c].kind == OPS_COLUMN_WORDS)
+            total -= layout->columns[c].width - least_width(table, layout, c);
+    return total;
+}
+
+static void leave_out_spare(const struct ops_table *table, size_t columns, struct ops_layout *layout)
+{
+    for (size_t c = layout->column_count; c-- > 0 && uncut_width(table, layout) > columns;)
+        if (table->columns[c].spare)
+            layout->columns[c].place = OPS_LAYOUT_LEFT_OUT;
+}
+
 static void place_columns(const struct ops_table *table, size_t columns, struct ops_layout *layout)
 {
     while (total_width(table, layout, true) > columns) {
@@ -243,11 +283,13 @@ enum ops_status ops_layout_make(const struct ops_table *table, size_t columns, s
     struct ops_layout layout = {.column_count = table->column_count};
     for (size_t c = 0; c < layout.column_count; c++)
         layout.columns[c] = (struct ops_layout_column){
-            .place = columns > 0 && is_silent(table, c) ? OPS_LAYOUT_LEFT_OUT : OPS_LAYOUT_BESIDE,
+            .place =
+                (columns > 0 || table->columns[c].spare) && is_silent(table, c) ? OPS_LAYOUT_LEFT_OUT : OPS_LAYOUT_BESIDE,
             .width = natural_width(table, c),
         };
     enum ops_status status = OPS_OK;
     if (columns > 0) {
+        leave_out_spare(table, columns, &layout);
         place_columns(table, columns, &layout);
         narrow(table, columns, &layout);
     }

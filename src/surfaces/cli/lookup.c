@@ -2,6 +2,8 @@
 
 #include "base/json.h"
 
+#include <string.h>
+
 /* A page is as large as the service gives; so many of them are more records than anybody has by hand. */
 enum { PAGE_LIMIT = 256, PAGES_MAX = 64, PAGE_TIMEOUT_MS = 60 * 1000 };
 
@@ -22,14 +24,30 @@ enum ops_status ops_cli_refusal(const struct ops_cli_reply *reply, struct ops_er
     return status;
 }
 
+/* The list of windows is a route as well, for whoever may have a session; that of vacuums is none. NULL: there is none. */
+static const struct ops_cli_command *command_with_route(const struct ops_cli *cli, const char *function)
+{
+    if (!(cli->args.command->shared & 1u << OPS_FLAGS_SESSION))
+        return NULL;
+    size_t count;
+    const struct ops_cli_command *commands = ops_cli_commands(&count);
+    for (size_t i = 0; i < count; i++)
+        if (commands[i].without_session && strcmp(commands[i].without_session, function) == 0)
+            return &commands[i];
+    return NULL;
+}
+
 static enum ops_status ask_page(struct ops_cli *cli, const char *function, const char *status_wanted, const char *token,
                                 struct ops_cli_reply *reply, struct ops_error *error)
 {
+    const struct ops_cli_command *route = command_with_route(cli, function);
     json_t *input =
         ops_json_pack("{s:s, s:i, s:s*}", "status", status_wanted, "limit", (int)PAGE_LIMIT, "next_token", token);
-    const struct ops_cli_request request = {
+    struct ops_cli_request request = {
         .via = OPS_VIA_INVOKE, .target = function, .input = input, .timeout_ms = PAGE_TIMEOUT_MS};
-    enum ops_status status = input ? ops_cli_exchange(cli, &request, reply, error) : OPS_NO_MEMORY;
+    if (route)
+        request.session_guid = ops_cli_session(cli);
+    enum ops_status status = input ? ops_cli_ask(cli, &request, route, reply, error) : OPS_NO_MEMORY;
     if (status == OPS_OK)
         status = ops_cli_refusal(reply, error);
     json_decref(input);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static bool is_digit(char c)
 {
@@ -155,4 +156,16 @@ enum ops_status ops_moment_time(const char *flag, const char *text, int64_t now_
             "%s %.100s has no zone; add Z for UTC, an offset such as +01:00, or a zone such as ' Europe/Vienna'.", flag,
             text);
     return from_local(flag, text, rest, local_ms, ret_instant, error);
+}
+
+const char *ops_moment_zone(const char *text)
+{
+    enum { DATE = sizeof "2026-12-01" };
+    static const char of_time[] = "0123456789:.";
+    if (text[0] == '+' || strlen(text) < DATE)
+        return NULL;
+    const char *rest = text + DATE;
+    rest += strspn(rest, of_time);
+    rest += strspn(rest, " ");
+    return *rest && strcasecmp(rest, "Z") != 0 ? rest : NULL;
 }

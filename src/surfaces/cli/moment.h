@@ -15,4 +15,8 @@ enum ops_status ops_moment_duration(const char *text, int64_t *ret_seconds) OPS_
 enum ops_status ops_moment_time(const char *flag, const char *text, int64_t now_ms,
                                 char ret_instant[static OPS_INSTANT_TEXT_SIZE], struct ops_error *error) OPS_MUST_USE;
 
+/* Of a text that ops_moment_time has read the zone that is written in it, a name or an offset, "+01:00"; within text. NULL:
+ * UTC, or from now. */
+const char *ops_moment_zone(const char *text);
+
 #endif

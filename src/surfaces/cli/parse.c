@@ -163,8 +163,11 @@ static enum ops_status read_duration(const struct ops_cli_flag *flag, const char
 {
     int64_t seconds;
     if (text[0] != '-' && ops_moment_duration(text, &seconds) != OPS_OK)
-        return ops_fail(error, OPS_USAGE, "%s takes seconds, or a duration such as 90s, 45m, 2h or 1d12h, not '%s'.",
-                        flag->name, text);
+        return ops_fail(
+            error, OPS_USAGE,
+            "%s takes seconds, or days, hours, minutes and seconds, each a whole number with d, h, m or s behind "
+            "it, in this order and without spaces, such as 90s, 45m, 1h30m or 1d12h, not '%s'.",
+            flag->name, text);
     if (text[0] == '-' || seconds < flag->min || seconds > flag->max)
         return ops_fail(error, OPS_USAGE, "%s must be between %" PRId64 " and %" PRId64 " seconds, not %s.", flag->name,
                         flag->min, flag->max, text);
@@ -257,6 +260,39 @@ static enum ops_status read_positional(struct ops_args *args, const struct words
     return args->positional ? OPS_OK : OPS_NO_MEMORY;
 }
 
+/* Takes the next of the names between '|' off the front of *rest; false behind the last one. */
+static bool next_name(const char **rest, struct ops_view *ret_name)
+{
+    *rest += **rest == '|';
+    *ret_name = ops_view(*rest, strcspn(*rest, "|"));
+    *rest += ret_name->length;
+    return ret_name->length > 0;
+}
+
+static bool has_one_of(const struct ops_args *args, const char *names)
+{
+    struct ops_view name;
+    bool given = false;
+    while (!given && next_name(&names, &name)) {
+        int index = ops_cli_flag_index(args->command, name.data, name.length);
+        assert(index >= 0);
+        given = args->values[index].given;
+    }
+    return given;
+}
+
+static enum ops_status refuse_none_of(const char *names, struct ops_error *error)
+{
+    struct ops_buf list;
+    struct ops_view name;
+    ops_buf_init(&list, OPS_ERROR_TEXT_SIZE);
+    while (next_name(&names, &name))
+        ops_buf_append_format(&list, "%s%.*s", list.length == 0 ? "" : *names ? ", " : " and ", (int)name.length, name.data);
+    enum ops_status status = ops_fail(error, OPS_USAGE, "At least one of %s is required.", ops_buf_text(&list));
+    ops_buf_release(&list);
+    return status;
+}
+
 static enum ops_status check_required(const struct ops_args *args, struct ops_error *error)
 {
     const struct ops_cli_flag *flag;
@@ -269,6 +305,8 @@ static enum ops_status check_required(const struct ops_args *args, struct ops_er
         return ops_fail(error, OPS_USAGE, "%s %s%s%s is required.", flag->name, flag->placeholder,
                         flag->unless ? " or " : "", flag->unless ? flag->unless : "");
     }
+    if (args->command->one_of && !has_one_of(args, args->command->one_of))
+        return refuse_none_of(args->command->one_of, error);
     if (args->command->positional_required && !args->positional)
         return ops_fail(error, OPS_USAGE, "%s is required.", args->command->positional);
     return OPS_OK;

@@ -166,7 +166,11 @@ static void fill_line(struct line *line, const json_t *vacuum, const struct ops_
     size_t done, all;
     ops_progress_targets(vacuum, &done, &all);
     ops_text_append_safe(&line->status, ops_view_of(ops_json_text(vacuum, "status", "")));
-    (void)snprintf(line->parts[TARGETS], PART_SIZE, "%zu of %zu targets", done, all);
+    if (all == 0 && json_object_size(totals) == 0 && !json_object_get(vacuum, "plan_sha256")) {
+        (void)snprintf(line->parts[TARGETS], PART_SIZE, "not planned yet");
+        return;
+    }
+    (void)snprintf(line->parts[TARGETS], PART_SIZE, "%zu of %zu target%s", done, all, all == 1 ? "" : "s");
     set_count(line, COUNT, totals, ops_json_flag(vacuum, "dry_run", false) ? "matched" : "deleted", true);
     set_count(line, FAILED, totals, "failed", false);
     set_count(line, PROTECTED, totals, "protected", false);

@@ -6,6 +6,7 @@
 #include "surfaces/cli/human.h"
 #include "surfaces/cli/table.h"
 #include "surfaces/cli/text.h"
+#include "surfaces/cli/zone.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,11 +91,43 @@ static void append_expected_end(struct ops_buf *buf, const struct ops_style *sty
     ops_card_expected_end(buf, style, end, is_overdue(window, style));
 }
 
+/* Of one that was started before its time this is no start: the next row is. */
+static void append_scheduled(struct ops_buf *buf, const struct ops_style *style, const json_t *window)
+{
+    int64_t scheduled_ms, started_ms;
+    char text[OPS_HUMAN_TIME_SIZE + 64], time[OPS_HUMAN_TIME_SIZE];
+    if (ops_json_instant(window, "scheduled_start_utc", &scheduled_ms) != OPS_OK ||
+        ops_json_instant(window, "started_at", &started_ms) != OPS_OK || started_ms >= scheduled_ms) {
+        ops_card_instant(buf, style, "scheduled", window, "scheduled_start_utc");
+        return;
+    }
+    (void)snprintf(text, sizeof text, "%s, but it was started before that", ops_human_time(scheduled_ms, time));
+    ops_card_value(buf, style, "scheduled", OPS_PAINT_NONE, text);
+}
+
+/* The start in the zone that it was written in, so that a misread shows, unless it is shown in that already. */
+static void append_as_given(struct ops_buf *buf, const struct ops_style *style, const json_t *window)
+{
+    char reading[OPS_ZONE_TEXT_SIZE], shown[OPS_HUMAN_TIME_SIZE];
+    int64_t start_ms;
+    if (!style->zone || ops_json_instant(window, "scheduled_start_utc", &start_ms) != OPS_OK ||
+        !*ops_zone_show(style->zone, start_ms, reading) || strstr(ops_human_time(start_ms, shown), reading))
+        return;
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
+    ops_buf_append_text(&words, reading);
+    if (!strstr(reading, style->zone))
+        ops_buf_append_format(&words, " (%s)", style->zone);
+    ops_card_value(buf, style, "as given", OPS_PAINT_NONE, ops_buf_text(&words));
+    ops_buf_release(&words);
+}
+
 enum ops_status ops_render_window(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
     ops_card_title(buf, style, "Maintenance", ops_json_text(data, "maintenance_id", ""), ops_json_text(data, "status", ""));
     ops_card_text(buf, style, "description", data, "description");
-    ops_card_instant(buf, style, "scheduled", data, "scheduled_start_utc");
+    append_scheduled(buf, style, data);
+    append_as_given(buf, style, data);
     ops_card_duration(buf, style, "estimate", data, "estimated_duration_seconds");
     ops_card_instant(buf, style, "started", data, "started_at");
     ops_card_text(buf, style, "started by", data, "started_by");
@@ -218,47 +251,74 @@ enum ops_status ops_render_stat(const json_t *data, const struct ops_style *styl
     return ops_buf_status(buf);
 }
 
-static enum ops_status append_member(struct ops_buf *buf, const struct ops_style *style, const char *name,
-                                     const json_t *value)
+static void append_safe_line(struct ops_buf *buf, const struct ops_style *style, const struct ops_buf *words)
 {
-    struct ops_buf text, line;
-    ops_buf_init(&text, buf->limit_bytes);
-    ops_buf_init(&line, buf->limit_bytes);
-    enum ops_status status = OPS_OK;
-    if (json_is_string(value))
-        ops_buf_append(&text, json_string_value(value), json_string_length(value));
-    else
-        status = ops_json_append(value, &text);
-    ops_text_append_safe(&line, ops_view_of(name));
-    ops_buf_append_text(&line, ": ");
-    ops_text_append_safe(&line, ops_buf_view(&text));
-    append_line(buf, style, &line);
-    if (status == OPS_OK)
-        status = ops_buf_status(&text) == OPS_OK ? ops_buf_status(&line) : ops_buf_status(&text);
-    ops_buf_release(&text);
-    ops_buf_release(&line);
-    return status;
+    struct ops_buf safe;
+    ops_buf_init(&safe, buf->limit_bytes);
+    ops_text_append_safe(&safe, ops_buf_view(words));
+    append_sentence(buf, style, ops_buf_text(&safe));
+    ops_buf_release(&safe);
 }
 
-/* Whatever it is: a line for each member. */
-enum ops_status ops_render_object(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+enum ops_status ops_render_sweep(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
-    const char *name;
-    json_t *value;
-    enum ops_status status = OPS_OK;
-    json_object_foreach((json_t *)(uintptr_t)data, name, value)
-        if (status == OPS_OK)
-            status = append_member(buf, style, name, value);
-    return status == OPS_OK ? ops_buf_status(buf) : status;
+    static const struct {
+        const char *member, *before, *one, *many;
+    } parts[] = {
+        {"maintenance_started", "started ", "window", "windows"},
+        {"vacuums_started", "started ", "vacuum", "vacuums"},
+        {"vacuums_failed", "ended as failed ", "vacuum", "vacuums"},
+        {"audit_delivered", "delivered ", "audit record", "audit records"},
+    };
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char text[OPS_HUMAN_COUNT_SIZE];
+        json_int_t count = ops_json_integer(data, parts[i].member, 0);
+        if (count > 0)
+            ops_buf_append_format(&words, "%s%s%s", words.length ? ", " : "Done: ", parts[i].before,
+                                  ops_human_count(count, parts[i].one, parts[i].many, text));
+    }
+    ops_buf_append_text(&words, words.length ? "." : "Nothing was due.");
+    append_safe_line(buf, style, &words);
+    ops_buf_release(&words);
+    return ops_buf_status(buf);
 }
 
+enum ops_status ops_render_acceptance(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    if (!ops_json_flag(data, "accepted", false)) {
+        append_sentence(buf, style, "There is nothing to accept: the store has all that its delivered audit log has.");
+        return ops_buf_status(buf);
+    }
+    bool behind = strcmp(ops_json_text(data, "state", ""), "behind") == 0;
+    json_int_t count = ops_json_integer(data, "log_records", 0), first = ops_json_integer(data, "first_seq", 0);
+    char records[OPS_HUMAN_COUNT_SIZE];
+    struct ops_buf words;
+    ops_buf_init(&words, buf->limit_bytes);
+    ops_buf_append_format(&words,
+                          "Accepted, by audit record %" JSON_INTEGER_FORMAT ": the store goes on, and has %s %s that its ",
+                          ops_json_integer(data, "seq", 0), behind ? "lost" : "others in place of",
+                          ops_human_count(count, "record", "records", records));
+    ops_buf_append_format(&words, "delivered audit log has, from %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT ".",
+                          first, ops_json_integer(data, "log_seq", first));
+    append_safe_line(buf, style, &words);
+    ops_buf_release(&words);
+    return ops_buf_status(buf);
+}
+
+/* Two columns: in UTC, and in the operator's zone where that is another one. */
 static void add_instant(struct ops_table *table, const char *instant)
 {
     struct ops_buf text;
+    char local[OPS_HUMAN_TIME_SIZE];
+    int64_t at_ms;
     ops_buf_init(&text, 4096);
     ops_human_append_plain_instant(&text, instant);
     ops_table_add(table, ops_buf_text(&text));
     ops_buf_release(&text);
+    bool read_it = ops_instant_parse(ops_view_of(instant), &at_ms) == OPS_OK;
+    ops_table_add(table, read_it ? ops_human_local_time(at_ms, local) : "");
 }
 
 /* The table, or in its place words for an empty one; then how to see more. */
@@ -288,7 +348,8 @@ enum ops_status ops_render_window_list(const json_t *data, const struct ops_styl
     static const struct ops_table_column columns[] = {
         {.title = "ID"},
         {.title = "STATUS"},
-        {.title = "START"},
+        {.title = "START (UTC)"},
+        {.title = "LOCAL", .spare = true},
         {.title = "ESTIMATE", .right = true},
         {.title = "DESCRIPTION", .kind = OPS_COLUMN_WORDS, .quiet = true},
     };
@@ -315,7 +376,8 @@ enum ops_status ops_render_vacuum_list(const json_t *data, const struct ops_styl
     static const struct ops_table_column columns[] = {
         {.title = "ID"},
         {.title = "STATUS"},
-        {.title = "REQUESTED"},
+        {.title = "REQUESTED (UTC)"},
+        {.title = "LOCAL", .spare = true},
         {.title = "SCOPE", .kind = OPS_COLUMN_NAME},
         {.title = "DELETED", .right = true, .quiet = true},
         {.title = "FAILED", .right = true, .quiet = true},
@@ -346,7 +408,8 @@ enum ops_status ops_render_audit_list(const json_t *data, const struct ops_style
 {
     static const struct ops_table_column columns[] = {
         {.title = "SEQ", .right = true},
-        {.title = "AT"},
+        {.title = "AT (UTC)"},
+        {.title = "LOCAL", .spare = true},
         {.title = "TYPE"},
         {.title = "ACTOR", .kind = OPS_COLUMN_NAME},
         {.title = "SUBJECT", .quiet = true},

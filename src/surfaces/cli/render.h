@@ -10,7 +10,8 @@
 
 enum ops_status ops_render_ping(const json_t *data, const struct ops_style *style, struct ops_buf *buf) OPS_MUST_USE;
 enum ops_status ops_render_stat(const json_t *data, const struct ops_style *style, struct ops_buf *buf) OPS_MUST_USE;
-enum ops_status ops_render_object(const json_t *data, const struct ops_style *style, struct ops_buf *buf) OPS_MUST_USE;
+enum ops_status ops_render_sweep(const json_t *data, const struct ops_style *style, struct ops_buf *buf) OPS_MUST_USE;
+enum ops_status ops_render_acceptance(const json_t *data, const struct ops_style *style, struct ops_buf *buf) OPS_MUST_USE;
 enum ops_status ops_render_window(const json_t *data, const struct ops_style *style, struct ops_buf *buf) OPS_MUST_USE;
 /* Of a window that was ended: and which one is next. */
 enum ops_status ops_render_window_end(const json_t *data, const struct ops_style *style, struct ops_buf *buf) OPS_MUST_USE;

@@ -69,6 +69,10 @@ static void append_error(const json_t *data, const struct ops_style *style, stru
     ops_text_append_safe(&words, ops_view_of(ops_json_text(error, "message", "")));
     ops_card_value(buf, style, "error", OPS_PAINT_BAD, ops_buf_text(&words));
     ops_buf_release(&words);
+    /* of plan-drifted */
+    const json_t *details = json_object_get(error, "details");
+    ops_card_text(buf, style, "asked for", details, "expected_plan_sha256");
+    ops_card_text(buf, style, "plan now", details, "plan_sha256");
 }
 
 /* Where it deletes, or would. */
@@ -168,6 +172,22 @@ static void note_counts(struct ops_table *table, const json_t *target)
     }
 }
 
+/* What the manifest says may stay is no trouble, but nothing to pass over in silence either. */
+static void note_ignored(struct ops_table *table, const json_t *target)
+{
+    const char *reason = ops_json_text(target, "ignored_reason", NULL);
+    int64_t count = ops_json_integer(target, "ignored", 0);
+    char text[OPS_HUMAN_COUNT_SIZE];
+    struct ops_buf line;
+    if (count == 0)
+        return;
+    ops_buf_init(&line, NOTE_MAX_BYTES);
+    ops_buf_append_format(&line, "%s that can't be compared with the tenant's name, left as the manifest says%s%s",
+                          ops_human_count(count, "record", "records", text), reason ? ": " : "", reason ? reason : "");
+    ops_table_note(table, ops_buf_text(&line), OPS_PAINT_DIM);
+    ops_buf_release(&line);
+}
+
 /* A remark's reason often is the target's error as well: once is enough. */
 static bool is_reason_of_a_remark(const json_t *target, const char *error)
 {
@@ -216,6 +236,7 @@ static void note_list(struct ops_table *table, const struct ops_style *style, co
 static void note_trouble(struct ops_table *table, const struct ops_style *style, const json_t *target)
 {
     const char *error = ops_json_text(target, "error", NULL);
+    note_ignored(table, target);
     if (!needs_a_look(target))
         return;
     if (error && !is_reason_of_a_remark(target, error))
@@ -231,6 +252,7 @@ static void append_troubles(const json_t *data, const struct ops_style *style, s
     size_t i, count = 0;
     json_t *target;
     struct ops_buf words;
+    char lists[OPS_HUMAN_COUNT_SIZE];
     ops_buf_init(&words, buf->limit_bytes);
     json_array_foreach(json_object_get(data, "targets"), i, target) {
         if (!needs_a_look(target))
@@ -244,8 +266,8 @@ static void append_troubles(const json_t *data, const struct ops_style *style, s
         ops_buf_append_format(&words, " and %zu more", count - TROUBLES_NAMED);
     json_int_t left_out = ops_json_integer(data, "left_out", 0);
     if (left_out)
-        ops_buf_append_format(&words, "%sOf %" JSON_INTEGER_FORMAT " lists of names there was no room in the record.",
-                              count ? ". " : "", left_out);
+        ops_buf_append_format(&words, "%sFor %s of names there was no room in the record.", count ? ". " : "",
+                              ops_human_count(left_out, "list", "lists", lists));
     if (words.length > 0) {
         ops_buf_append_char(buf, '\n');
         ops_paint_append_wrapped(buf, style, OPS_PAINT_BUSY, ops_buf_text(&words), 0, HANG);
@@ -361,8 +383,30 @@ static void append_unlisted(const json_t *data, const struct ops_style *style, s
     }
 }
 
+/* Zeros would look as if there were nothing to delete. */
+static void append_unplanned(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    bool ended = json_object_get(data, "finished_at") != NULL, pending = has_status(data, "pending");
+    ops_buf_append_char(buf, '\n');
+    ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE,
+                             ended     ? "Nothing was counted: it ended before it was planned."
+                             : pending ? "Not planned yet: what it will delete is looked up when it starts."
+                                       : "Not planned yet: what there is to delete is being looked up.",
+                             0, HANG);
+    ops_buf_append_char(buf, '\n');
+}
+
+static bool is_unplanned(const json_t *data)
+{
+    return !json_object_get(data, "plan_sha256") && json_array_size(json_object_get(data, "targets")) == 0;
+}
+
 static void append_totals(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
+    if (is_unplanned(data)) {
+        append_unplanned(data, style, buf);
+        return;
+    }
     const json_t *totals = json_object_get(data, "totals");
     char text[OPS_HUMAN_SIZE];
     struct ops_buf words;
@@ -378,6 +422,8 @@ static void append_totals(const json_t *data, const struct ops_style *style, str
             ops_buf_append_format(&words, "%s %s, ",
                                   ops_human_number(ops_json_integer(totals, rare_counters[i].name, 0), text),
                                   rare_counters[i].name);
+    if (ops_json_integer(totals, "ignored", 0) > 0)
+        ops_buf_append_format(&words, "%s ignored, ", ops_human_number(ops_json_integer(totals, "ignored", 0), text));
     ops_buf_append_text(&words, ops_human_bytes(ops_json_integer(totals, "bytes", 0), text));
     ops_buf_append_char(buf, '\n');
     ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE, ops_buf_text(&words), 0, HANG);
@@ -428,6 +474,18 @@ static void append_foretold(const json_t *data, const struct ops_style *style, s
     ops_buf_append_char(buf, '\n');
 }
 
+/* The plan that was asked for is no longer: what there is now has to be looked at first. */
+static void append_new_dry_run(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
+{
+    ops_buf_append_char(buf, '\n');
+    if (ops_json_text(data, "orgcode", NULL))
+        append_command(data, style,
+                       "Make a new dry run, and see what has changed: ", "g3nops vacuum-org --dry-run --orgcode ", "orgcode",
+                       buf);
+    else
+        ops_card_command(buf, style, "Make a new dry run, and see what has changed: ", "g3nops vacuum-all --dry-run");
+}
+
 /* What the reader may want to do next. */
 static void append_next(const json_t *data, const struct ops_style *style, struct ops_buf *buf)
 {
@@ -437,6 +495,8 @@ static void append_next(const json_t *data, const struct ops_style *style, struc
         append_command(data, style, "Follow it: ", "g3nops vacuum-status --watch --vacuum-id ", "vacuum_id", buf);
     if (pending)
         append_command(data, style, "Cancel it: ", "g3nops vacuum-cancel --vacuum-id ", "vacuum_id", buf);
+    if (strcmp(ops_json_text(json_object_get(data, "error"), "tag", ""), "plan-drifted") == 0)
+        append_new_dry_run(data, style, buf);
     if (has_status(data, "completed") && ops_json_flag(data, "dry_run", false) && ops_json_text(data, "plan_sha256", NULL)) {
         append_foretold(data, style, buf);
         append_real_run(data, style, buf);

@@ -141,6 +141,27 @@ static void tell_pending(struct ops_cli *cli, const json_t *vacuum)
     ops_buf_release(&words);
 }
 
+/* The first that deletes, or will. */
+static enum ops_status keep_real(void *context, const json_t *record, bool *ret_enough)
+{
+    return ops_json_flag(record, "dry_run", false) ? OPS_OK : keep_first(context, record, ret_enough);
+}
+
+/* Mostly because it is too late. */
+static enum ops_status refuse_none_pending(struct ops_cli *cli, struct ops_error *error)
+{
+    json_t *open = NULL;
+    if (ops_cli_look_through(cli, vacuum_kind.list, "open", keep_real, &open, NULL) != OPS_OK || !open)
+        return ops_fail(error, OPS_VACUUM_NOT_PENDING, "No vacuum is pending: there is nothing to cancel.");
+    const char *id = ops_json_text(open, "vacuum_id", ""), *state = ops_json_text(open, "status", "");
+    (void)ops_fail(error, OPS_VACUUM_NOT_PENDING, "No vacuum is pending: it is too late to cancel %.26s, which is %.20s.",
+                   id, state);
+    ops_error_detail(error, "vacuum_id", id);
+    ops_error_detail(error, "status", state);
+    json_decref(open);
+    return OPS_VACUUM_NOT_PENDING;
+}
+
 enum ops_status ops_cli_pick_pending(struct ops_cli *cli, json_t *input, struct ops_error *error)
 {
     if (json_object_get(input, "vacuum_id"))
@@ -148,7 +169,7 @@ enum ops_status ops_cli_pick_pending(struct ops_cli *cli, json_t *input, struct 
     json_t *pending = NULL;
     enum ops_status status = ops_cli_look_through(cli, vacuum_kind.list, "pending", keep_first, &pending, error);
     if (status == OPS_OK && !pending)
-        status = ops_fail(error, OPS_VACUUM_NOT_PENDING, "No vacuum is pending: there is nothing to cancel.");
+        status = refuse_none_pending(cli, error);
     if (status == OPS_OK)
         status = ops_json_set_text(input, "vacuum_id", ops_json_text(pending, "vacuum_id", ""));
     if (status == OPS_OK && !cli->json)

@@ -11,6 +11,7 @@ struct ops_cli {
     const struct ops_cli_host *host;
     struct ops_args args;
     bool json;
+    const char *zone;    /* that a flag's time was written in; of args. NULL: none */
     char *data_dir;      /* once asked for; owned */
     char *actor;         /* likewise */
     json_t *answered_by; /* who did, or NULL: not known yet */

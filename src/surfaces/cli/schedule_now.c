@@ -7,11 +7,25 @@
 /* Far enough for the service's clock to be ahead of ours, and for its sweep not to come first. */
 enum { START_AHEAD_MS = 60 * 1000 };
 
+static enum ops_status refuse_active(void *context, const json_t *window, bool *ret_enough)
+{
+    struct ops_error *error = context;
+    const char *id = ops_json_text(window, "maintenance_id", "");
+    *ret_enough = true;
+    (void)ops_fail(error, OPS_MAINTENANCE_ALREADY_ACTIVE,
+                   "The maintenance window %.26s is active, and there can be one at most: nothing was scheduled.", id);
+    ops_error_detail(error, "maintenance_id", id);
+    return OPS_MAINTENANCE_ALREADY_ACTIVE;
+}
+
+/* Looks first: a window that is scheduled in vain, and cancelled again, stays in the list for good. */
 enum ops_status ops_cli_prepare_now(struct ops_cli *cli, json_t *input, struct ops_error *error)
 {
-    (void)error;
     if (!ops_cli_flag(cli, "--now"))
         return OPS_OK;
+    enum ops_status status = ops_cli_look_through(cli, "ops_maintenancelist", "active", refuse_active, error, error);
+    if (status != OPS_OK)
+        return status;
     int64_t start_ms = ops_instant_ceil_second(ops_clock_now_ms(cli->host->clock) + START_AHEAD_MS);
     return ops_json_set_instant(input, "scheduled_start_utc", start_ms);
 }

@@ -19,6 +19,7 @@ struct ops_style {
     bool color;
     size_t columns; /* 0: as wide as it takes */
     int64_t now_ms;
+    const char *zone; /* in which the operator wrote a time, a name or an offset; borrowed. NULL: in none */
 };
 
 /* Appends text as it is, in colour when the style has it. */

@@ -22,6 +22,7 @@ struct ops_table_column {
     enum ops_column_kind kind;
     bool right; /* aligned to the right, as numbers are */
     bool quiet; /* left out on a terminal where there is nothing but "" and "0" in it */
+    bool spare; /* left out where there is nothing in it, and on a terminal where the others leave no room for it */
 };
 
 struct ops_table_cell {

@@ -149,7 +149,8 @@ static size_t write_pair(struct page *page, const char *title, const struct ops_
     ops_buf_append_char(page->buf, ' ');
     ops_buf_release(&lower);
     column += before + name + 1;
-    if (column + value > page->style->columns && INDENT + value <= page->style->columns) {
+    bool full = column >= page->style->columns;
+    if (full || (column + value > page->style->columns && INDENT + value <= page->style->columns)) {
         end_line(page->buf);
         ops_text_append_spaces(page->buf, INDENT);
         column = INDENT;

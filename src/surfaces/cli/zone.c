@@ -38,16 +38,27 @@ static bool is_name(const char *zone)
 }
 
 /* The C library takes a zone that it can't read for UTC, and says nothing. RFC 8536 has the first four bytes. */
-static bool is_zone(const char *zone)
+static bool is_zone_file(const char *path)
 {
-    char path[PATH_SIZE], magic[4];
-    int length = snprintf(path, sizeof path, "%s/%s", database(), zone);
-    int fd = is_name(zone) && length < PATH_SIZE ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+    char magic[4];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return false;
     bool read_it = read(fd, magic, sizeof magic) == (ssize_t)sizeof magic;
     (void)close(fd);
     return read_it && memcmp(magic, "TZif", sizeof magic) == 0;
+}
+
+static bool is_in_database(const char *zone)
+{
+    char path[PATH_SIZE];
+    int length = snprintf(path, sizeof path, "%s/%s", database(), zone);
+    return length < PATH_SIZE && is_zone_file(path);
+}
+
+static bool is_zone(const char *zone)
+{
+    return is_name(zone) && is_in_database(zone);
 }
 
 static int64_t distance_ms(int64_t at_ms)
@@ -92,12 +103,9 @@ static void put_back(char *before)
     ops_mem_free(before);
 }
 
-enum ops_status ops_zone_read(const char *zone, int64_t local_ms, struct ops_zone_answer *ret_answer,
-                              struct ops_error *error)
+/* ret_before is for put_back. */
+static enum ops_status put_on(const char *zone, char **ret_before)
 {
-    if (!is_zone(zone))
-        return ops_fail(error, OPS_USAGE, "There is no time zone '%.64s' in %.200s; the names are such as Europe/Vienna.",
-                        zone, database());
     char name[ZONE_NAME_MAX + 2];
     (void)snprintf(name, sizeof name, ":%s", zone);
     const char *now = getenv("TZ");
@@ -107,7 +115,158 @@ enum ops_status ops_zone_read(const char *zone, int64_t local_ms, struct ops_zon
         return OPS_NO_MEMORY;
     }
     tzset();
+    *ret_before = before;
+    return OPS_OK;
+}
+
+enum ops_status ops_zone_read(const char *zone, int64_t local_ms, struct ops_zone_answer *ret_answer,
+                              struct ops_error *error)
+{
+    if (!is_zone(zone))
+        return ops_fail(error, OPS_USAGE, "There is no time zone '%.64s' in %.200s; the names are such as Europe/Vienna.",
+                        zone, database());
+    char *before;
+    enum ops_status status = put_on(zone, &before);
+    if (status != OPS_OK)
+        return status;
     read_local(local_ms, ret_answer);
     put_back(before);
     return OPS_OK;
+}
+
+/* RFC 3339's offset. */
+static bool read_offset(const char *text, int64_t *ret_offset_ms)
+{
+    unsigned hours, minutes;
+    char sign, end;
+    if (sscanf(text, "%c%2u:%2u%c", &sign, &hours, &minutes, &end) != 3 || !strchr("+-", sign))
+        return false;
+    int64_t offset_ms = (int64_t)(hours * 60 + minutes) * 60 * OPS_SECOND_MS;
+    *ret_offset_ms = sign == '-' ? -offset_ms : offset_ms;
+    return true;
+}
+
+static void write_local(const struct tm *local, const char *name, char ret_text[static OPS_ZONE_TEXT_SIZE])
+{
+    char text[OPS_ZONE_TEXT_SIZE];
+    if (strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", local) > 0)
+        (void)snprintf(ret_text, OPS_ZONE_TEXT_SIZE, "%.40s %.20s", text, name);
+}
+
+const char *ops_zone_show(const char *zone, int64_t at_ms, char ret_text[static OPS_ZONE_TEXT_SIZE])
+{
+    int64_t offset_ms;
+    struct tm local;
+    char *before;
+    ret_text[0] = '\0';
+    if (read_offset(zone, &offset_ms)) {
+        time_t seconds = (time_t)((at_ms + offset_ms) / OPS_SECOND_MS);
+        if (gmtime_r(&seconds, &local))
+            write_local(&local, zone, ret_text);
+        return ret_text;
+    }
+    if (!is_zone(zone) || put_on(zone, &before) != OPS_OK)
+        return ret_text;
+    time_t seconds = (time_t)(at_ms / OPS_SECOND_MS);
+    if (localtime_r(&seconds, &local))
+        write_local(&local, local.tm_zone, ret_text);
+    put_back(before);
+    return ret_text;
+}
+
+/* ---- What TZ may hold ---- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Each of the following takes what it is named for off the front of *text, and says whether it was there. */
+
+static bool take_char(const char **text, char c)
+{
+    bool there = **text == c;
+    *text += there;
+    return there;
+}
+
+static bool take_number(const char **text, int max)
+{
+    int number = 0;
+    if (!is_digit(**text))
+        return false;
+    for (; is_digit(**text) && number <= max; (*text)++)
+        number = 10 * number + **text - '0';
+    return number <= max;
+}
+
+/* "CET", "<+0530>" */
+static bool take_abbreviation(const char **text)
+{
+    enum { ABBREVIATION_LEAST = 3 };
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", quoted[] = "0123456789+-";
+    const char *start = *text;
+    if (!take_char(text, '<')) {
+        *text += strspn(*text, letters);
+        return *text - start >= ABBREVIATION_LEAST;
+    }
+    while (**text && (strchr(letters, **text) || strchr(quoted, **text)))
+        (*text)++;
+    return *text - start > ABBREVIATION_LEAST && take_char(text, '>');
+}
+
+/* "-1", "+5:30", "3:00:00" */
+static bool take_clock(const char **text, int hours_max)
+{
+    enum { SIXTIETHS_MAX = 59 };
+    (void)(take_char(text, '-') || take_char(text, '+'));
+    bool good = take_number(text, hours_max);
+    for (int part = 0; part < 2 && good && take_char(text, ':'); part++)
+        good = take_number(text, SIXTIETHS_MAX);
+    return good;
+}
+
+/* ",M3.5.0/2", ",J60", ",59" */
+static bool take_rule(const char **text)
+{
+    enum { MONTHS = 12, WEEKS = 5, DAYS = 6, DAYS_OF_YEAR = 365, HOURS_MAX = 167 };
+    bool good = take_char(text, ',');
+    if (good && take_char(text, 'M'))
+        good = take_number(text, MONTHS) && take_char(text, '.') && take_number(text, WEEKS) && take_char(text, '.') &&
+               take_number(text, DAYS);
+    else if (good)
+        good = ((void)take_char(text, 'J'), take_number(text, DAYS_OF_YEAR));
+    return good && (!take_char(text, '/') || take_clock(text, HOURS_MAX));
+}
+
+static bool is_posix_zone(const char *text)
+{
+    enum { HOURS_MAX = 24 };
+    if (!take_abbreviation(&text) || !take_clock(&text, HOURS_MAX))
+        return false;
+    if (!*text)
+        return true;
+    if (!take_abbreviation(&text) || (*text && *text != ',' && !take_clock(&text, HOURS_MAX)))
+        return false;
+    return !*text || (take_rule(&text) && take_rule(&text) && !*text);
+}
+
+/* Without a database these are what the C library makes of any name. */
+static bool is_utc(const char *name)
+{
+    static const char *const names[] = {"UTC", "UCT", "Etc/UTC", "Universal", "Zulu"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+bool ops_zone_is_understood(const char *zone)
+{
+    if (!zone)
+        return true;
+    zone += *zone == ':';
+    if (!*zone || is_utc(zone))
+        return true;
+    return (*zone == '/' ? is_zone_file(zone) : is_in_database(zone)) || is_posix_zone(zone);
 }
