@@ -216,7 +216,7 @@ static void a_record_that_is_missing_from_the_log_is_named(void **state)
         make_records(4);
         deliver_all();
         log_without(i, NULL, 1);
-        (void)snprintf(words, sizeof words, "Audit record %zu is missing from the delivered log.", i + 1);
+        (void)snprintf(words, sizeof words, "Audit record %zu is missing from the delivered log", i + 1);
         expect_words(words);
         assert_false(ops_trail_held(world.app)); /* nothing would be told a second time */
         assert_int_equal(tear_down(state), 0);
@@ -226,7 +226,7 @@ static void a_record_that_is_missing_from_the_log_is_named(void **state)
     deliver_all();
     assert_int_equal(ops_memory_log_sink_new(&other_log), OPS_OK);
     world.ports.inner.log_sink = other_log;
-    expect_words("Audit record 1 is missing from the delivered log.");
+    expect_words("Audit record 1 is missing from the delivered log, which ends with record 0,");
 }
 
 static void a_record_that_was_altered_in_the_log_is_named(void **state)
@@ -388,9 +388,9 @@ static struct port_fault unreadable(void *context, enum port_call call)
     return (struct port_fault){call == CALL_SINK_READ ? OPS_STORE_UNAVAILABLE : OPS_OK, false};
 }
 
-static void while_the_log_can_not_be_read_nothing_is_delivered_and_nothing_held(void **state)
+static void before_the_log_was_read_once_nothing_is_delivered_and_no_vacuum_may_start(void **state)
 {
-    char id[OPS_ULID_SIZE];
+    char id[OPS_ULID_SIZE], why[OPS_TRAIL_WORDS_SIZE];
     (void)state;
     size_t count;
     world.ports.on_call = unreadable;
@@ -398,8 +398,15 @@ static void while_the_log_can_not_be_read_nothing_is_delivered_and_nothing_held(
     assert_int_equal(ops_audit_deliver(world.app, &count, NULL), OPS_STORE_UNAVAILABLE);
     assert_int_equal(log_size(), 0);
     world_vacuum_all(&world, id);
+    assert_false(ops_trail_may_vacuum(world.app));
+    assert_false(ops_trail_held(world.app)); /* it can be asked for */
+    assert_true(ops_trail_keeps_seconds(world.app, why) > 0);
     world.ports.on_call = NULL;
     deliver_all();
+    assert_true(ops_trail_may_vacuum(world.app));
+    assert_int_equal(ops_trail_keeps_seconds(world.app, why), 0);
+    world.ports.on_call = unreadable; /* later it delays delivery and no more */
+    assert_true(ops_trail_may_vacuum(world.app));
     assert_int_equal(log_size(), 3);
 }
 
@@ -610,7 +617,7 @@ int main(void)
         CASE(a_vacuum_that_the_older_store_knows_as_pending_does_not_start_and_can_be_cancelled),
         CASE(a_vacuum_that_the_older_store_knows_as_running_removes_nothing_more),
         CASE(a_new_process_looks_before_its_first_vacuum),
-        CASE(while_the_log_can_not_be_read_nothing_is_delivered_and_nothing_held),
+        CASE(before_the_log_was_read_once_nothing_is_delivered_and_no_vacuum_may_start),
         CASE(a_store_that_is_put_back_under_a_running_app_is_found_before_the_next_delivery),
         CASE(accepting_needs_the_code_and_a_reason),
         CASE(where_nothing_has_parted_nothing_is_accepted),

@@ -405,6 +405,9 @@ static void what_was_done_is_told_in_a_sentence(void **state)
          "Accepted, by audit record 8: the store goes on, and has others in place of 3 records that its delivered audit log "
          "has, "
          "from 5 to 7.\n"},
+        {"audit-accept-rollback --reason r --secret-code correct~horse~battery",
+         "{\"accepted\":true,\"state\":\"lost\",\"first_seq\":5,\"log_seq\":7,\"seq\":8}",
+         "Accepted, by audit record 8: the store goes on, and its delivered audit log has lost 3 records, from 5 to 7.\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char answer[512];

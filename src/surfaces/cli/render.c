@@ -291,17 +291,21 @@ enum ops_status ops_render_acceptance(const json_t *data, const struct ops_style
         append_sentence(buf, style, "There is nothing to accept: the store has all that its delivered audit log has.");
         return ops_buf_status(buf);
     }
-    bool behind = strcmp(ops_json_text(data, "state", ""), "behind") == 0;
-    json_int_t count = ops_json_integer(data, "log_records", 0), first = ops_json_integer(data, "first_seq", 0);
+    const char *state = ops_json_text(data, "state", "");
+    bool lost = strcmp(state, "lost") == 0, behind = strcmp(state, "behind") == 0;
+    json_int_t first = ops_json_integer(data, "first_seq", 0), last = ops_json_integer(data, "log_seq", first);
+    json_int_t count = lost ? last - first + 1 : ops_json_integer(data, "log_records", 0);
     char records[OPS_HUMAN_COUNT_SIZE];
     struct ops_buf words;
     ops_buf_init(&words, buf->limit_bytes);
+    ops_buf_append_format(&words, "Accepted, by audit record %" JSON_INTEGER_FORMAT ": the store goes on, and ",
+                          ops_json_integer(data, "seq", 0));
     ops_buf_append_format(&words,
-                          "Accepted, by audit record %" JSON_INTEGER_FORMAT ": the store goes on, and has %s %s that its ",
-                          ops_json_integer(data, "seq", 0), behind ? "lost" : "others in place of",
+                          lost     ? "its delivered audit log has lost %s"
+                          : behind ? "has lost %s that its delivered audit log has"
+                                   : "has others in place of %s that its delivered audit log has",
                           ops_human_count(count, "record", "records", records));
-    ops_buf_append_format(&words, "delivered audit log has, from %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT ".",
-                          first, ops_json_integer(data, "log_seq", first));
+    ops_buf_append_format(&words, ", from %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT ".", first, last);
     append_safe_line(buf, style, &words);
     ops_buf_release(&words);
     return ops_buf_status(buf);
