@@ -265,3 +265,33 @@ def test_json_says_who_answered_beside_the_envelope_of_the_service(bare):
 def test_scripts_hear_nothing_of_it_on_standard_error(bare):
     bare.serve()
     assert bare.run("ping").stderr == "" and bare.run("audit-verify").stderr == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a socket away")
+def test_a_socket_of_another_user_is_sent_no_code(bare, tmp_path):
+    """By its name it is asked without a proof."""
+    path = tmp_path / "theirs.sock"
+    heard = []
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    listener.settimeout(5)
+
+    def hear():
+        try:
+            connection, _ = listener.accept()
+            connection.settimeout(1)
+            heard.append(connection.recv(65536))
+        except OSError:
+            pass
+    os.chown(path, 65534, 65534)
+    listening = threading.Thread(target=hear)
+    listening.start()
+    result = bare.operator("maintenance-end", "--endpoint", f"unix:{path}")
+    assert result.returncode == 3 and "belongs to another user (uid 65534)" in result.stderr, result
+    listener.close()
+    listening.join()
+    assert heard == []
+    ours = bare.serve()
+    assert "no-active-maintenance" in bare.operator("maintenance-end", "--endpoint", f"unix:{bare.data}/invoke.sock").stderr
+    assert ours.ping()["status"] == "ok"

@@ -2,10 +2,13 @@
 
 #include "base/json.h"
 #include "base/proof.h"
+#include "base/trust.h"
 #include "surfaces/cli/text.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { PROOF_TIMEOUT_MS = 5000, PROOF_ANSWER_MAX_BYTES = 1024, INSTANCE_WORDS_SIZE = 160, HANG = 2 };
 
@@ -137,6 +140,26 @@ static enum ops_status find_serve(struct ops_cli *cli, enum ops_command_via via,
     return status;
 }
 
+/* A socket that was named is asked without a proof: whoever made it would get the secret code. */
+static enum ops_status check_socket(struct ops_cli *cli, const char *endpoint, struct ops_error *error)
+{
+    static const char begin[] = "unix:";
+    const char *data_dir;
+    struct stat socket, place;
+    uid_t place_owner = geteuid();
+    if (strncmp(endpoint, begin, sizeof begin - 1) != 0 || stat(endpoint + sizeof begin - 1, &socket) != 0)
+        return OPS_OK; /* connecting to it will tell */
+    if (ops_cli_data_dir(cli, &data_dir, NULL) == OPS_OK && stat(data_dir, &place) == 0)
+        place_owner = place.st_uid;
+    if (ops_trust_owner(socket.st_uid, place_owner))
+        return OPS_OK;
+    return ops_fail(
+        error, OPS_UNREACHABLE,
+        "The socket %.200s belongs to another user (uid %lld), who would get all that is sent to it. Give --data, the data "
+        "directory of the 'g3nops serve' that is meant, or run this as its user.",
+        endpoint + sizeof begin - 1, (long long)socket.st_uid);
+}
+
 enum ops_status ops_cli_whom(struct ops_cli *cli, enum ops_command_via via, struct ops_cli_whom *ret_whom,
                              struct ops_error *error)
 {
@@ -147,6 +170,8 @@ enum ops_status ops_cli_whom(struct ops_cli *cli, enum ops_command_via via, stru
     enum ops_status status = ops_cli_engine(cli, &engine, error);
     if (status == OPS_OK)
         status = check_account_flags(cli, engine, error);
+    if (status == OPS_OK)
+        status = check_socket(cli, given, error);
     return status == OPS_OK ? copy_endpoint(ret_whom, given, error) : status;
 }
 
