@@ -88,15 +88,6 @@ static enum ops_status check_choice(const struct ops_field *field, const char *t
     return OPS_INVALID_FIELD;
 }
 
-/* As good as nothing for whoever is to read it. */
-static bool is_blank(struct ops_view text)
-{
-    size_t at = 0;
-    while (at < text.length && memchr(" \t\r\n", text.data[at], 4))
-        at++;
-    return text.length > 0 && at == text.length;
-}
-
 static enum ops_status check_text(const struct ops_field *field, struct ops_view text, struct ops_error *error)
 {
     int64_t at_ms;
@@ -106,8 +97,8 @@ static enum ops_status check_text(const struct ops_field *field, struct ops_view
     case OPS_FIELD_NAME:
         if (field->type == OPS_FIELD_NAME && !ops_unicode_all_visible(text))
             return refuse(field, error, OPS_HIDDEN_WORDS);
-        if (field->min > 0 && is_blank(text))
-            return refuse(field, error, "has nothing but blanks in it");
+        if (field->min > 0 && text.length > 0 && !ops_unicode_any_visible(text)) /* as good as nothing */
+            return refuse(field, error, OPS_BLANK_WORDS);
         characters = count_characters(text);
         return characters >= field->min && characters <= field->max ? OPS_OK : refuse_range(field, error, "characters");
     case OPS_FIELD_SECRET:
