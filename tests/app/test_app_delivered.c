@@ -7,9 +7,11 @@
 #include "app/audit.h"
 #include "app/delivered.h"
 #include "app/keys.h"
+#include "app/torn.h"
 #include "app/trail.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "support/alloc_fault.h"
 #include "support/cmocka_all.h"
 
 #include <stdio.h>
@@ -447,6 +449,57 @@ static void accept_strange(const char *const *lines, size_t count)
     }
 }
 
+struct fates {
+    size_t count;
+    enum ops_line_fate of[8];
+};
+
+static enum ops_status note_fate(void *context, const struct ops_delivered_line *line, enum ops_line_fate fate)
+{
+    struct fates *fates = context;
+    assert_true(line->text.length > 0 && fates->count < sizeof fates->of / sizeof fates->of[0]);
+    fates->of[fates->count++] = fate;
+    return OPS_OK;
+}
+
+static enum ops_status read_torn(struct fates *fates)
+{
+    static const char *const lines[] = {"{\"seq\":1}", "{\"se", "x", "{\"seq\":2}", "{\"s", "{\"seq\":\"3"};
+    static const struct ops_log_place place = {.stream = "s", .noun = "line", .number = 1};
+    struct ops_torn torn = {.on_line = note_fate, .context = fates};
+    enum ops_status status = OPS_OK;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0] && status == OPS_OK; i++) {
+        struct ops_delivered_line line;
+        status = ops_delivered_line_read(&place, ops_view_of(lines[i]), &line);
+        if (status == OPS_OK)
+            status = ops_torn_add(&torn, &line);
+    }
+    if (status == OPS_OK)
+        status = ops_torn_end(&torn);
+    ops_torn_release(&torn);
+    return status;
+}
+
+static void memory_that_runs_out_is_told_and_leaks_nothing(void **state)
+{
+    static const enum ops_line_fate expected[] = {OPS_LINE_WHOLE, OPS_LINE_TORN, OPS_LINE_WHOLE,
+                                                  OPS_LINE_WHOLE, OPS_LINE_OPEN, OPS_LINE_OPEN};
+    (void)state;
+    bool hit = true;
+    for (size_t n = 1; hit; n++) {
+        struct fates fates = {.count = 0};
+        alloc_fault_install(n);
+        enum ops_status status = read_torn(&fates);
+        hit = alloc_fault_hit();
+        assert_int_equal(alloc_fault_live_count(), 0);
+        alloc_fault_remove();
+        assert_int_equal(status, hit ? OPS_NO_MEMORY : OPS_OK);
+        for (size_t i = 0; i < fates.count; i++)
+            assert_int_equal(fates.of[i], expected[i]);
+        assert_true(hit || fates.count == sizeof expected / sizeof expected[0]);
+    }
+}
+
 static void what_is_no_record_is_held_and_can_be_accepted(void **state)
 {
     static const char *const strange[] = {"hello", "{\"seq\":\"4\"}"};
@@ -831,6 +884,7 @@ int main(void)
         CASE(a_record_that_is_being_written_is_as_it_should_be),
         CASE(whatever_else_is_in_the_log_is_named_with_its_place_and_the_reason),
         CASE(a_change_of_any_byte_of_the_log_is_found),
+        cmocka_unit_test(memory_that_runs_out_is_told_and_leaks_nothing),
         CASE(what_is_no_record_is_held_and_can_be_accepted),
         CASE(a_torn_line_of_a_lost_record_is_accepted_for_good),
         CASE(nothing_is_delivered_over_what_differs),
