@@ -48,13 +48,20 @@ static enum ops_status check_place(const struct ops_audit_head *head, const stru
                     page->last_sk);
 }
 
-static enum ops_status query_after(struct ops_app *app, json_int_t seq, size_t limit, struct ops_store_page *ret_page,
-                                   struct ops_error *error)
+static enum ops_status ask_after(struct ops_app *app, json_int_t seq, size_t limit, bool as_written,
+                                 struct ops_store_page *ret_page, struct ops_error *error)
 {
     char after_sk[OPS_STORE_KEY_SIZE];
     (void)snprintf(after_sk, sizeof after_sk, OPS_SK_AUDIT_FORMAT, seq);
-    const struct ops_query query = {.pk = OPS_PK_AUDIT, .after_sk = seq ? after_sk : NULL, .limit = limit};
+    const struct ops_query query = {
+        .pk = OPS_PK_AUDIT, .after_sk = seq ? after_sk : NULL, .limit = limit, .as_written = as_written};
     return ops_store_query(app->ports.store, &query, ret_page, error);
+}
+
+static enum ops_status query_after(struct ops_app *app, json_int_t seq, size_t limit, struct ops_store_page *ret_page,
+                                   struct ops_error *error)
+{
+    return ask_after(app, seq, limit, false, ret_page, error);
 }
 
 /* The chain may grow while it is read; what must hold is that it reaches the head that was read before, and is that. */
@@ -90,6 +97,7 @@ enum ops_status ops_audit_verify(struct ops_app *app, json_int_t *ret_count, str
 {
     struct ops_audit_head known, followed = OPS_AUDIT_HEAD_EMPTY;
     char sha256_at_known[OPS_SHA256_HEX_SIZE];
+    json_int_t limit_max = OPS_STORE_PAGE_MAX;
     *ret_count = 0;
     enum ops_status status = ops_audit_head_load(app, &known, error);
     memcpy(sha256_at_known, followed.sha256, sizeof sha256_at_known);
@@ -97,8 +105,13 @@ enum ops_status ops_audit_verify(struct ops_app *app, json_int_t *ret_count, str
     while (status == OPS_OK && more) {
         struct ops_store_page page = {0};
         json_int_t left = known.seq - followed.seq;
-        size_t limit = left > 0 && left < OPS_STORE_PAGE_MAX ? (size_t)left : OPS_STORE_PAGE_MAX;
-        status = query_after(app, followed.seq, limit, &page, error);
+        size_t limit = left > 0 && left < limit_max ? (size_t)left : (size_t)limit_max;
+        status = ask_after(app, followed.seq, limit, true, &page, error);
+        if (status == OPS_CORRUPT && limit > 1) {
+            limit_max = 1; /* one that can't be read spoils its page: how many before it are well? */
+            status = OPS_OK;
+            continue;
+        }
         if (status == OPS_OK)
             status = follow_page(&followed, page.docs, error);
         if (status == OPS_OK)

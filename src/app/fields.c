@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    UNKNOWN_NAME_SHOWN_MAX = 40, /* characters; no field's name is half as long */
+    UNKNOWN_NAME_MAX_BYTES = UNKNOWN_NAME_SHOWN_MAX * (sizeof "\\U000e0041" - 1) + sizeof "\xe2\x80\xa6",
+};
+
 static const struct ops_field session_field = {"session_guid",
                                                OPS_FIELD_TEXT,
                                                1,
@@ -88,15 +93,6 @@ static enum ops_status check_choice(const struct ops_field *field, const char *t
     return OPS_INVALID_FIELD;
 }
 
-/* As good as nothing for whoever is to read it. */
-static bool is_blank(struct ops_view text)
-{
-    size_t at = 0;
-    while (at < text.length && memchr(" \t\r\n", text.data[at], 4))
-        at++;
-    return text.length > 0 && at == text.length;
-}
-
 static enum ops_status check_text(const struct ops_field *field, struct ops_view text, struct ops_error *error)
 {
     int64_t at_ms;
@@ -106,8 +102,8 @@ static enum ops_status check_text(const struct ops_field *field, struct ops_view
     case OPS_FIELD_NAME:
         if (field->type == OPS_FIELD_NAME && !ops_unicode_all_visible(text))
             return refuse(field, error, OPS_HIDDEN_WORDS);
-        if (field->min > 0 && is_blank(text))
-            return refuse(field, error, "has nothing but blanks in it");
+        if (field->min > 0 && text.length > 0 && !ops_unicode_any_visible(text)) /* as good as nothing */
+            return refuse(field, error, OPS_BLANK_WORDS);
         characters = count_characters(text);
         return characters >= field->min && characters <= field->max ? OPS_OK : refuse_range(field, error, "characters");
     case OPS_FIELD_SECRET:
@@ -207,13 +203,34 @@ static enum ops_status read_null(const struct ops_operation *operation, const st
     return operation->access == OPS_ACCESS_SECRET ? refuse(field, error, "must not be null; leave it out instead") : OPS_OK;
 }
 
+/* A name that somebody made up may be anything: it is shown in so many characters, and so that nothing in it is hidden. */
+static enum ops_status show_name(const char *name, struct ops_buf *buf)
+{
+    struct ops_view rest = ops_view_of(name);
+    size_t shown = 0;
+    for (; rest.length > 0 && shown < UNKNOWN_NAME_SHOWN_MAX; shown++) {
+        uint32_t ignored;
+        size_t length = ops_unicode_decode(rest, &ignored);
+        length += length == 0;
+        ops_unicode_append_visible(buf, ops_view(rest.data, length));
+        rest = ops_view(rest.data + length, rest.length - length);
+    }
+    if (rest.length > 0)
+        ops_buf_append_text(buf, "\xe2\x80\xa6");
+    return ops_buf_status(buf);
+}
+
 static enum ops_status refuse_unknown(const struct ops_operation *operation, const char *name, struct ops_error *error)
 {
-    (void)ops_fail(error, OPS_UNKNOWN_FIELD, "%s has no field '%.100s'.", operation->name, name);
-    json_t *field = ops_json_any_text(ops_view_of(name));
-    if (field)
-        ops_error_detail_json(error, "field", field);
-    return OPS_UNKNOWN_FIELD;
+    struct ops_buf shown;
+    ops_buf_init(&shown, UNKNOWN_NAME_MAX_BYTES);
+    enum ops_status status = show_name(name, &shown);
+    if (status == OPS_OK) {
+        status = ops_fail(error, OPS_UNKNOWN_FIELD, "%s has no field '%s'.", operation->name, ops_buf_text(&shown));
+        ops_error_detail(error, "field", ops_buf_text(&shown));
+    }
+    ops_buf_release(&shown);
+    return status;
 }
 
 static enum ops_status check_required(const struct ops_operation *operation, const json_t *input, struct ops_error *error)

@@ -389,9 +389,14 @@ static enum ops_status check_new_code(const char *code, struct ops_error *error)
 
 static enum ops_status check_actor(const char *actor, struct ops_error *error)
 {
-    if (!actor || ops_unicode_all_visible(ops_view_of(actor)))
+    if (!actor)
         return OPS_OK;
-    (void)ops_fail(error, OPS_INVALID_FIELD, "actor " OPS_HIDDEN_WORDS ".");
+    if (!ops_unicode_all_visible(ops_view_of(actor)))
+        (void)ops_fail(error, OPS_INVALID_FIELD, "actor " OPS_HIDDEN_WORDS ".");
+    else if (!ops_unicode_any_visible(ops_view_of(actor)))
+        (void)ops_fail(error, OPS_INVALID_FIELD, "actor " OPS_BLANK_WORDS ".");
+    else
+        return OPS_OK;
     ops_error_detail(error, "field", "actor");
     return OPS_INVALID_FIELD;
 }

@@ -56,6 +56,41 @@ enum ops_status ops_json_load(struct ops_view text, size_t flags, json_t **ret_v
     return value ? OPS_OK : OPS_INVALID_JSON;
 }
 
+/* What is wrong, in words of our own: jansson's quote the text, and that may hold a secret. How its messages begin is what
+ * tells apart what has one code. */
+static const char *words_of(const json_error_t *reason)
+{
+    static const struct {
+        enum json_error_code code;
+        const char *begins;
+        const char *words;
+    } rows[] = {
+        {json_error_invalid_utf8, "", "it is not UTF-8"},
+        {json_error_premature_end_of_input, "", "it ends too early"},
+        {json_error_end_of_input_expected, "", "there is more behind its end"},
+        {json_error_duplicate_key, "", "a member is there twice"},
+        {json_error_numeric_overflow, "", "a number is too large"},
+        {json_error_null_character, "", "a text has a NUL character in it"},
+        {json_error_null_byte_in_key, "", "a member's name has a NUL character in it"},
+        {json_error_stack_overflow, "", "it is nested too deep"},
+        {json_error_invalid_syntax, "invalid escape", "a backslash begins no escape"},
+        {json_error_invalid_syntax, "invalid Unicode", "a \\u escape stands for no character"},
+        {json_error_invalid_syntax, "control character", "a text has a control character in it that is not escaped"},
+        {json_error_invalid_syntax, "unexpected newline", "a text has no end on its line"},
+        {json_error_invalid_syntax, "string or '}' expected", "a member's name or '}' is expected"},
+        {json_error_invalid_syntax, "':' expected", "':' is expected"},
+        {json_error_invalid_syntax, "'}' expected", "',' or '}' is expected"},
+        {json_error_invalid_syntax, "']' expected", "',' or ']' is expected"},
+        {json_error_invalid_syntax, "'[' or '{' expected", "an object is expected"},
+        {json_error_invalid_syntax, "", "a value is expected"},
+    };
+    enum json_error_code code = json_error_code(reason);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].code == code && strncmp(reason->text, rows[i].begins, strlen(rows[i].begins)) == 0)
+            return rows[i].words;
+    return "it is not JSON";
+}
+
 enum ops_status ops_json_parse_object(struct ops_view text, json_t **ret_object, struct ops_error *error)
 {
     if (too_deep(text))
@@ -67,7 +102,7 @@ enum ops_status ops_json_parse_object(struct ops_view text, json_t **ret_object,
         return status;
     if (status != OPS_OK)
         return ops_fail(error, OPS_INVALID_JSON, "The JSON can't be read at line %d, column %d: %s.", reason.line,
-                        reason.column, reason.text);
+                        reason.column, words_of(&reason));
     if (!json_is_object(value)) {
         json_decref(value);
         return ops_fail(error, OPS_INVALID_JSON, "The JSON must be an object.");

@@ -18,9 +18,9 @@ enum {
 enum ops_status ops_json_load(struct ops_view text, size_t flags, json_t **ret_value,
                               json_error_t *ret_reason) OPS_MUST_USE;
 
-/* Reads one JSON object. OPS_INVALID_JSON, with a sentence that names line and column, for anything that is not one:
- * truncated or trailing text, invalid UTF-8, a duplicate key, a NUL in a string, a number out of range, nesting deeper
- * than OPS_JSON_DEPTH_MAX. */
+/* Reads one JSON object. OPS_INVALID_JSON, with a sentence that names line and column, and quotes nothing of the text, since
+ * that may hold a secret, for anything that is not one: truncated or trailing text, invalid UTF-8, a duplicate key, a NUL in
+ * a string, a number out of range, nesting deeper than OPS_JSON_DEPTH_MAX. */
 enum ops_status ops_json_parse_object(struct ops_view text, json_t **ret_object, struct ops_error *error) OPS_MUST_USE;
 
 /* Appends the compact text with keys in byte order: equal values have equal texts, so it can be hashed. */

@@ -178,16 +178,13 @@ static void append_quoted(struct ops_buf *buf, struct ops_view text, size_t max_
 
 /* ---- logfmt ---- */
 
-/* Whether a value stands without quotes: it has no blank, none of the signs that mean something, and nothing to be escaped.
- */
+/* Whether a value stands without quotes: it is of plain ASCII that can be seen, without the signs that mean something. Of
+ * all other writing some looks like a blank. */
 static bool is_bare(struct ops_view text)
 {
-    size_t bytes;
-    for (size_t at = 0; at < text.length; at += bytes) {
-        uint32_t code = character(ops_view(text.data + at, text.length - at), &bytes);
-        if (code == ' ' || code == '=' || needs_escape(code, true))
+    for (size_t at = 0; at < text.length; at++)
+        if (text.data[at] <= ' ' || text.data[at] > '~' || strchr("=\"\\", text.data[at]))
             return false;
-    }
     return text.length > 0 && text.length <= OPS_LOG_VALUE_MAX_BYTES;
 }
 

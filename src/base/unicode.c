@@ -62,6 +62,28 @@ bool ops_unicode_is_hidden(uint32_t point)
     return is_in(hidden, sizeof hidden / sizeof hidden[0], point);
 }
 
+/* What is neither a blank nor hidden, and yet leaves the paper white where it stands alone. */
+static bool is_white(uint32_t point)
+{
+    static const struct range whites[] = {
+        {0x2800, 0x2800}, {0xFE00, 0xFE0F}, {0x13441, 0x13442}, {0x16FE4, 0x16FE4}, {0x1D159, 0x1D159},
+    };
+    return is_in(whites, sizeof whites / sizeof whites[0], point);
+}
+
+bool ops_unicode_any_visible(struct ops_view text)
+{
+    while (text.length > 0) {
+        uint32_t point = 0;
+        size_t length = ops_unicode_decode(text, &point);
+        if (length > 0 && !ops_unicode_is_blank(point) && !is_white(point))
+            return true;
+        size_t taken = length ? length : 1;
+        text = ops_view(text.data + taken, text.length - taken);
+    }
+    return false;
+}
+
 bool ops_unicode_all_visible(struct ops_view text)
 {
     while (text.length > 0) {

@@ -1,7 +1,8 @@
 /* Characters, as far as we have to know them: UTF-8, blanks, and those that nobody sees.
  *
  * Source: Unicode 15.0, UnicodeData.txt (general categories Cc, Cf, Zl, Zp) and DerivedCoreProperties.txt
- * (Default_Ignorable_Code_Point).
+ * (Default_Ignorable_Code_Point). That U+2800, U+16FE4, U+13441, U+13442 and U+1D159 look like blanks, though they are none
+ * by their category, NamesList.txt and the code charts say.
  */
 #ifndef OPS_BASE_UNICODE_H
 #define OPS_BASE_UNICODE_H
@@ -25,6 +26,13 @@ bool ops_unicode_is_hidden(uint32_t point);
 
 /* Whether text is UTF-8 without any of those. */
 bool ops_unicode_all_visible(struct ops_view text);
+
+/* Whether there is anything in it to be seen: a character that is no blank, does not look like one, and is no variation
+ * selector, which shows only together with the character before it. Bytes that are no UTF-8 are not. */
+bool ops_unicode_any_visible(struct ops_view text);
+
+/* What is wrong with a field that has none, to go on after its name. */
+#define OPS_BLANK_WORDS "has nothing but blanks in it"
 
 /* What is wrong with a field that is not, to go on after its name. */
 #define OPS_HIDDEN_WORDS "has a character in it that nobody sees (a control or format character)"

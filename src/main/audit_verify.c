@@ -50,6 +50,7 @@ static enum ops_status compare(struct ops_app *app, struct verdict *verdict, str
         return OPS_OK;
     (void)ops_fail(error, OPS_CORRUPT, "%s", words);
     ops_error_detail(error, "delivered_log", ops_delivered_state_name(delivered->state));
+    ops_delivered_details(delivered, error);
     return OPS_CORRUPT;
 }
 
@@ -122,6 +123,15 @@ static int report(struct ops_cli *cli, const struct verdict *verdict)
             "The audit trail is whole: %lld record%s, each follows the one before. The delivered log agrees.%s",
             (long long)verdict->count, verdict->count == 1 ? "" : "s", more);
     const json_t *latest = json_array_get(breaks, json_array_size(breaks) - 1);
+    if (ops_json_integer(latest, "first_seq", 0) == 0)
+        return ops_cli_done(
+            cli, data_of(verdict),
+            "The audit trail follows: %lld record%s. The delivered log has %s: the latest is of %lld lines that are no "
+            "record of "
+            "the store, which record %lld accepted.%s",
+            (long long)verdict->count, verdict->count == 1 ? "" : "s",
+            json_array_size(breaks) == 1 ? "an accepted break" : "accepted breaks",
+            (long long)ops_json_integer(latest, "count", 0), (long long)ops_json_integer(latest, "seq", 0), more);
     json_int_t lost = json_integer_value(json_object_get(latest, "count"));
     return ops_cli_done(
         cli, data_of(verdict),

@@ -6,6 +6,7 @@
 #include "base/pulse.h"
 #include "base/view.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { OPS_LOG_BATCH_MAX = 100 };
@@ -17,17 +18,25 @@ struct ops_log_event {
 
 struct ops_log_sink;
 
+/* Where an event stands, for a person who looks for it. Lasts as long as the call. */
+struct ops_log_place {
+    const char *stream;
+    const char *noun; /* "line", "event" */
+    uint64_t number;  /* of the stream's, from 1 on; 0: not counted, since only the log's end was read */
+    bool is_cut;      /* it is longer than any event that was ever appended: text is no more than its beginning */
+};
+
 /* Sees one event. Another status than OPS_OK ends the reading, and is what it comes to. */
-typedef enum ops_status (*ops_on_log_event_fn)(void *context, struct ops_view text);
+typedef enum ops_status (*ops_on_log_event_fn)(void *context, const struct ops_log_place *place, struct ops_view text);
 
 struct ops_log_sink_ops {
     /* Appends 1..OPS_LOG_BATCH_MAX events in order, durably, in one stream. OPS_OK: all are there. OPS_STORE_UNAVAILABLE,
      * OPS_THROTTLED: none is. OPS_UNKNOWN: a prefix, all, or none; sending them again is harmless. */
     enum ops_status (*append)(struct ops_log_sink *self, const struct ops_log_event *events, size_t count,
                               struct ops_error *error);
-    /* Gives the last `last` events, or all with 0, in the order in which they were appended; what was never appended whole
-     * may be among them. Events that are appended meanwhile are given or not. A log that does not exist has none.
-     * OPS_STORE_UNAVAILABLE, OPS_THROTTLED: it can't be read now. From any thread. */
+    /* Gives the last `last` events, or all with 0, in the order in which they were appended; what was never appended whole,
+     * or by somebody else, is among them. Events that are appended meanwhile are given or not. A log that does not exist has
+     * none. OPS_STORE_UNAVAILABLE, OPS_THROTTLED: it can't be read now. From any thread. */
     enum ops_status (*read)(struct ops_log_sink *self, size_t last, ops_on_log_event_fn on_event, void *context,
                             struct ops_error *error);
     /* How long the log keeps an event; 0: for ever. NULL: it does. */
@@ -55,11 +64,11 @@ struct ops_log_reader {
     void *context;
 };
 
-static inline enum ops_status ops_log_reader_event(void *context, struct ops_view text)
+static inline enum ops_status ops_log_reader_event(void *context, const struct ops_log_place *place, struct ops_view text)
 {
     const struct ops_log_reader *reader = (const struct ops_log_reader *)context;
     ops_pulse_back();
-    enum ops_status status = reader->on_event(reader->context, text);
+    enum ops_status status = reader->on_event(reader->context, place, text);
     ops_pulse_away();
     return status;
 }

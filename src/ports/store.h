@@ -17,11 +17,11 @@
 #include <stdbool.h>
 
 enum {
-    OPS_STORE_KEY_SIZE = 128,                  /* of pk and of sk, with the NUL */
-    OPS_STORE_DOC_MAX_BYTES = 384 * 1024,      /* of a document's compact text; DynamoDB's item limit is 400 KB */
-    OPS_TXN_OPS_MAX = 25,                      /* operations in one transaction; DynamoDB takes 100 */
-    OPS_TXN_CONDS_MAX = 3,                     /* conditions on one operation, all of which must hold */
-    OPS_STORE_PAGE_MAX = 1000,                 /* documents in one page of a query */
+    OPS_STORE_KEY_SIZE = 128,             /* of pk and of sk, with the NUL */
+    OPS_STORE_DOC_MAX_BYTES = 384 * 1024, /* of a document's compact text; DynamoDB's item limit is 400 KB */
+    OPS_TXN_OPS_MAX = 25,                 /* operations in one transaction; DynamoDB takes 100 */
+    OPS_TXN_CONDS_MAX = 3,                /* conditions on one operation, all of which must hold */
+    OPS_STORE_PAGE_MAX = 1000,            /* documents in one page of a query */
 };
 
 enum ops_cond_kind {
@@ -80,6 +80,9 @@ struct ops_query {
     const char *after_sk; /* NULL: from the end where the order begins; else strictly past it, also when it is gone */
     bool descending;      /* by the bytes of sk */
     size_t limit;         /* 1..OPS_STORE_PAGE_MAX documents */
+    /* OPS_CORRUPT also for a document of which the stored text means the same, but is not the one that was written, byte by
+     * byte: other readers may see something else in it. Nothing to an engine that keeps values and no texts. */
+    bool as_written;
 };
 
 struct ops_store_page {
@@ -123,6 +126,6 @@ enum ops_status ops_store_query(struct ops_store *store, const struct ops_query 
 enum ops_status ops_store_transact(struct ops_store *store, const struct ops_txn *txn, struct ops_error *error) OPS_MUST_USE;
 enum ops_status ops_store_check_write(struct ops_store *store,
                                       struct ops_error *error) OPS_MUST_USE; /* OPS_OK where it is left out */
-void ops_store_release(struct ops_store *store); /* NULL is fine */
+void ops_store_release(struct ops_store *store);                             /* NULL is fine */
 
 #endif

@@ -7,9 +7,11 @@
 #include "app/audit.h"
 #include "app/delivered.h"
 #include "app/keys.h"
+#include "app/torn.h"
 #include "app/trail.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "support/alloc_fault.h"
 #include "support/cmocka_all.h"
 
 #include <stdio.h>
@@ -174,7 +176,7 @@ static void an_older_store_is_behind_and_one_that_went_on_differs(void **state)
     expect_state(OPS_TRAIL_TAIL, OPS_DELIVERED_BEHIND, 4, 3, 5, 2);
     expect_state(1, OPS_DELIVERED_BEHIND, 5, 3, 5, 1);
     expect_words("Audit record 4 was delivered to the log and is missing from the store, which ends with record 3; the log "
-                 "goes on to record 5.");
+                 "goes on to record 5. The first that is missing is event 4 of memory.");
     make_records(1);
     expect_state(0, OPS_DELIVERED_DIFFERS, 4, 4, 5, 2);
     expect_words("Audit record 4 in the store is not the one that was delivered to the log");
@@ -238,20 +240,292 @@ static void a_record_that_was_altered_in_the_log_is_named(void **state)
     expect_words("Audit record 3 in the store is not the one that was delivered to the log");
 }
 
-static void what_came_twice_and_what_was_torn_is_as_it_should_be(void **state)
+static struct ops_view text_of(size_t index)
+{
+    return ops_memory_log_sink_event(world.real.log_sink, index).text;
+}
+
+static void put(struct ops_view text)
+{
+    const struct ops_log_event event = {0, text};
+    assert_int_equal(ops_log_sink_append(other_log, &event, 1, NULL), OPS_OK);
+}
+
+/* What is appended from now on stands for the delivered log. */
+static void other_log_begin(void)
+{
+    ops_log_sink_release(other_log);
+    other_log = NULL;
+    assert_int_equal(ops_memory_log_sink_new(&other_log), OPS_OK);
+    world.ports.inner.log_sink = other_log;
+}
+
+static void put_from(size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++)
+        put(text_of(i));
+}
+
+static void put_torn(size_t index, size_t length)
+{
+    put(ops_view(text_of(index).data, length));
+}
+
+static void what_came_twice_and_empty_lines_are_as_they_should_be(void **state)
 {
     (void)state;
     make_records(4);
     deliver_all();
     log_without(SIZE_MAX, NULL, 2);
     expect_words("");
-    static const char *const torn[] = {"{\"seq\":6,\"sha", "", "{}", "[1]", "null", "{\"seq\":\"x\"}"};
-    for (size_t i = 0; i < sizeof torn / sizeof torn[0]; i++) {
-        const struct ops_log_event event = {0, ops_view_of(torn[i])};
-        assert_int_equal(ops_log_sink_append(other_log, &event, 1, NULL), OPS_OK);
-    }
+    put(ops_view_of(""));
     expect_words("");
     expect_state(OPS_TRAIL_TAIL, OPS_DELIVERED_AGREES, 0, 5, 0, 0);
+}
+
+/* Wherever a crash cuts a batch off, also twice and at its first record, and also while the log ends there. */
+static void what_a_crash_has_torn_and_came_again_is_as_it_should_be(void **state)
+{
+    (void)state;
+    make_records(4);
+    deliver_all();
+    for (size_t length = 1; length < text_of(3).length; length += 7) {
+        other_log_begin();
+        put_from(0, 3);
+        put_torn(3, length);
+        put_from(1, 2); /* the batch begins at record 2 again, */
+        put_torn(2, length < text_of(2).length ? length : 1);
+        put_torn(1, 9);
+        put_from(1, 5);
+        expect_words("");
+        expect_state(OPS_TRAIL_TAIL, OPS_DELIVERED_AGREES, 0, 5, 0, 0);
+        put_torn(4, 20); /* it is known to be there already */
+        expect_words("In the delivered log event 12 of memory is no audit record: it is not one JSON object");
+    }
+}
+
+static void a_record_that_is_being_written_is_as_it_should_be(void **state)
+{
+    (void)state;
+    make_records(4);
+    deliver_all();
+    make_records(2); /* that wait: 6 and 7 */
+    json_t *records = world_partition(&world, OPS_PK_AUDIT);
+    for (size_t i = 5; i < 7; i++) {
+        struct ops_buf text;
+        ops_buf_init(&text, OPS_STORE_DOC_MAX_BYTES);
+        assert_int_equal(ops_json_canonical(json_array_get(records, i), &text), OPS_OK);
+        for (size_t length = 1; length <= text.length; length += 11) {
+            other_log_begin();
+            put_from(0, 5);
+            put(ops_view(text.data, length));
+            expect_words("");
+        }
+        ops_buf_release(&text);
+    }
+    json_decref(records);
+}
+
+/* What a reader of JSON, or a person, might take for a record, or for anything. */
+static void whatever_else_is_in_the_log_is_named_with_its_place_and_the_reason(void **state)
+{
+    static const struct {
+        const char *find, *instead; /* in record 4's text, or all of it */
+        const char *reason;
+    } cases[] = {
+        {"\"seq\":4", "\"seq\":\"4\"", "is no audit record: it has no record's number"},
+        {"\"seq\":4", "\"seq\":4.5", "is no audit record: it has no record's number"},
+        {"\"seq\":4", "\"seq\":4.0", "is no audit record: it has no record's number"},
+        {"\"seq\":4", "\"seq\":0", "is no audit record: it has no record's number"},
+        {"\"seq\":4", "\"seq\":-1", "is no audit record: it has no record's number"},
+        {"\"seq\":4", "\"Seq\":4", "is no audit record: it has no record's number"},
+        {"\"seq\":4", "\"seq\":4,\"seq\":4", "is no audit record: it is not one JSON object"},
+        {"\"seq\":4", "\"seq\":9223372036854775808", "is no audit record: it is not one JSON object"},
+        {"\"actor\":\"ann\"", "\"actor\":\"eve\",\"actor\":\"ann\"", "is no audit record: it is not one JSON object"},
+        {"\"actor\":\"ann\"", "\"actor\":\"ann\",\"actor\":\"eve\"", "is no audit record: it is not one JSON object"},
+        {"\"actor\":\"ann\"", "\"actor\": \"ann\"", "is no audit record as g3nops writes it"},
+        {"\"actor\":\"ann\"", "\"\\u0061ctor\":\"ann\"", "is no audit record as g3nops writes it"},
+        {"\"actor\":\"ann\"", "\"zz\":\"ann\"", "is no audit record as g3nops writes it"},
+        {"\"actor\":\"ann\"", "\"actor\":\"ann\\u0000\"", "is no audit record: it is not one JSON object"},
+        {"{", "[{", "is no audit record: it is not one JSON object"},
+        {"{", "x{", "is no audit record: it is not one JSON object"},
+        {"{", " {", "is no audit record as g3nops writes it"},
+        {"{", "{}{", "is no audit record: it is not one JSON object"},
+        {NULL, "hello", "is no audit record: it is not one JSON object"},
+        {NULL, "{}", "is no audit record: it has no record's number"},
+        {NULL, "[1]", "is no audit record: it is not one JSON object"},
+        {NULL, "null", "is no audit record: it is not one JSON object"},
+        {NULL, " ", "is no audit record: it is not one JSON object"},
+        {NULL, "\r", "is no audit record: it is not one JSON object"},
+        {NULL, "{\"actor\":\"eve", "is no audit record: it is not one JSON object"},
+    };
+    (void)state;
+    make_records(5);
+    deliver_all();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ops_buf forged;
+        struct ops_view real = text_of(3);
+        char words[160];
+        ops_buf_init(&forged, OPS_STORE_DOC_MAX_BYTES);
+        const char *at = cases[i].find ? strstr(real.data, cases[i].find) : NULL;
+        if (at)
+            ops_buf_append(&forged, real.data, (size_t)(at - real.data));
+        ops_buf_append_text(&forged, cases[i].instead);
+        if (at)
+            ops_buf_append_text(&forged, at + strlen(cases[i].find));
+        (void)snprintf(words, sizeof words,
+                       "In the delivered log event 5 of memory %s. Lines of it that are not the store's records: 1.",
+                       cases[i].reason);
+        other_log_begin();
+        put_from(0, 4);
+        put(ops_buf_view(&forged));
+        put_from(4, 6);
+        expect_words(words);
+        expect_state(OPS_TRAIL_TAIL, OPS_DELIVERED_DIFFERS, 0, 6, 0, 1);
+        ops_buf_release(&forged);
+    }
+}
+
+/* The smallest of random numbers will do. */
+static uint32_t next_of(uint32_t *seed)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return *seed >> 8;
+}
+
+/* Any byte of any line changed, left out or put in: it is told. */
+static void a_change_of_any_byte_of_the_log_is_found(void **state)
+{
+    enum { ROUNDS = 3000 };
+    uint32_t seed = 20261130;
+    (void)state;
+    make_records(4);
+    deliver_all();
+    for (int round = 0; round < ROUNDS; round++) {
+        struct ops_delivered delivered;
+        struct ops_buf changed;
+        size_t index = next_of(&seed) % 5;
+        struct ops_view text = text_of(index);
+        size_t at = next_of(&seed) % text.length;
+        unsigned kind = next_of(&seed) % 3; /* changed, left out, put in */
+        char byte = (char)(next_of(&seed) % 256);
+        if (byte == '\n' || (kind == 0 && byte == text.data[at]))
+            continue;
+        ops_buf_init(&changed, OPS_STORE_DOC_MAX_BYTES);
+        ops_buf_append(&changed, text.data, at);
+        if (kind != 1)
+            ops_buf_append_char(&changed, byte);
+        ops_buf_append(&changed, text.data + at + (kind != 2), text.length - at - (kind != 2));
+        other_log_begin();
+        put_from(0, index);
+        put(ops_buf_view(&changed));
+        put_from(index + 1, 5);
+        assert_int_equal(ops_delivered_compare(world.app, OPS_TRAIL_TAIL, &delivered, NULL), OPS_OK);
+        if (delivered.state != OPS_DELIVERED_DIFFERS && delivered.state != OPS_DELIVERED_BEHIND)
+            fail_msg("round %d: '%.*s' passes", round, (int)changed.length, changed.data);
+        ops_delivered_release(&delivered);
+        ops_buf_release(&changed);
+    }
+}
+
+static void accept_strange(const char *const *lines, size_t count)
+{
+    other_log_begin();
+    put_from(0, ops_memory_log_sink_count(world.real.log_sink));
+    for (size_t i = 0; i < count; i++)
+        put(ops_view_of(lines[i]));
+    assert_int_equal(ops_app_check_trail(world.app, NULL), OPS_OK);
+    assert_true(ops_trail_held(world.app));
+    json_t *data = world_do(&world, "ops_auditacceptrollback", "{'reason': 'a note of ours'}", "ok");
+    assert_int_equal(ops_json_integer(data, "log_records", 0), count);
+    assert_int_equal(ops_json_integer(data, "first_seq", -1), 0);
+    json_decref(data);
+    assert_false(ops_trail_held(world.app));
+    expect_words("");
+    for (int i = 0; i < 3; i++) {
+        deliver_all();
+        expect_words("");
+        make_records(2);
+    }
+}
+
+struct fates {
+    size_t count;
+    enum ops_line_fate of[8];
+};
+
+static enum ops_status note_fate(void *context, const struct ops_delivered_line *line, enum ops_line_fate fate)
+{
+    struct fates *fates = context;
+    assert_true(line->text.length > 0 && fates->count < sizeof fates->of / sizeof fates->of[0]);
+    fates->of[fates->count++] = fate;
+    return OPS_OK;
+}
+
+static enum ops_status read_torn(struct fates *fates)
+{
+    static const char *const lines[] = {"{\"seq\":1}", "{\"se", "x", "{\"seq\":2}", "{\"s", "{\"seq\":\"3"};
+    static const struct ops_log_place place = {.stream = "s", .noun = "line", .number = 1};
+    struct ops_torn torn = {.on_line = note_fate, .context = fates};
+    enum ops_status status = OPS_OK;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0] && status == OPS_OK; i++) {
+        struct ops_delivered_line line;
+        status = ops_delivered_line_read(&place, ops_view_of(lines[i]), &line);
+        if (status == OPS_OK)
+            status = ops_torn_add(&torn, &line);
+    }
+    if (status == OPS_OK)
+        status = ops_torn_end(&torn);
+    ops_torn_release(&torn);
+    return status;
+}
+
+static void memory_that_runs_out_is_told_and_leaks_nothing(void **state)
+{
+    static const enum ops_line_fate expected[] = {OPS_LINE_WHOLE, OPS_LINE_TORN, OPS_LINE_WHOLE,
+                                                  OPS_LINE_WHOLE, OPS_LINE_OPEN, OPS_LINE_OPEN};
+    (void)state;
+    bool hit = true;
+    for (size_t n = 1; hit; n++) {
+        struct fates fates = {.count = 0};
+        alloc_fault_install(n);
+        enum ops_status status = read_torn(&fates);
+        hit = alloc_fault_hit();
+        assert_int_equal(alloc_fault_live_count(), 0);
+        alloc_fault_remove();
+        assert_int_equal(status, hit ? OPS_NO_MEMORY : OPS_OK);
+        for (size_t i = 0; i < fates.count; i++)
+            assert_int_equal(fates.of[i], expected[i]);
+        assert_true(hit || fates.count == sizeof expected / sizeof expected[0]);
+    }
+}
+
+static void what_is_no_record_is_held_and_can_be_accepted(void **state)
+{
+    static const char *const strange[] = {"hello", "{\"seq\":\"4\"}"};
+    (void)state;
+    make_records(3);
+    deliver_all();
+    accept_strange(strange, 2);
+    assert_int_equal(told_times("event=audit.differs "), 1);
+    struct ops_log_sink *accepted = other_log;
+    size_t count = ops_memory_log_sink_count(accepted);
+    other_log = NULL;
+    other_log_begin();
+    for (size_t i = 0; i < count; i++)
+        put(i == 5 ? ops_view_of("{\"seq\":\"5\"}") : ops_memory_log_sink_event(accepted, i).text);
+    expect_words("Lines of it that are not the store's records: 2."); /* it is not what was accepted */
+    ops_log_sink_release(accepted);
+}
+
+/* A torn line of a record that was lost, once it is accepted, looks like the beginning of whatever came behind it. */
+static void a_torn_line_of_a_lost_record_is_accepted_for_good(void **state)
+{
+    static const char *const torn[] = {"{\"actor\":"};
+    (void)state;
+    make_records(3);
+    deliver_all();
+    accept_strange(torn, 1);
 }
 
 /* ---- what is held ---- */
@@ -519,7 +793,9 @@ static void the_lost_records_must_stay_in_the_log_as_they_were(void **state)
     json_decref(accept_it());
     deliver_all();
     log_without(4, "{\"seq\":5,\"sha256\":\"x\"}", 1);
-    expect_words("Audit record 4 in the store is not the one"); /* 4 accepts what is not there any more */
+    expect_words(
+        "Audit record 4 in the store is not the one that was delivered to the log; the log has 2 records that are not "
+        "in the store, of which the first is event 4 of memory."); /* 4 accepts what is not there any more */
     ops_log_sink_release(other_log);
     other_log = NULL;
     world.ports.inner.log_sink = world.real.log_sink;
@@ -610,7 +886,14 @@ int main(void)
         CASE(a_store_that_was_begun_anew_is_no_end_of_the_old_one),
         CASE(a_record_that_is_missing_from_the_log_is_named),
         CASE(a_record_that_was_altered_in_the_log_is_named),
-        CASE(what_came_twice_and_what_was_torn_is_as_it_should_be),
+        CASE(what_came_twice_and_empty_lines_are_as_they_should_be),
+        CASE(what_a_crash_has_torn_and_came_again_is_as_it_should_be),
+        CASE(a_record_that_is_being_written_is_as_it_should_be),
+        CASE(whatever_else_is_in_the_log_is_named_with_its_place_and_the_reason),
+        CASE(a_change_of_any_byte_of_the_log_is_found),
+        cmocka_unit_test(memory_that_runs_out_is_told_and_leaks_nothing),
+        CASE(what_is_no_record_is_held_and_can_be_accepted),
+        CASE(a_torn_line_of_a_lost_record_is_accepted_for_good),
         CASE(nothing_is_delivered_over_what_differs),
         CASE(stat_says_where_they_part),
         CASE(a_vacuum_is_refused_with_what_is_the_matter_and_all_else_goes_on),

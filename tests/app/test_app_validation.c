@@ -46,8 +46,7 @@ static const struct field_case field_cases[] = {
      "missing-field", "estimated_duration_seconds"},
     {"null where a value must be", "ops_maintenanceschedule",
      "{'description': null, 'estimated_duration_seconds': 60, 'scheduled_start_utc': '2026-11-25T00:00:00Z'}",
-         "invalid-field",
-     "description"},
+     "invalid-field", "description"},
     {"null where nothing need be", "ops_maintenanceschedule", "{" GOOD_SCHEDULE ", 'reason': null}", "invalid-field",
      "reason"},
     {"a dry run that is null", "ops_vacuumorg", "{'orgcode': 'a', 'dry_run': null}", "invalid-field", "dry_run"},
@@ -55,8 +54,7 @@ static const struct field_case field_cases[] = {
     {"a misspelled field", "ops_vacuumall", "{'dryrun': true}", "unknown-field", "dryrun"},
     {"an unknown field that is null", "ops_vacuumall", "{'dryrun': null}", "unknown-field", "dryrun"},
     {"another operation's field", "ops_maintenancestart", "{'maintenance_id': '" ID "', 'end_message': 'x'}",
-     "unknown-field",
-     "end_message"},
+     "unknown-field", "end_message"},
     {"a session is no invoke field", "ops_maintenancestart", "{'maintenance_id': '" ID "', 'session_guid': 'x'}",
      "unknown-field", "session_guid"},
     {"the secret is no field of an open operation", "ops_sweep", "{'secret_code': 'x'}", "unknown-field", "secret_code"},
@@ -68,8 +66,7 @@ static const struct field_case field_cases[] = {
      "description"},
     {"a duration of 59", "ops_maintenanceschedule",
      "{'description': 'd', 'estimated_duration_seconds': 59, 'scheduled_start_utc': '2026-11-25T00:00:00Z'}",
-         "invalid-field",
-     "estimated_duration_seconds"},
+     "invalid-field", "estimated_duration_seconds"},
     {"a duration of 604800", "ops_maintenanceschedule",
      "{'description': 'd', 'estimated_duration_seconds': 604800, 'scheduled_start_utc': '2026-11-25T00:00:00Z'}", "ok",
      NULL},
@@ -87,8 +84,7 @@ static const struct field_case field_cases[] = {
      "scheduled_start_utc"},
     {"a start on a day that does not exist", "ops_maintenanceschedule",
      "{'description': 'd', 'estimated_duration_seconds': 60, 'scheduled_start_utc': '2026-02-30T00:00:00Z'}",
-         "invalid-field",
-     "scheduled_start_utc"},
+     "invalid-field", "scheduled_start_utc"},
     {"a start with an offset", "ops_maintenanceschedule",
      "{'description': 'd', 'estimated_duration_seconds': 60, 'scheduled_start_utc': '2026-11-25T02:00:00+02:00'}", "ok",
      NULL},
@@ -97,8 +93,7 @@ static const struct field_case field_cases[] = {
      "start-not-in-future", "scheduled_start_utc"},
     {"a start 367 days ahead", "ops_maintenanceschedule",
      "{'description': 'd', 'estimated_duration_seconds': 60, 'scheduled_start_utc': '2027-11-26T03:00:00Z'}",
-         "invalid-field",
-     "scheduled_start_utc"},
+     "invalid-field", "scheduled_start_utc"},
     {"an id in lower case", "ops_maintenancestart", "{'maintenance_id': '01arz3ndektsv4rrffq69g5fav'}", "invalid-field",
      "maintenance_id"},
     {"an id that is too short", "ops_maintenancestart", "{'maintenance_id': '01ARZ3NDEKTSV4RRFFQ69G5FA'}", "invalid-field",
@@ -212,12 +207,16 @@ static void a_text_is_as_long_as_it_has_characters(void **state)
         const char *character;
         int count;
         const char *tag;
-    } cases[] = {{"x", 2000, "ok"}, {"x", 2001, "invalid-field"}, {"\xC3\xA4", 2000, "ok"},
-                 {"\xF0\x9F\x98\x80", 2000, "ok"}, {"\xF0\x9F\x98\x80", 2001, "invalid-field"}};
+    } cases[] = {{"x", 2000, "ok"},
+                 {"x", 2001, "invalid-field"},
+                 {"\xC3\xA4", 2000, "ok"},
+                 {"\xF0\x9F\x98\x80", 2000, "ok"},
+                 {"\xF0\x9F\x98\x80", 2001, "invalid-field"}};
     static char payload[16384];
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        (void)snprintf(payload, sizeof payload, "{'estimated_duration_seconds': 60,"
-                                                " 'scheduled_start_utc': '2026-11-25T00:00:00Z', 'description': '");
+        (void)snprintf(payload, sizeof payload,
+                       "{'estimated_duration_seconds': 60,"
+                       " 'scheduled_start_utc': '2026-11-25T00:00:00Z', 'description': '");
         for (int k = 0; k < cases[i].count; k++)
             strcat(payload, cases[i].character);
         strcat(payload, "'}");
@@ -239,8 +238,7 @@ static void a_refusal_of_a_length_tells_the_limits(void **state)
     assert_int_equal(ops_json_integer(world_details(answer), "max", -1), 604800);
     json_decref(answer);
     answer = world_get(&world, "/ops/maintenance/list", "{'status': 'x'}");
-    assert_string_equal(ops_json_text(world_details(answer), "allowed", ""),
-                        "current|scheduled|active|ended|cancelled|all");
+    assert_string_equal(ops_json_text(world_details(answer), "allowed", ""), "current|scheduled|active|ended|cancelled|all");
     json_decref(answer);
 }
 
@@ -350,8 +348,8 @@ static void a_window_brings_its_revision_and_a_list_does_not(void **state)
 static void the_actor_of_an_operator_is_in_stats_and_in_the_trail(void **state)
 {
     (void)state;
-    json_t *answer = world_operate(&world, "ops_maintenanceschedule",
-        "{" GOOD_SCHEDULE ", 'actor': 'bob', 'reason': 'disks'}");
+    json_t *answer =
+        world_operate(&world, "ops_maintenanceschedule", "{" GOOD_SCHEDULE ", 'actor': 'bob', 'reason': 'disks'}");
     assert_string_equal(ops_json_text(json_object_get(answer, "stats"), "actor", ""), "bob");
     assert_null(json_object_get(json_object_get(answer, "stats"), "session_fingerprint"));
     json_decref(answer);
@@ -363,13 +361,54 @@ static void the_actor_of_an_operator_is_in_stats_and_in_the_trail(void **state)
     json_decref(trail);
 }
 
+/* Whatever it is that leaves the paper white. */
 static void a_text_of_blanks_alone_is_none(void **state)
 {
+    static const char *const blanks[] = {" \\t\\n ", "\\u00a0", "\\u2800", "\\ufe0f", " \\u2003\\u2800\\ufe0e"};
+    static const struct {
+        const char *function, *field, *rest;
+    } fields[] = {
+        {"ops_maintenanceschedule", "description",
+         ", 'estimated_duration_seconds': 60, 'scheduled_start_utc': '2026-11-25T00:00:00Z'"},
+        {"ops_maintenanceschedule", "reason", ", " GOOD_SCHEDULE},
+        {"ops_maintenanceschedule", "actor", ", " GOOD_SCHEDULE},
+        {"ops_maintenanceupdate", "text", ""},
+        {"ops_maintenanceend", "end_message", ""},
+    };
     (void)state;
-    json_decref(world_do(&world, "ops_maintenanceschedule",
-                         "{'description': ' \\t\\n ', 'estimated_duration_seconds': 60, "
-                         "'scheduled_start_utc': '2026-11-25T00:00:00Z'}",
-                         "invalid-field"));
+    for (size_t i = 0; i < COUNT_OF(fields) * COUNT_OF(blanks); i++) {
+        char payload[256];
+        const char *field = fields[i / COUNT_OF(blanks)].field;
+        (void)snprintf(payload, sizeof payload, "{'%s': '%s'%s}", field, blanks[i % COUNT_OF(blanks)],
+                       fields[i / COUNT_OF(blanks)].rest);
+        json_t *answer = world_operate(&world, fields[i / COUNT_OF(blanks)].function, payload);
+        if (strcmp(world_tag(answer), "invalid-field") != 0 ||
+            strcmp(ops_json_text(world_details(answer), "field", ""), field) != 0)
+            fail_msg("%s gives %s", payload, world_tag(answer));
+        json_decref(answer);
+    }
+}
+
+static void a_name_that_is_no_field_is_shown_short_and_escaped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *payload, *shown;
+    } cases[] = {
+        {"{'a\\u001b[2J\\u202eb': 1}", "a\\x1b[2J\\u202eb"},
+        {"{'1234567890123456789012345678901234567890': 1}", "1234567890123456789012345678901234567890"},
+        {"{'12345678901234567890123456789012345678901': 1}", "1234567890123456789012345678901234567890\xe2\x80\xa6"},
+        {"{'123456789012345678901234567890123456789\\u20ac1': 1}",
+         "123456789012345678901234567890123456789\xe2\x82\xac\xe2\x80\xa6"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        json_t *answer = world_operate(&world, "ops_maintenanceend", cases[i].payload);
+        const json_t *minor = json_object_get(json_object_get(answer, "error"), "minor");
+        assert_string_equal(world_tag(answer), "unknown-field");
+        assert_string_equal(ops_json_text(world_details(answer), "field", ""), cases[i].shown);
+        assert_non_null(strstr(ops_json_text(json_object_get(minor, "message"), "en_US", ""), cases[i].shown));
+        json_decref(answer);
+    }
 }
 
 static void texts_with_quotes_control_and_high_characters_come_back_as_they_were(void **state)
@@ -414,10 +453,10 @@ static void statuses_between_rooms_go_out_under_tags_of_the_contract(void **stat
     static const struct {
         enum ops_status status;
         const char *tag;
-    } cases[] = {{OPS_CONFLICT, "revision-conflict"}, {OPS_UNKNOWN, "store-unavailable"},  {OPS_THROTTLED,
-        "store-unavailable"},
-                 {OPS_NO_MEMORY, "internal-error"},   {OPS_LIMIT, "internal-error"},       {OPS_CORRUPT, "internal-error"},
-                 {OPS_TARGET_ERROR, "internal-error"}, {OPS_NOT_FOUND, "internal-error"}, {OPS_PROTECTED, "internal-error"}};
+    } cases[] = {
+        {OPS_CONFLICT, "revision-conflict"},  {OPS_UNKNOWN, "store-unavailable"}, {OPS_THROTTLED, "store-unavailable"},
+        {OPS_NO_MEMORY, "internal-error"},    {OPS_LIMIT, "internal-error"},      {OPS_CORRUPT, "internal-error"},
+        {OPS_TARGET_ERROR, "internal-error"}, {OPS_NOT_FOUND, "internal-error"},  {OPS_PROTECTED, "internal-error"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct ops_answer answer;
         ops_answer_init(&answer);
@@ -510,7 +549,13 @@ static void a_store_that_is_only_read_is_degraded_with_the_reason(void **state)
 static void an_actor_that_can_not_be_read_is_refused_by_name(void **state)
 {
     (void)state;
-    static const char *const names[] = {"a\nb", "a\xe2\x80\x8b" "b", "a\xf3\xa0\x81\x81" "b", "a\xe2\x80\xae" "b"};
+    static const char *const names[] = {"a\nb",
+                                        "a\xe2\x80\x8b"
+                                        "b",
+                                        "a\xf3\xa0\x81\x81"
+                                        "b",
+                                        "a\xe2\x80\xae"
+                                        "b"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         json_t *input = json_pack("{s:s, s:s}", "secret_code", WORLD_SECRET, "actor", names[i]);
         struct ops_answer answer;
@@ -560,6 +605,7 @@ int main(void)
         CASE(a_window_brings_its_revision_and_a_list_does_not),
         CASE(the_actor_of_an_operator_is_in_stats_and_in_the_trail),
         CASE(a_text_of_blanks_alone_is_none),
+        CASE(a_name_that_is_no_field_is_shown_short_and_escaped),
         CASE(texts_with_quotes_control_and_high_characters_come_back_as_they_were),
         CASE(a_surface_s_own_refusal_has_the_same_envelope),
         CASE(statuses_between_rooms_go_out_under_tags_of_the_contract),

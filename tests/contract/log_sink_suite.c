@@ -52,8 +52,9 @@ static void events_come_in_the_order_in_which_they_were_appended(void **state)
 
 /* ---- reading ---- */
 
-static enum ops_status append_line(void *context, struct ops_view text)
+static enum ops_status append_line(void *context, const struct ops_log_place *place, struct ops_view text)
 {
+    (void)place;
     ops_buf_append_view(context, text);
     ops_buf_append_char(context, '\n');
     return OPS_OK;
@@ -90,8 +91,9 @@ static void what_was_appended_is_read_whole_or_from_its_end(void **state)
     assert_int_equal(keeps_ms, 0);
 }
 
-static enum ops_status stop_at_once(void *context, struct ops_view text)
+static enum ops_status stop_at_once(void *context, const struct ops_log_place *place, struct ops_view text)
 {
+    (void)place;
     (void)text;
     ++*(int *)context;
     return OPS_CONFLICT;

@@ -132,8 +132,9 @@ static void a_line_that_a_crash_left_torn_is_ended_first(void **state)
     expect_stream("audit-2026-11-24.jsonl", "{\"seq\":1}\n{\"se\n{\"seq\":2}\n");
 }
 
-static enum ops_status append_line(void *context, struct ops_view text)
+static enum ops_status append_line(void *context, const struct ops_log_place *place, struct ops_view text)
 {
+    (void)place;
     ops_buf_append_view(context, text);
     ops_buf_append_char(context, '|');
     return OPS_OK;
@@ -148,18 +149,20 @@ static void expect_read(struct ops_log_sink *sink, size_t last, const char *expe
     ops_buf_release(&buf);
 }
 
-/* A torn line that was ended is given, and is none of ours; one without an end is not there yet. */
+/* A torn line is given, whether it was ended or not: whoever reads the file sees it, too. */
 static void lines_are_read_as_they_stand_in_whatever_files(void **state)
 {
     assert_int_equal(append_one(*state, NOON_MS, "1", NULL), OPS_OK);
     scratch_write(stream("audit-2026-11-24.jsonl"), "1\n{\"se\n\n2\n3");
     scratch_write(stream("audit-2026-11-25.jsonl"), "");
-    scratch_write(stream("audit-2026-11-26.jsonl"), "4\n");
-    scratch_write(stream("notes.txt"), "5\n");
-    expect_read(*state, 0, "1|{\"se||2|4|");
-    expect_read(*state, 1, "4|");
-    expect_read(*state, 2, "2|4|");
-    expect_read(*state, 4, "{\"se||2|4|");
+    scratch_write(stream("audit-2026-11-26.jsonl"), "4\n5");
+    scratch_write(stream("notes.txt"), "6\n");
+    expect_read(*state, 0, "1|{\"se||2|3|4|5|");
+    expect_read(*state, 1, "5|");
+    expect_read(*state, 2, "4|5|");
+    expect_read(*state, 3, "3|4|5|");
+    expect_read(*state, 4, "2|3|4|5|");
+    expect_read(*state, 6, "{\"se||2|3|4|5|");
 }
 
 /* The end of a stream is looked for from behind, a piece at a time. */
@@ -190,9 +193,51 @@ static void the_end_of_a_long_stream_is_found_wherever_its_lines_end(void **stat
     }
 }
 
-static void a_line_longer_than_any_of_ours_is_passed_over(void **state)
+struct seen {
+    size_t count;
+    struct {
+        char stream[32];
+        uint64_t number;
+        bool is_cut;
+        size_t length;
+    } events[8];
+};
+
+static enum ops_status see(void *context, const struct ops_log_place *place, struct ops_view text)
 {
-    enum { LONG = 3 * 1024 * 1024 };
+    struct seen *seen = context;
+    assert_true(seen->count < sizeof seen->events / sizeof seen->events[0]);
+    assert_string_equal(place->noun, "line");
+    (void)snprintf(seen->events[seen->count].stream, sizeof seen->events[0].stream, "%s", place->stream);
+    seen->events[seen->count].number = place->number;
+    seen->events[seen->count].is_cut = place->is_cut;
+    seen->events[seen->count++].length = text.length;
+    return OPS_OK;
+}
+
+static void a_line_is_told_with_its_stream_and_its_number(void **state)
+{
+    struct seen all = {.count = 0}, end = {.count = 0};
+    assert_int_equal(append_one(*state, NOON_MS, "1", NULL), OPS_OK);
+    scratch_write(stream("audit-2026-11-24.jsonl"), "1\n\n22\n");
+    scratch_write(stream("audit-2026-11-25.jsonl"), "333\n4444");
+    assert_int_equal(ops_log_sink_read(*state, 0, see, &all, NULL), OPS_OK);
+    assert_int_equal(all.count, 5);
+    for (size_t i = 0; i < all.count; i++) {
+        assert_string_equal(all.events[i].stream, i < 3 ? "audit-2026-11-24.jsonl" : "audit-2026-11-25.jsonl");
+        assert_int_equal(all.events[i].number, i < 3 ? i + 1 : i - 2);
+        assert_false(all.events[i].is_cut);
+    }
+    assert_int_equal(ops_log_sink_read(*state, 3, see, &end, NULL), OPS_OK);
+    assert_int_equal(end.count, 3);
+    assert_int_equal(end.events[0].number, 0); /* what comes before it is not read */
+    assert_int_equal(end.events[1].number, 1);
+}
+
+static void of_a_line_longer_than_any_of_ours_the_beginning_is_given(void **state)
+{
+    enum { LONG = 3 * 1024 * 1024, KEPT = 1024 * 1024 };
+    struct seen seen = {.count = 0};
     char *text = malloc(LONG + 16);
     assert_non_null(text);
     assert_int_equal(append_one(*state, NOON_MS, "x", NULL), OPS_OK);
@@ -200,8 +245,15 @@ static void a_line_longer_than_any_of_ours_is_passed_over(void **state)
     (void)snprintf(text + LONG, 16, "\n2\n");
     memcpy(text, "1\n", 2);
     scratch_write(stream("audit-2026-11-24.jsonl"), text);
-    expect_read(*state, 0, "1|2|");
-    expect_read(*state, 2, "2|");
+    for (size_t last = 0; last <= 3; last += 3) {
+        seen.count = 0;
+        assert_int_equal(ops_log_sink_read(*state, last, see, &seen, NULL), OPS_OK);
+        assert_int_equal(seen.count, 3);
+        for (size_t i = 0; i < seen.count; i++) {
+            assert_int_equal(seen.events[i].is_cut, i == 1);
+            assert_int_equal(seen.events[i].length, i == 1 ? KEPT : 1);
+        }
+    }
     free(text);
 }
 
@@ -333,11 +385,17 @@ int main(void)
         .open = memory_open, .read = memory_read, .close = ops_log_sink_release};
     static const struct log_sink_suite_source local = {.open = local_open, .read = local_read, .close = local_close};
     const struct CMUnitTest tests[] = {
-        CASE(a_stream_is_a_day_and_no_older_one_is_used_again),         CASE(a_line_that_a_crash_left_torn_is_ended_first),
-        CASE(what_is_in_the_way_of_the_stream_gets_one_clear_sentence), CASE(a_data_directory_that_is_missing_is_not_made),
-        CASE(a_group_that_another_process_keeps_locked_is_unavailable), CASE(a_batch_that_found_no_room_is_taken_back),
-        CASE(processes_that_append_at_once_do_not_mix_their_lines),     CASE(lines_are_read_as_they_stand_in_whatever_files),
-        CASE(the_end_of_a_long_stream_is_found_wherever_its_lines_end), CASE(a_line_longer_than_any_of_ours_is_passed_over),
+        CASE(a_stream_is_a_day_and_no_older_one_is_used_again),
+        CASE(a_line_that_a_crash_left_torn_is_ended_first),
+        CASE(what_is_in_the_way_of_the_stream_gets_one_clear_sentence),
+        CASE(a_data_directory_that_is_missing_is_not_made),
+        CASE(a_group_that_another_process_keeps_locked_is_unavailable),
+        CASE(a_batch_that_found_no_room_is_taken_back),
+        CASE(processes_that_append_at_once_do_not_mix_their_lines),
+        CASE(lines_are_read_as_they_stand_in_whatever_files),
+        CASE(the_end_of_a_long_stream_is_found_wherever_its_lines_end),
+        CASE(a_line_is_told_with_its_stream_and_its_number),
+        CASE(of_a_line_longer_than_any_of_ours_the_beginning_is_given),
         CASE(what_is_in_the_way_of_reading_gets_one_clear_sentence),
     };
     return log_sink_suite_run("log_sink_memory", &memory) + log_sink_suite_run("log_sink_local", &local) +

@@ -248,6 +248,111 @@ static void a_record_that_is_not_an_object_is_corrupt(void **state)
     ops_store_release(store);
 }
 
+/* As somebody who has opened the file does. */
+static void set_text(sqlite3 *db, struct ops_view text)
+{
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_prepare_v2(db, "UPDATE records SET doc = ?1 WHERE pk = 'P'", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_bind_text(statement, 1, text.data, (int)text.length, SQLITE_TRANSIENT), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_DONE);
+    (void)sqlite3_finalize(statement);
+}
+
+static enum ops_status read_as_written(struct ops_store *store, json_t **ret_doc, struct ops_error *error)
+{
+    struct ops_store_page page = {0};
+    const struct ops_query query = {.pk = "P", .limit = 10, .as_written = true};
+    enum ops_status status = ops_store_query(store, &query, &page, error);
+    if (status == OPS_OK)
+        *ret_doc = json_incref(json_array_get(page.docs, 0));
+    ops_store_page_release(&page);
+    return status;
+}
+
+/* What reads the same to us may read otherwise to somebody else. */
+static void a_text_that_is_not_the_one_that_was_written_is_corrupt(void **state)
+{
+    static const struct {
+        const char *text;
+        enum ops_status plain; /* to who does not ask for it as it was written */
+    } cases[] = {
+        {"{\"n\":1,\"a\":\"\xc3\xa4/\\n\"}", OPS_OK},
+        {"{\"a\":\"EVIL\",\"n\":1,\"a\":\"b\"}", OPS_CORRUPT},
+        {"{\"n\":{\"a\":1,\"\\u0061\":1}}", OPS_CORRUPT},
+        {"{\"n\": 1}", OPS_OK},
+        {"{\"n\":1} ", OPS_OK},
+        {"{\"n\":-0}", OPS_OK},
+        {"{\"\\u006e\":1}", OPS_OK},
+        {"{\"n\":\"\\/\"}", OPS_OK},
+        {"{\"n\":\"\\u000A\"}", OPS_OK},
+    };
+    (void)state;
+    struct ops_store *store = open_at(store_path());
+    sqlite3 *db = NULL;
+    assert_int_equal(put_number(store, "P", "1", 1), OPS_OK);
+    assert_int_equal(sqlite3_open(store_path(), &db), SQLITE_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *doc = NULL;
+        struct ops_error error = OPS_ERROR_INIT;
+        set_text(db, ops_view_of(cases[i].text));
+        enum ops_status as_written = read_as_written(store, &doc, &error);
+        json_decref(doc);
+        doc = NULL;
+        enum ops_status plain = ops_store_get(store, "P", "1", &doc, NULL);
+        if (plain != cases[i].plain || as_written != (i == 0 ? OPS_OK : OPS_CORRUPT) ||
+            (i > 0 && (!strstr(error.text, "The record P/1 in ") || !strstr(error.text, store_path()))))
+            fail_msg("case %zu: %s, %s, %s", i, ops_status_tag(as_written), ops_status_tag(plain), error.text);
+        json_decref(doc);
+        ops_error_release(&error);
+    }
+    sqlite3_close(db);
+    ops_store_release(store);
+}
+
+/* The smallest of random numbers will do. */
+static uint32_t next_of(uint32_t *seed)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return *seed >> 8;
+}
+
+/* And whoever follows the chain finds another value by its hash. */
+static void a_change_of_any_byte_of_a_text_makes_it_corrupt_or_another_value(void **state)
+{
+    enum { ROUNDS = 5000 };
+    static const char written[] =
+        "{\"seq\":41,\"at\":\"2026-11-30T02:00:00Z\",\"data\":{\"a\":[true,null,\"\xc3\xa4\\\"\\u0001\"]}}";
+    uint32_t seed = 20261130;
+    (void)state;
+    struct ops_store *store = open_at(store_path());
+    sqlite3 *db = NULL;
+    json_t *value = json_loads(written, 0, NULL);
+    assert_int_equal(put_number(store, "P", "1", 1), OPS_OK);
+    assert_int_equal(sqlite3_open(store_path(), &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL), SQLITE_OK);
+    for (int round = 0; round < ROUNDS; round++) {
+        char changed[sizeof written + 1];
+        size_t at = next_of(&seed) % (sizeof written - 1);
+        unsigned kind = next_of(&seed) % 3; /* changed, left out, put in */
+        char byte = (char)(next_of(&seed) % (kind == 2 ? 256 : 128));
+        json_t *doc = NULL;
+        int length = snprintf(changed, sizeof changed, "%.*s%c%s", (int)at, written, kind == 1 ? ' ' : byte,
+                              written + at + (kind != 2));
+        if (kind == 1)
+            memmove(changed + at, changed + at + 1, (size_t)length-- - at);
+        if (strcmp(changed, written) == 0)
+            continue;
+        set_text(db, ops_view(changed, (size_t)length));
+        enum ops_status status = read_as_written(store, &doc, NULL);
+        if (status != OPS_CORRUPT && (status != OPS_OK || json_equal(doc, value)))
+            fail_msg("round %d: '%s' passes", round, changed);
+        json_decref(doc);
+    }
+    json_decref(value);
+    sqlite3_close(db);
+    ops_store_release(store);
+}
+
 static void a_writer_that_does_not_let_go_makes_the_store_unavailable_but_not_unreadable(void **state)
 {
     (void)state;
@@ -584,6 +689,8 @@ int main(void)
         CASE(a_directory_behind_a_link_is_fine),
         CASE(a_damaged_file_is_reported_as_damaged),
         CASE(a_record_that_is_not_an_object_is_corrupt),
+        CASE(a_text_that_is_not_the_one_that_was_written_is_corrupt),
+        CASE(a_change_of_any_byte_of_a_text_makes_it_corrupt_or_another_value),
         CASE(a_writer_that_does_not_let_go_makes_the_store_unavailable_but_not_unreadable),
         CASE(without_room_the_last_commit_stays_and_the_sentence_names_the_file),
         CASE(a_commit_that_fails_is_unknown_unless_it_surely_did_not_happen),

@@ -10,7 +10,7 @@ import pytest
 
 import stack
 from aws_home import AUDIT_GROUP, OWN_TABLE, account, empty, make_aws, on, stub, stub_process  # noqa: F401 (fixtures)
-from g3nops import PHRASE, data, tag, until
+from g3nops import PHRASE, copy_home, data, tag, until
 
 ACCEPT = ["audit-accept-rollback"]
 
@@ -81,8 +81,11 @@ def rolled_back(bare, tmp_path):
 def test_verify_names_the_first_record_that_the_store_has_lost(rolled_back):
     code, envelope = verify(rolled_back)
     assert code == 1 and tag(envelope) == "record-corrupt"
+    [stream] = rolled_back.log_group(AUDIT_GROUP).iterdir()
     assert words(envelope) == ("Audit record 5 was delivered to the log and is missing from the store, which ends with record 4; "
-                               "the log goes on to record 7.")
+                               f"the log goes on to record 7. The first that is missing is line 5 of {stream.name}.")
+    assert envelope["error"]["details"] == {"delivered_log": "behind", "stream": stream.name, "line": 5, "records_verified": 4,
+                                            "reason": "is not the store's record of its number"}
     result = rolled_back.run("audit-verify")
     assert result.returncode == 1 and "Audit record 5" in result.stderr
 
@@ -305,13 +308,134 @@ def test_what_waits_and_what_came_twice_is_as_it_should_be(bare):
     until_delivered(bare, 2)
     serve.stop()
     edit_log(bare, lambda lines: lines.append(lines[-1]))
-    edit_log(bare, lambda lines: lines.append('{"seq": 3, "to'))
+    edit_log(bare, lambda lines: lines.append("\n"))  # which says nothing
+    edit_log(bare, lambda lines: lines.append('{"actor":"'))  # the beginning of record 3: somebody writes it just now
     new = bare.directory / "new"
     new.write_text("another good code")
     assert bare.operator("secret-set", "--new-secret-code-file", new).returncode == 0
     code, envelope = verify(bare)
     assert code == 0 and data(envelope) == {"verified": True, "records": 3}
     assert "1 wait to be delivered" in bare.run("audit-verify").stdout
+
+
+NO_OBJECT = "is no audit record: it is not one JSON object"
+NO_NUMBER = "is no audit record: it has no record's number"
+NOT_OURS = "is no audit record as g3nops writes it"
+LONG = "is no audit record: it is longer than any"
+
+
+@pytest.fixture(scope="module")
+def four_template(tmp_path_factory, bare_template):
+    """A data directory of which 4 records were delivered."""
+    home = copy_home(bare_template, tmp_path_factory.mktemp("four") / "h")
+    serve = home.serve()
+    for _ in range(3):
+        serve.schedule()
+    until_settled(home)
+    assert serve.stop() == 0 and not home.finish()
+    return home.data
+
+
+@pytest.fixture
+def four(make_home, four_template):
+    return make_home(four_template)
+
+
+def forged(line, **members):
+    return json.dumps({**json.loads(line), **members}, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+FORGED = {
+    "a number as text": (lambda line: forged(line, seq="3", actor="eve"), NO_NUMBER),
+    "half a number": (lambda line: forged(line, seq=3.5, actor="eve"), NO_NUMBER),
+    "zero": (lambda line: forged(line, seq=0, actor="eve"), NO_NUMBER),
+    "below zero": (lambda line: forged(line, seq=-1, actor="eve"), NO_NUMBER),
+    "too large": (lambda line: forged(line, seq=2 ** 63), NO_OBJECT),
+    "two numbers": (lambda line: line.replace('"seq":3', '"seq":3,"seq":3'), NO_OBJECT),
+    "another letter": (lambda line: line.replace('"seq"', '"Seq"'), NO_NUMBER),
+    "in an array": (lambda line: f"[{line.strip()}]\n", NO_OBJECT),
+    "two on a line": (lambda line: line.strip() + line, NO_OBJECT),
+    "something before it": (lambda line: "x" + line, NO_OBJECT),
+    "a member twice": (lambda line: line.replace('"description"', '"description":"EVIL","description"'), NO_OBJECT),
+    "blanks": (lambda line: line.replace('"seq":3', '"seq": 3'), NOT_OURS),
+    "an escape": (lambda line: line.replace('"seq"', '"\\u0073eq"'), NOT_OURS),
+    "CRLF": (lambda line: line.replace("\n", "\r\n"), NOT_OURS),
+    "a text": (lambda line: "hello\n", NO_OBJECT),
+    "another object": (lambda line: '{"note":"hi"}\n', NO_NUMBER),
+    "a long one": (lambda line: forged(line, actor="e" * 3_000_000), LONG),
+    "torn, and not come again": (lambda line: '{"actor":"eve","at":\n', NO_OBJECT),
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+def test_whatever_else_is_in_the_log_is_named(four, kind):
+    make, reason = FORGED[kind]
+    edit_log(four, lambda lines: lines.insert(3, make(lines[2])))
+    [stream] = four.log_group(AUDIT_GROUP).iterdir()
+    code, envelope = verify(four)
+    assert code == 1 and tag(envelope) == "record-corrupt"
+    assert words(envelope).startswith(f"In the delivered log line 4 of {stream.name} {reason}")
+    assert envelope["error"]["details"] == {"delivered_log": "differs", "stream": stream.name, "line": 4, "reason": reason,
+                                            "records_verified": 4}
+
+
+def test_a_last_line_without_an_end_is_no_hiding_place(four):
+    edit_log(four, lambda lines: lines.append(forged(lines[2], actor="eve").strip()))
+    code, envelope = verify(four)
+    assert code == 1 and "Audit record 3 in the store is not the one" in words(envelope)
+    assert envelope["error"]["details"]["line"] == 5
+
+
+def test_serve_sees_it_and_an_operator_can_accept_it(four):
+    edit_log(four, lambda lines: lines.insert(3, "A note: moved here from the old machine.\n"))
+    serve = four.serve()
+    until(lambda: serve.events("audit.differs"), "serve has compared them")
+    assert stat(serve)["audit"] == {"status": "differs", "first_seq": 0, "store_seq": 4, "log_seq": 0}
+    assert "it has lines that are no records" in four.run("stat").stdout
+    assert tag(serve.ask("vacuumall", confirmation_phrase=PHRASE)) == "store-unavailable"
+    assert serve.do("auditacceptrollback", reason="a note of ours")["log_records"] == 1
+    until_settled(four)
+    code, envelope = verify(four)
+    assert code == 0 and data(envelope)["accepted_breaks"] == [{"seq": 5, "first_seq": 0, "last_seq": 0, "count": 1}]
+    assert "no record of the store" in four.run("audit-verify").stdout
+
+
+def test_a_line_that_a_crash_has_torn_is_passed_over(four):
+    edit_log(four, lambda lines: lines.insert(2, lines[2][:100] + "\n"))
+    assert verify(four)[0] == 0
+    edit_log(four, lambda lines: lines.append(lines[1][:100] + "\n"))  # it was there already
+    assert words(verify(four)[1]).startswith("In the delivered log line 6 of")
+
+
+# ---- the store's own texts ----
+
+
+def alter(home, old, new):
+    """Changes the text of record 3, past the triggers."""
+    with closing(sqlite3.connect(home.store)) as db:
+        for [name] in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        [[doc]] = db.execute("SELECT doc FROM records WHERE pk = 'AUDIT' AND sk LIKE '%3'").fetchall()
+        assert old in doc
+        db.execute("UPDATE records SET doc = ? WHERE pk = 'AUDIT' AND sk LIKE '%3'", (doc.replace(old, new, 1),))
+        db.commit()
+
+
+@pytest.mark.parametrize("old, new, said", [
+    ('"description":', '"description":"EVIL","description":', "is not a JSON object with each member once"),
+    (',"prev_sha256":', ',"type":"vacuum.cancelled","prev_sha256":', "is not a JSON object with each member once"),
+    ('"description":', '"\\u0064escription":"EVIL","description":', "is not a JSON object with each member once"),
+    ('"type":', '"type": ', "was altered: its text is not as g3nops writes it"),
+    ('"type":', '"\\u0074ype":', "was altered: its text is not as g3nops writes it"),
+    ('"seq":3', '"seq":3.0', "Audit record 3 is missing"),
+    ('"description":"', '"description":"e', "Audit record 3 was altered"),
+], ids=["a false one first", "a false one last", "a false one escaped", "a blank", "an escape", "a fraction", "a letter"])
+def test_a_text_of_the_store_that_can_be_read_otherwise_is_found(four, old, new, said):
+    alter(four, old, new)
+    code, envelope = verify(four)
+    assert code == 1 and tag(envelope) == "record-corrupt" and said in words(envelope), envelope
+    assert ("AUDIT/000000000003" in words(envelope)) == ("Audit record 3" not in words(envelope))
+    assert envelope["error"]["details"]["records_verified"] == 2
 
 
 def test_a_log_that_can_not_be_read_holds_nothing_but_delivery(bare):
@@ -373,6 +497,24 @@ def test_in_aws_it_is_the_same(empty, account):
     result = empty.aws("audit-verify", "--json")
     assert result.returncode == 0, result
     assert data(json.loads(result.stdout))["accepted_breaks"] == [{"seq": 6, "first_seq": 5, "last_seq": 7, "count": 3}]
+
+
+@on("stub", "moto")
+@pytest.mark.parametrize("kind", [kind for kind in FORGED if kind not in ("a long one", "CRLF")])
+def test_in_aws_too_whatever_else_is_in_the_log_is_named(empty, account, kind):
+    make, reason = FORGED[kind]
+    serve = empty.serve()
+    for _ in range(2):
+        serve.schedule()
+    until_delivered(empty, 3)
+    until(lambda: metric(serve, "g3nops_audit_undelivered") == 0, "the store knows it")
+    serve.stop()
+    text = account.events(AUDIT_GROUP, "g3nops")[2]
+    account.client("logs").put_log_events(
+        logGroupName=AUDIT_GROUP, logStreamName="g3nops",
+        logEvents=[{"timestamp": int(time.time() * 1000), "message": make(text + "\n").rstrip("\n")}])
+    result = empty.aws("audit-verify")
+    assert result.returncode == 1 and f"In the delivered log event 4 of g3nops {reason}" in result.stderr, result
 
 
 @on("stub")

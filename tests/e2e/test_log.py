@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing
+from random import Random
 
 import pytest
 
@@ -189,6 +190,59 @@ def test_who_wants_to_see_everything_does(bare):
     [told] = until_event(serve, "request.refused")
     assert told["level"] == "debug" and told["error"] == "no-active-maintenance" and told["call"] == "ops_maintenanceend"
     assert told["request_id"] == refused["stats"]["request_id"]
+
+
+SECRETS = "Quixotic-Zebra wAltz", "Zyxwv-Qponm-Lkjih"  # no hash, id or sentence has any of it by chance
+DAMAGE = b'{}[]:,"\\\\u/0129eE+-. \n\t\x01\x7f\xc3\xffabntf'
+
+
+def damaged(random, body):
+    """One to four bytes changed, left out or put in, or the end cut off."""
+    for _ in range(random.randint(1, 4)):
+        at = random.randrange(len(body))
+        byte = bytes([random.choice(DAMAGE)])
+        body = random.choice([body[:at] + byte + body[at + 1:], body[:at] + byte + body[at:], body[:at] + body[at + 1:],
+                              body[:-1]])
+    return body
+
+
+def test_nothing_of_a_code_or_a_session_is_said_whatever_damages_a_request(bare):
+    """Four characters in a row of either are in no answer, no line and no record. A code that stands where a field's name
+    is to be is no code any more: there is none among these."""
+    serve = bare.serve("--log-level", "debug", "--access-log")
+    random, answers = Random(20261130), []
+    code, session = SECRETS
+    bodies = [('{"secret_code":"%s\\q"}' % code).encode(), ('{"actor":"olga","secret_code":"%s\\ud800"}' % code).encode()]
+    bodies += [damaged(random, ('{"actor":"olga","secret_code":"%s","reason":"why not"}' % code).encode()) for _ in range(300)]
+    for body in bodies:
+        answers.append(serve.invoke_raw("ops_maintenanceend", body).body)
+    reads = [('{"session_guid":"%s\\q"}' % session).encode()]
+    reads += [damaged(random, ('{"limit":3,"session_guid":"%s"}' % session).encode()) for _ in range(300)]
+    for body in reads:
+        answers.append(serve.http("POST", "/ops/maintenance/list", body=body, headers={"Content-Type": "application/json"}).body)
+    until_event(serve, "request.answered", count=len(bodies) + len(reads))
+    assert len(until_event(serve, "request.refused")) > 300
+    said = b"\n".join(answers) + serve.stderr().encode() + json.dumps(serve.audit()).encode()
+    for secret in (code, session):
+        parts = {secret[at:at + 4].encode() for at in range(len(secret) - 3)}
+        assert not [part for part in parts if part in said]
+
+
+def test_what_is_wrong_with_json_is_said_with_its_place(bare):
+    serve = bare.serve("--log-level", "debug")
+    answer = serve.invoke_raw("ops_maintenanceend", b'{"secret_code": "correct-horse\\qbattery"}')
+    assert b"at line 1, column 32: a backslash begins no escape." in answer.body, answer.body
+    refused = serve.http("POST", "/ops/maintenance/list", body=b'{"session_guid":\n"x\x01"}',
+                         headers={"Content-Type": "application/json"})
+    assert b"at line 2, column 2: a text has a control character" in refused.body, refused.body
+
+
+def test_a_value_that_looks_like_blanks_is_quoted(bare):
+    serve = bare.serve()
+    serve.schedule(actor="a\u2800b", reason="gr\u00fc\u00df")
+    [told] = until_event(serve, "maintenance.scheduled")
+    [line] = [line for line in serve.stderr().splitlines() if "event=maintenance.scheduled" in line]
+    assert 'actor="a\u2800b"' in line and 'reason="gr\u00fc\u00df"' in line and told["actor"] == "a\u2800b"
 
 
 def test_without_being_asked_for_requests_are_not_there(bare):

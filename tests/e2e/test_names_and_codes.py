@@ -142,9 +142,33 @@ def test_root_by_way_of_sudo_is_who_called_it(bare):
 
 
 HIDDEN = {"zero width": "a\u200bb", "bidi": "a\u202eb", "tag": "a\U000e0041b", "soft hyphen": "a\u00adb", "escape": "a\x1b[2Jb",
-          "unassigned tag": "a\U000e0fffb", "filler": "\u3164"}
+          "unassigned tag": "a\U000e0fffb", "filler": "a\u3164b"}
 SHOWN = {"zero width": r"a\u200bb", "bidi": r"a\u202eb", "tag": r"a\U000e0041b", "soft hyphen": r"a\xadb",
-         "escape": r"a\x1b[2Jb", "unassigned tag": r"a\U000e0fffb", "filler": r"\u3164"}
+         "escape": r"a\x1b[2Jb", "unassigned tag": r"a\U000e0fffb", "filler": r"a\u3164b"}
+
+
+WHITE = {"no-break space": "\u00a0", "Braille blank": "\u2800", "variation selector": "\ufe0f",
+         "all of them": " \u3000\u2800\ufe0e"}
+
+
+@pytest.mark.parametrize("kind", WHITE)
+def test_what_leaves_the_paper_white_is_no_name_and_no_text(bare, kind):
+    serve = bare.serve()
+    white = WHITE[kind]
+    schedule = {"description": "d", "estimated_duration_seconds": 60, "scheduled_start_utc": instant(3600)}
+    for function, field, more in (("maintenanceend", "actor", {}), ("maintenanceend", "reason", {}),
+                                  ("maintenanceend", "end_message", {}), ("maintenanceupdate", "text", {}),
+                                  ("maintenanceschedule", "description", schedule)):
+        refused = serve.ask(function, **more | {field: white})
+        assert tag(refused) == "invalid-field" and refused["error"]["details"] == {"field": field}, (function, refused)
+    refused = bare.operator("maintenance-end", "--actor", white)
+    assert refused.returncode != 0 and "actor" in refused.stderr, refused
+    new = bare.directory / "new"
+    new.write_text("another code of twelve")
+    new.chmod(0o600)
+    refused = bare.run("secret-set", "--new-secret-code-file", new, "--secret-code-file", bare.code_file, "--actor", white)
+    assert refused.returncode == 1 and "actor has nothing but blanks in it" in refused.stderr, refused
+    assert [record["type"] for record in serve.audit()] == ["secret.set"]
 
 
 @pytest.mark.parametrize("kind", HIDDEN)

@@ -345,8 +345,9 @@ static void an_append_is_told_as_done_only_when_all_of_it_was_taken(void **state
 #define FORWARD(events, token) BODY("{\"events\": [" events "], \"nextForwardToken\": \"" token "\"}")
 #define BACKWARD(events, token) BODY("{\"events\": [" events "], \"nextBackwardToken\": \"" token "\"}")
 
-static enum ops_status append_event(void *context, struct ops_view text)
+static enum ops_status append_event(void *context, const struct ops_log_place *place, struct ops_view text)
 {
+    (void)place;
     ops_buf_append_view(context, text);
     ops_buf_append_char(context, '|');
     return OPS_OK;

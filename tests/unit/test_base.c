@@ -320,6 +320,83 @@ static void json_that_is_not_exactly_one_object_is_refused_with_a_sentence(void 
     }
 }
 
+#define SECRET "correct-horse battery"
+
+/* Whether four characters of it in a row are there. */
+static bool gives_away(const char *text, const char *secret)
+{
+    for (size_t i = 0; i + 4 <= strlen(secret); i++) {
+        char part[5] = "";
+        memcpy(part, secret + i, 4);
+        if (strstr(text, part))
+            return true;
+    }
+    return false;
+}
+
+static void json_that_is_refused_is_not_quoted(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {"{\"a\": \"" SECRET "\\q\"}", "line 1, column 30: a backslash begins no escape."},
+        {"{\"a\": \"" SECRET "\\u12\"}", "a backslash begins no escape."},
+        {"{\"a\": \"" SECRET "\\ud800\"}", "a \\u escape stands for no character."},
+        {"{\"a\":\n\"" SECRET "\001\"}", "line 2, column 22: a text has a control character in it that is not escaped."},
+        {"{\"a\": \"" SECRET "\n\"}", "a text has no end on its line."},
+        {"{\"a\": \"" SECRET, "it ends too early."},
+        {"{\"a\": " SECRET "}", "a value is expected."},
+        {"{" SECRET "}", "a member's name or '}' is expected."},
+        {"{\"" SECRET "\"}", "':' is expected."},
+        {"{\"a\": \"" SECRET "\" \"\"}", "',' or '}' is expected."},
+        {"{\"a\": [\"" SECRET "\" 1]}", "',' or ']' is expected."},
+        {"\"" SECRET "\"", "an object is expected."},
+        {"{\"" SECRET "\": 1, \"" SECRET "\": 1}", "a member is there twice."},
+        {"{\"a\": \"" SECRET "\\u0000\"}", "a text has a NUL character in it."},
+        {"{\"" SECRET "\\u0000\": 1}", "a member's name has a NUL character in it."},
+        {"{\"a\": \"" SECRET "\xff\"}", "it is not UTF-8."},
+        {"{\"a\": \"" SECRET "\"} x", "there is more behind its end."},
+        {"{\"a\": 99999999999999999999}", "a number is too large."},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct ops_error error = OPS_ERROR_INIT;
+        json_t *object = NULL;
+        assert_int_equal(ops_json_parse_object(ops_view_of(cases[i].text), &object, &error), OPS_INVALID_JSON);
+        if (!strstr(error.text, cases[i].words) || gives_away(error.text, SECRET))
+            fail_msg("case %zu: %s", i, error.text);
+        ops_error_release(&error);
+    }
+}
+
+/* The smallest of random numbers will do. */
+static uint32_t next_of(uint32_t *seed)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return *seed >> 8;
+}
+
+static void whatever_damages_json_nothing_of_it_is_quoted(void **state)
+{
+    enum { ROUNDS = 50000, CHANGES_MAX = 4 };
+    static const char bytes[] = "{}[]:,\"\\u/0129eE+-. \n\t\001\177\303\377abntf";
+    uint32_t seed = 20261130;
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        char text[] = "{\"secret_code\": \"" SECRET "\", \"data\": {\"x\": [1, \"" SECRET "\"]}}";
+        struct ops_error error = OPS_ERROR_INIT;
+        json_t *object = NULL;
+        for (uint32_t i = next_of(&seed) % CHANGES_MAX; i < CHANGES_MAX; i++)
+            text[next_of(&seed) % (sizeof text - 1)] = bytes[next_of(&seed) % (sizeof bytes - 1)];
+        size_t length = sizeof text - 1 - next_of(&seed) % 3;
+        enum ops_status status = ops_json_parse_object(ops_view(text, length), &object, &error);
+        if (status != OPS_OK && gives_away(error.text, SECRET))
+            fail_msg("round %d: %s", round, error.text);
+        json_decref(object);
+        ops_error_release(&error);
+    }
+}
+
 static enum ops_status parse_nested(int depth)
 {
     struct ops_buf text;
@@ -617,6 +694,8 @@ int main(void)
         cmocka_unit_test(base64url_gives_back_every_byte_sequence),
         cmocka_unit_test(base64url_of_any_other_form_is_refused),
         cmocka_unit_test(json_that_is_not_exactly_one_object_is_refused_with_a_sentence),
+        cmocka_unit_test(json_that_is_refused_is_not_quoted),
+        cmocka_unit_test(whatever_damages_json_nothing_of_it_is_quoted),
         cmocka_unit_test(json_may_be_nested_32_levels_and_no_deeper),
         cmocka_unit_test(equal_values_have_one_canonical_text),
         cmocka_unit_test(json_is_written_as_jansson_writes_it),

@@ -46,7 +46,10 @@ static const struct {
     const char *text, *logfmt;
 } hostile[] = {
     {"plain", "plain"},
-    {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
+    {"gr\xc3\xbc\xc3\x9f", "\"gr\xc3\xbc\xc3\x9f\""},
+    {"\xe2\xa0\x80", "\"\xe2\xa0\x80\""}, /* looks like a blank */
+    {"a\xc2\xa0x=1", "\"a\xc2\xa0x=1\""},
+    {"!~[]{}<>", "!~[]{}<>"},
     {"a b", "\"a b\""},
     {"a=b", "\"a=b\""},
     {"a\"b", "\"a\\\"b\""},
@@ -62,7 +65,7 @@ static const struct {
     {"\xe2\x80\x8b", "\"\\u200b\""},               /* zero width space */
     {"\xef\xbb\xbf", "\"\\ufeff\""},               /* byte order mark */
     {"\xf3\xa0\x81\x81", "\"\\udb40\\udc41\""},    /* a tag */
-    {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},      /* a face is seen */
+    {"\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\""},  /* a face is seen */
     {"\xff", "\"\\ufffd\""},                       /* no UTF-8 */
     {"\xc3", "\"\\ufffd\""},                       /* half a character */
     {"\xc0\x80", "\"\\ufffd\\ufffd\""},            /* overlong NUL */

@@ -84,6 +84,25 @@ static void blanks_are_seen_and_are_no_text(void **state)
     assert_false(ops_unicode_is_hidden(0xE1000));
 }
 
+static void what_leaves_the_paper_white_is_not_seen(void **state)
+{
+    (void)state;
+    static const char *const white[] = {"",
+                                        " \t\r\n",
+                                        "\xc2\xa0",                  /* no-break space */
+                                        "\xe2\xa0\x80",              /* Braille blank */
+                                        "\xef\xb8\x8f",              /* variation selector */
+                                        " \xe2\xa0\x80\xe2\x80\x8b", /* and a zero width space */
+                                        "\xe3\x80\x80\xe3\x85\xa4",  /* ideographic space, filler */
+                                        "\xf0\x9d\x85\x99",          /* musical null notehead */
+                                        "\xff\xc3"};
+    static const char *const seen[] = {"a", " a ", "\xe2\xa0\x81", "\xe2\x9d\xa4\xef\xb8\x8f", "\xe2\xa0\x80.", "\xff-"};
+    for (size_t i = 0; i < COUNT_OF(white); i++)
+        assert_false(ops_unicode_any_visible(ops_view_of(white[i])));
+    for (size_t i = 0; i < COUNT_OF(seen); i++)
+        assert_true(ops_unicode_any_visible(ops_view_of(seen[i])));
+}
+
 static void utf8_is_told_from_what_is_not(void **state)
 {
     (void)state;
@@ -96,9 +115,8 @@ static void utf8_is_told_from_what_is_not(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_people_write_stays_as_it_is),
-        cmocka_unit_test(what_nobody_sees_is_escaped),
-        cmocka_unit_test(blanks_are_seen_and_are_no_text),
+        cmocka_unit_test(what_people_write_stays_as_it_is), cmocka_unit_test(what_nobody_sees_is_escaped),
+        cmocka_unit_test(blanks_are_seen_and_are_no_text),  cmocka_unit_test(what_leaves_the_paper_white_is_not_seen),
         cmocka_unit_test(utf8_is_told_from_what_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

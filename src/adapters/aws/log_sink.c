@@ -50,9 +50,9 @@ static enum ops_status create_stream(const struct aws_log_sink *sink, struct ops
 {
     json_t *answer = NULL;
     struct ops_error reason = OPS_ERROR_INIT;
-    enum ops_status status =
-        ops_aws_json_ask(sink->client, OPS_AWS_LOGS, CREATE_STREAM,
-                    json_pack("{s:s, s:s}", "logGroupName", sink->group, "logStreamName", sink->stream), &answer, &reason);
+    enum ops_status status = ops_aws_json_ask(
+        sink->client, OPS_AWS_LOGS, CREATE_STREAM,
+        json_pack("{s:s, s:s}", "logGroupName", sink->group, "logStreamName", sink->stream), &answer, &reason);
     /* Somebody else made it just now. */
     if (status == OPS_TARGET_ERROR && strstr(reason.text, "ResourceAlreadyExistsException"))
         status = OPS_OK;
@@ -178,18 +178,21 @@ static enum ops_status ask_events(const struct aws_log_sink *sink, bool from_hea
 {
     json_t *request = ops_json_pack("{s:s, s:s, s:b, s:I, s:O*}", "logGroupName", sink->group, "logStreamName", sink->stream,
                                     "startFromHead", from_head, "limit", (json_int_t)limit, "nextToken", token);
-    enum ops_status status =
-        from_head ? ops_aws_json_ask(sink->client, OPS_AWS_LOGS, GET_EVENTS, request, ret_answer, error)
-                  : ops_aws_json_ask_once(sink->client, OPS_AWS_LOGS, GET_EVENTS, request, ret_answer, error);
+    enum ops_status status = from_head
+                                 ? ops_aws_json_ask(sink->client, OPS_AWS_LOGS, GET_EVENTS, request, ret_answer, error)
+                                 : ops_aws_json_ask_once(sink->client, OPS_AWS_LOGS, GET_EVENTS, request, ret_answer, error);
     return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status;
 }
 
-static enum ops_status give_events(const json_t *events, ops_on_log_event_fn on_event, void *context)
+/* *number: how many of the stream came before; NULL: not counted. */
+static enum ops_status give_events(const struct aws_log_sink *sink, const json_t *events, uint64_t *number,
+                                   ops_on_log_event_fn on_event, void *context)
 {
     enum ops_status status = OPS_OK;
     for (size_t i = 0; i < json_array_size(events) && status == OPS_OK; i++) {
         const json_t *message = json_object_get(json_array_get(events, i), "message");
-        status = on_event(context, ops_view(json_string_value(message), json_string_length(message)));
+        const struct ops_log_place place = {.stream = sink->stream, .noun = "event", .number = number ? ++*number : 0};
+        status = on_event(context, &place, ops_view(json_string_value(message), json_string_length(message)));
     }
     return status;
 }
@@ -200,13 +203,14 @@ static enum ops_status read_all(struct aws_log_sink *sink, ops_on_log_event_fn o
                                 struct ops_error *error)
 {
     json_t *token = NULL;
+    uint64_t number = 0;
     bool more = true;
     enum ops_status status = OPS_OK;
     while (status == OPS_OK && more) {
         json_t *answer = NULL;
         status = ask_events(sink, true, READ_PAGE_MAX, token, &answer, error);
         if (status == OPS_OK)
-            status = give_events(json_object_get(answer, "events"), on_event, context);
+            status = give_events(sink, json_object_get(answer, "events"), &number, on_event, context);
         json_t *next = json_object_get(answer, "nextForwardToken");
         more = json_is_string(next) && !(token && json_equal(next, token));
         json_decref(token);
@@ -247,7 +251,7 @@ static enum ops_status read_last(struct aws_log_sink *sink, size_t last, ops_on_
     size_t count = 0;
     enum ops_status status = pages ? collect_pages(sink, last, pages, &count, error) : OPS_NO_MEMORY;
     for (size_t i = 0; i < json_array_size(pages) && status == OPS_OK; i++)
-        status = give_events(json_array_get(pages, i), on_event, context);
+        status = give_events(sink, json_array_get(pages, i), NULL, on_event, context);
     json_decref(pages);
     return status;
 }

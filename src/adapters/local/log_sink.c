@@ -325,13 +325,15 @@ static int open_to_read(int directory, const char *name)
 }
 
 /* Where the last *lines lines of the file begin; *lines becomes how many it has less than that. The end of the line before
- * is the one that is looked for: hence one more. False and errno. */
+ * is the one that is looked for: hence one more. A last line without an end is one, too. False and errno. */
 static bool find_last_lines(int fd, size_t *lines, off_t *ret_offset)
 {
     char chunk[CHUNK_BYTES];
     off_t at = lseek(fd, 0, SEEK_END);
-    size_t ends = 0;
     *ret_offset = 0;
+    if (at > 0 && pread(fd, chunk, 1, at - 1) != 1)
+        return false;
+    size_t ends = at > 0 && chunk[0] != '\n' ? 1 : 0;
     while (at > 0) {
         size_t size = at < CHUNK_BYTES ? (size_t)at : CHUNK_BYTES;
         at -= (off_t)size;
@@ -370,52 +372,75 @@ static enum ops_status find_begin(const struct local_log_sink *sink, int directo
     return OPS_OK;
 }
 
-/* A line that is longer than any of ours is none, and passed over. */
-static enum ops_status give_line(struct ops_buf *line, ops_on_log_event_fn on_event, void *context)
+/* A stream while it is read: the line that has begun, and where it stands. */
+struct reading {
+    struct ops_log_place place;
+    bool counts;
+    bool has_begun; /* a line of which the end has not come yet */
+    struct ops_buf line;
+    ops_on_log_event_fn on_event;
+    void *context;
+};
+
+static enum ops_status give_line(struct reading *reading)
 {
-    enum ops_status status = ops_buf_status(line);
+    reading->place.number += reading->counts;
+    enum ops_status status = ops_buf_status(&reading->line);
     if (status == OPS_OK)
-        status = on_event(context, ops_buf_view(line));
-    else if (status == OPS_LIMIT)
-        status = OPS_OK;
-    ops_buf_clear(line);
+        status = reading->on_event(reading->context, &reading->place, ops_buf_view(&reading->line));
+    reading->has_begun = reading->place.is_cut = false;
+    ops_buf_clear(&reading->line);
     return status;
 }
 
-static enum ops_status give_lines(struct ops_view chunk, struct ops_buf *line, ops_on_log_event_fn on_event, void *context)
+/* Of a line that is longer than any of ours the first LINE_MAX_BYTES are kept, wherever the pieces end that it comes in. */
+static void add_to_line(struct reading *reading, struct ops_view piece)
+{
+    size_t room = LINE_MAX_BYTES - reading->line.length;
+    if (piece.length > room)
+        reading->place.is_cut = true;
+    ops_buf_append(&reading->line, piece.data, piece.length < room ? piece.length : room);
+    reading->has_begun = true;
+}
+
+static enum ops_status give_lines(struct reading *reading, struct ops_view chunk)
 {
     enum ops_status status = OPS_OK;
     while (chunk.length > 0 && status == OPS_OK) {
         const char *end = memchr(chunk.data, '\n', chunk.length);
         size_t length = end ? (size_t)(end - chunk.data) : chunk.length;
-        ops_buf_append(line, chunk.data, length);
+        add_to_line(reading, ops_view(chunk.data, length));
         if (end)
-            status = give_line(line, on_event, context);
+            status = give_line(reading);
         length += end ? 1 : 0;
         chunk = ops_view(chunk.data + length, chunk.length - length);
     }
     return status;
 }
 
-/* A line without an end is being written just now, or a crash has torn it. */
+/* A last line without an end is being written just now, or a crash has torn it, or somebody else has put it there: whoever
+ * reads the file sees it. */
 static enum ops_status read_stream(const struct local_log_sink *sink, int directory, const char *name, off_t offset,
                                    ops_on_log_event_fn on_event, void *context, struct ops_error *error)
 {
     char chunk[CHUNK_BYTES];
-    struct ops_buf line;
+    struct reading reading = {
+        .place = {.stream = name, .noun = "line"}, .counts = offset == 0, .on_event = on_event, .context = context};
     ssize_t got = -1;
     enum ops_status status = OPS_OK;
     int fd = open_to_read(directory, name);
-    ops_buf_init(&line, LINE_MAX_BYTES);
+    ops_buf_init(&reading.line, LINE_MAX_BYTES);
     while (fd >= 0 && status == OPS_OK && (got = pread(fd, chunk, sizeof chunk, offset)) > 0) {
         offset += got;
-        status = give_lines(ops_view(chunk, (size_t)got), &line, on_event, context);
+        status = give_lines(&reading, ops_view(chunk, (size_t)got));
     }
     if (status == OPS_OK && got < 0)
         status = fail_read(sink, name, strerror(errno), error);
+    if (status == OPS_OK && reading.has_begun)
+        status = give_line(&reading);
     if (fd >= 0)
         (void)close(fd); /* nothing was written through it */
-    ops_buf_release(&line);
+    ops_buf_release(&reading.line);
     return status;
 }
 

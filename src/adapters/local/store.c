@@ -88,23 +88,49 @@ static int bind_text(sqlite3_stmt *statement, int index, const char *text)
     return sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
 }
 
-/* Reads the document in a column. NUL characters are allowed in strings since whatever was put must come back. */
-static enum ops_status read_doc(const struct local_connection *connection, sqlite3_stmt *statement, int column,
-                                json_t **ret_doc, struct ops_error *error)
+/* A document where it is stored. */
+struct place {
+    const struct local_connection *connection;
+    const char *pk;
+    const char *sk;
+};
+
+/* Reads the document in a column. NUL characters are allowed in strings since whatever was put must come back; a member that
+ * is there twice was never put, and readers disagree about it. */
+static enum ops_status read_doc(const struct place *place, sqlite3_stmt *statement, int column, json_t **ret_doc,
+                                struct ops_error *error)
 {
     const char *text = (const char *)sqlite3_column_text(statement, column);
     if (!text)
         return OPS_NO_MEMORY;
     json_t *doc = NULL;
     struct ops_view view = ops_view(text, (size_t)sqlite3_column_bytes(statement, column));
-    if (ops_json_load(view, JSON_ALLOW_NUL, &doc, NULL) == OPS_NO_MEMORY)
+    if (ops_json_load(view, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &doc, NULL) == OPS_NO_MEMORY)
         return OPS_NO_MEMORY;
     if (!json_is_object(doc)) {
         json_decref(doc);
-        return ops_fail(error, OPS_CORRUPT, "A record in %s is not a JSON object.", connection->path);
+        return ops_fail(error, OPS_CORRUPT, "The record %s/%s in %s is not a JSON object with each member once.", place->pk,
+                        place->sk, place->connection->path);
     }
     *ret_doc = doc;
     return OPS_OK;
+}
+
+/* Members come out in the order in which they were read: what was written is written so again. */
+static enum ops_status check_as_written(const struct place *place, sqlite3_stmt *statement, int column, const json_t *doc,
+                                        struct ops_error *error)
+{
+    struct ops_buf again;
+    ops_buf_init(&again, OPS_STORE_DOC_MAX_BYTES);
+    enum ops_status status = ops_json_append(doc, &again);
+    const void *text = sqlite3_column_text(statement, column);
+    size_t length = (size_t)sqlite3_column_bytes(statement, column);
+    bool same = status == OPS_OK && again.length == length && memcmp(ops_buf_text(&again), text, length) == 0;
+    ops_buf_release(&again);
+    if (status == OPS_NO_MEMORY || same)
+        return status;
+    return ops_fail(error, OPS_CORRUPT, "The record %s/%s in %s was altered: its text is not as g3nops writes it.",
+                    place->pk, place->sk, place->connection->path);
 }
 
 static enum ops_status read_record(struct local_connection *connection, const char *pk, const char *sk, json_t **ret_doc,
@@ -114,7 +140,8 @@ static enum ops_status read_record(struct local_connection *connection, const ch
     if (!statement || bind_text(statement, 1, pk) != SQLITE_OK || bind_text(statement, 2, sk) != SQLITE_OK)
         return local_fail(connection, sqlite3_extended_errcode(connection->db), error);
     int code = sqlite3_step(statement);
-    enum ops_status status = code == SQLITE_ROW    ? read_doc(connection, statement, 0, ret_doc, error)
+    const struct place place = {connection, pk, sk};
+    enum ops_status status = code == SQLITE_ROW    ? read_doc(&place, statement, 0, ret_doc, error)
                              : code == SQLITE_DONE ? OPS_NOT_FOUND
                                                    : local_fail(connection, code, error);
     (void)sqlite3_reset(statement); /* ends the read; a failure has been told */
@@ -145,16 +172,21 @@ static sqlite3_stmt *query_statement(struct local_connection *connection, const 
     return statement;
 }
 
-static enum ops_status add_to_page(const struct local_connection *connection, sqlite3_stmt *statement,
-                                   struct ops_store_page *page, struct ops_error *error)
+static enum ops_status add_to_page(const struct local_connection *connection, const struct ops_query *query,
+                                   sqlite3_stmt *statement, struct ops_store_page *page, struct ops_error *error)
 {
     json_t *doc = NULL;
     const char *sk = (const char *)sqlite3_column_text(statement, 0);
     if (!sk)
         return OPS_NO_MEMORY;
-    enum ops_status status = read_doc(connection, statement, 1, &doc, error);
-    if (status != OPS_OK)
+    const struct place place = {connection, query->pk, sk};
+    enum ops_status status = read_doc(&place, statement, 1, &doc, error);
+    if (status == OPS_OK && query->as_written)
+        status = check_as_written(&place, statement, 1, doc, error);
+    if (status != OPS_OK) {
+        json_decref(doc);
         return status;
+    }
     if (json_array_append_new(page->docs, doc) != 0)
         return OPS_NO_MEMORY;
     if (snprintf(page->last_sk, sizeof page->last_sk, "%s", sk) >= (int)sizeof page->last_sk)
@@ -180,7 +212,7 @@ static enum ops_status read_page(struct local_connection *connection, const stru
         page->more = json_array_size(page->docs) == query->limit || page_bytes > PAGE_BYTES_MAX;
         if (page->more)
             break;
-        status = add_to_page(connection, statement, page, error);
+        status = add_to_page(connection, query, statement, page, error);
         page_bytes += (size_t)sqlite3_column_bytes(statement, 1);
     }
     (void)sqlite3_reset(statement); /* ends the read; a failure has been told */

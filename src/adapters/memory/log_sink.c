@@ -76,7 +76,8 @@ static enum ops_status memory_read(struct ops_log_sink *self, size_t last, ops_o
     size_t count = ops_memory_log_sink_count(self);
     enum ops_status status = OPS_OK;
     for (size_t i = last > 0 && last < count ? count - last : 0; i < count && status == OPS_OK; i++)
-        status = on_event(context, ops_memory_log_sink_event(self, i).text);
+        status = on_event(context, &(struct ops_log_place){.stream = "memory", .noun = "event", .number = i + 1},
+                          ops_memory_log_sink_event(self, i).text);
     return status;
 }
 

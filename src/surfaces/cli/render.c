@@ -225,9 +225,13 @@ static void append_audit(struct ops_buf *buf, const struct ops_style *style, con
     if (!audit)
         return;
     bool behind = strcmp(ops_json_text(audit, "status", ""), "behind") == 0;
+    json_int_t first_seq = ops_json_integer(audit, "first_seq", 0);
     char text[128];
-    (void)snprintf(text, sizeof text, "%s, from record %" JSON_INTEGER_FORMAT " on; see 'g3nops audit-verify'",
-                   behind ? "the store is behind it" : "the store differs from it", ops_json_integer(audit, "first_seq", 0));
+    if (first_seq > 0)
+        (void)snprintf(text, sizeof text, "%s, from record %" JSON_INTEGER_FORMAT " on; see 'g3nops audit-verify'",
+                       behind ? "the store is behind it" : "the store differs from it", first_seq);
+    else
+        (void)snprintf(text, sizeof text, "it has lines that are no records; see 'g3nops audit-verify'");
     ops_card_value(buf, style, "audit log", OPS_PAINT_BAD, text);
 }
 
