@@ -1,6 +1,7 @@
 #include "app/survey.h"
 
 #include "app/keep.h"
+#include "app/within.h"
 #include "base/json.h"
 
 #include <stdio.h>
@@ -34,7 +35,7 @@ static enum ops_status note_identity(json_t *target, const struct ops_target_spe
 
 /* A target that can't be told apart from others must not be touched, and one that is left alone anyway needs no identity. */
 static enum ops_status identify(const struct ops_survey *survey, enum ops_vacuum_type type, size_t index, json_t *targets,
-                                struct ops_error *error)
+                                struct ops_within *within, struct ops_error *error)
 {
     json_t *target = json_array_get(targets, index);
     const struct ops_manifest *manifest = survey->manifest;
@@ -51,6 +52,8 @@ static enum ops_status identify(const struct ops_survey *survey, enum ops_vacuum
         status = note_identity(target, &spec, &identity);
         if (status == OPS_OK && reason && is_pending(target))
             status = ops_plan_skip(target, reason);
+        if (status == OPS_OK)
+            status = ops_within_note(within, survey, targets, index, &identity);
     }
     ops_error_release(&why);
     return status;
@@ -141,12 +144,16 @@ static enum ops_status open_once(const struct ops_survey *survey, json_t *target
 enum ops_status ops_survey_targets(const struct ops_survey *survey, enum ops_vacuum_type type, json_t *targets,
                                    struct ops_error *error)
 {
+    struct ops_within within = {.suspects = NULL};
     enum ops_status status = OPS_OK;
     size_t i;
     json_t *target;
     json_array_foreach(targets, i, target)
         if (status == OPS_OK)
-            status = identify(survey, type, i, targets, error);
+            status = identify(survey, type, i, targets, &within, error);
+    if (status == OPS_OK)
+        status = ops_within_settle(&within, survey, targets, error);
+    ops_within_release(&within);
     json_array_foreach(targets, i, target)
         if (status == OPS_OK)
             status = refuse_twin(targets, i, target);
