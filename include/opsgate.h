@@ -65,7 +65,8 @@ extern "C" {
    config.source says whom to ask:
 
      "http://HOST[:PORT]", "https://HOST[:PORT]"   OPS itself, by GET /ops/ping. TLS is always verified. A path is put before
-                                                   /ops/ping: "https://api.example.com/prod". http_proxy and no_proxy count.
+                                                   /ops/ping: "https://api.example.com/prod"; one that ends in /ops is
+                                                   that path's beginning. http_proxy and no_proxy count.
      "dynamodb:TABLE"                              the record in OPS's own table, normally "dynamodb:ops_main", by one
                                                    GetItem. Region, profile and credentials as every AWS tool takes them;
                                                    the role needs dynamodb:GetItem on that table and nothing else.

@@ -34,8 +34,8 @@ void ops_errand_sort_page(struct ops_errand *errand)
     for (size_t i = 0; i < hand->page.count; i++) {
         struct ops_key key = hand->page.keys[i];
         task->receipt_bytes += key.size_bytes;
-        if (ops_guard_key(&manifest->guard, errand->kind, key.guarded)) {
-            hand->counters.protected ++;
+        if (ops_guard_record(&manifest->guard, errand->kind, &key)) {
+            hand->counters.protected++;
             continue;
         }
         hand->counters.matched++;

@@ -1,5 +1,6 @@
 #include "app/planned.h"
 
+#include "app/keep.h"
 #include "base/json.h"
 #include "core/plan.h"
 
@@ -31,6 +32,15 @@ enum ops_status ops_planned_check(struct ops_app *app, const json_t *doc, struct
     return status == OPS_OK ? check_thing(app, &spec, doc, error) : status;
 }
 
+enum ops_status ops_planned_keep(struct ops_app *app, struct ops_target *target, struct ops_error *error)
+{
+    const struct ops_manifest *manifest;
+    struct ops_shared *held = ops_app_hold_manifest(app, &manifest);
+    enum ops_status status = ops_keep_tables(manifest, target, error);
+    ops_shared_let_go(held);
+    return status;
+}
+
 enum ops_status ops_planned_open(struct ops_app *app, const json_t *doc, struct ops_target **ret_target,
                                  struct ops_error *error)
 {
@@ -42,6 +52,8 @@ enum ops_status ops_planned_open(struct ops_app *app, const json_t *doc, struct 
         status = check_thing(app, &spec, doc, error);
     if (status == OPS_OK)
         status = ops_catalogue_open(app->ports.catalogue, &spec, &scope, &target, error);
+    if (status == OPS_OK)
+        status = ops_planned_keep(app, target, error);
     /* What was opened is what was there in between: once more, or another thing could have come just then. */
     if (status == OPS_OK)
         status = check_thing(app, &spec, doc, error);

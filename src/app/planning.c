@@ -273,7 +273,11 @@ static enum ops_status survey_again(struct ops_app *app, const json_t *vacuum, c
 {
     json_int_t tries = 0;
     json_t *planned = NULL, *targets = ops_json_copy(json_object_get(vacuum, "targets"));
-    enum ops_status status = targets ? ops_survey_deferred(app->ports.catalogue, targets, &tries, error) : OPS_NO_MEMORY;
+    const struct ops_manifest *manifest;
+    struct ops_shared *held = ops_app_hold_manifest(app, &manifest);
+    const struct ops_survey survey = {.catalogue = app->ports.catalogue, .manifest = manifest};
+    enum ops_status status = targets ? ops_survey_deferred(&survey, targets, &tries, error) : OPS_NO_MEMORY;
+    ops_shared_let_go(held);
     if (status == OPS_OK)
         status = find_gone(app, vacuum, targets, error);
     if (status == OPS_OK)

@@ -27,29 +27,24 @@ static const json_t *planned_target(const struct ops_removal_warrant *warrant)
     return NULL;
 }
 
-/* A table in somebody's own SQLite file has a second name. */
-static const char *sql_table_of(const struct ops_removal_warrant *warrant)
-{
-    const json_t *location = json_object_get(planned_target(warrant), "location");
-    return ops_json_text(location, "table", NULL);
-}
-
 /* As ops_plan_make does, but by the manifest of now: it may protect more than the one that the plan was made by. */
 static const char *protected_resource(const struct ops_guard *guard, const struct ops_removal_warrant *warrant)
 {
-    const char *reason = ops_guard_resource(guard, warrant->kind, warrant->target_name);
-    const char *sql_table = warrant->kind == OPS_TABLE ? sql_table_of(warrant) : NULL;
-    return reason || !sql_table ? reason : ops_guard_resource(guard, OPS_TABLE, sql_table);
+    return ops_guard_named(guard, warrant->kind, warrant->target_name, json_object_get(planned_target(warrant), "location"));
 }
 
-/* The same thing may go by a name that another manifest protects. The engine is asked for its names once for each manifest:
+/* The same thing may go by a name that another manifest protects, or have the file of a table in it that only that one
+ * names. The engine is asked for its names once for each manifest:
  * that may take it a while. */
-static enum ops_status check_names(struct ops_app *app, const struct ops_removal_warrant *warrant, struct ops_error *error)
+static enum ops_status check_names(struct ops_app *app, const struct ops_removal_warrant *warrant,
+                                   struct ops_target *target, struct ops_error *error)
 {
     int64_t number = atomic_load(&app->manifest_number);
     if (*warrant->manifest_number == number)
         return OPS_OK;
     enum ops_status status = ops_planned_check(app, planned_target(warrant), error);
+    if (status == OPS_OK)
+        status = ops_planned_keep(app, target, error);
     if (status == OPS_OK)
         *warrant->manifest_number = number;
     return status;
@@ -62,7 +57,7 @@ static enum ops_status check_guard(struct ops_app *app, const struct ops_removal
     struct ops_shared *held = ops_app_hold_manifest(app, &manifest);
     const char *reason = protected_resource(&manifest->guard, warrant);
     for (size_t i = 0; !reason && i < count; i++)
-        reason = ops_guard_key(&manifest->guard, warrant->kind, keys[i].guarded);
+        reason = ops_guard_record(&manifest->guard, warrant->kind, &keys[i]);
     ops_shared_let_go(held);
     if (!reason)
         return OPS_OK;
@@ -79,7 +74,7 @@ static enum ops_status remove_by_manifest(struct ops_app *app, const struct ops_
         return OPS_CONFLICT;
     enum ops_status status = check_guard(app, warrant, keys, count, error);
     if (status == OPS_OK)
-        status = check_names(app, warrant, error);
+        status = check_names(app, warrant, target, error);
     return status == OPS_OK ? ops_target_remove(target, keys, count, ret_outcomes, error) : status;
 }
 

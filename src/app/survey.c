@@ -1,5 +1,7 @@
 #include "app/survey.h"
 
+#include "app/keep.h"
+#include "app/within.h"
 #include "base/json.h"
 
 #include <stdio.h>
@@ -32,9 +34,10 @@ static enum ops_status note_identity(json_t *target, const struct ops_target_spe
 }
 
 /* A target that can't be told apart from others must not be touched, and one that is left alone anyway needs no identity. */
-static enum ops_status identify(const struct ops_survey *survey, enum ops_vacuum_type type, size_t index, json_t *target,
-                                struct ops_error *error)
+static enum ops_status identify(const struct ops_survey *survey, enum ops_vacuum_type type, size_t index, json_t *targets,
+                                struct ops_within *within, struct ops_error *error)
 {
+    json_t *target = json_array_get(targets, index);
     const struct ops_manifest *manifest = survey->manifest;
     const struct ops_target_spec spec = spec_of(&manifest->targets[index]);
     struct ops_identity identity;
@@ -49,6 +52,8 @@ static enum ops_status identify(const struct ops_survey *survey, enum ops_vacuum
         status = note_identity(target, &spec, &identity);
         if (status == OPS_OK && reason && is_pending(target))
             status = ops_plan_skip(target, reason);
+        if (status == OPS_OK)
+            status = ops_within_note(within, survey, targets, index, &identity);
     }
     ops_error_release(&why);
     return status;
@@ -99,7 +104,7 @@ static enum ops_status note_findings(json_t *target, struct ops_target *opened)
 }
 
 /* Opens it once. What may pass is tried again later, what will not get better is given up; the vacuum goes on either way. */
-static enum ops_status open_once(struct ops_catalogue *catalogue, json_t *target, struct ops_error *error)
+static enum ops_status open_once(const struct ops_survey *survey, json_t *target, struct ops_error *error)
 {
     struct ops_target_spec spec;
     struct ops_scope scope;
@@ -107,7 +112,9 @@ static enum ops_status open_once(struct ops_catalogue *catalogue, json_t *target
     struct ops_error why = OPS_ERROR_INIT;
     enum ops_status status = ops_plan_target_read(target, &spec, &scope);
     if (status == OPS_OK)
-        status = ops_catalogue_open(catalogue, &spec, &scope, &opened, &why);
+        status = ops_catalogue_open(survey->catalogue, &spec, &scope, &opened, &why);
+    if (status == OPS_OK)
+        status = ops_keep_tables(survey->manifest, opened, &why);
     if (status == OPS_OK)
         status = note_findings(target, opened);
     switch (status) {
@@ -137,22 +144,26 @@ static enum ops_status open_once(struct ops_catalogue *catalogue, json_t *target
 enum ops_status ops_survey_targets(const struct ops_survey *survey, enum ops_vacuum_type type, json_t *targets,
                                    struct ops_error *error)
 {
+    struct ops_within within = {.suspects = NULL};
     enum ops_status status = OPS_OK;
     size_t i;
     json_t *target;
     json_array_foreach(targets, i, target)
         if (status == OPS_OK)
-            status = identify(survey, type, i, target, error);
+            status = identify(survey, type, i, targets, &within, error);
+    if (status == OPS_OK)
+        status = ops_within_settle(&within, survey, targets, error);
+    ops_within_release(&within);
     json_array_foreach(targets, i, target)
         if (status == OPS_OK)
             status = refuse_twin(targets, i, target);
     json_array_foreach(targets, i, target)
         if (status == OPS_OK && is_pending(target) && !ops_plan_deferred(target))
-            status = open_once(survey->catalogue, target, error);
+            status = open_once(survey, target, error);
     return status;
 }
 
-enum ops_status ops_survey_deferred(struct ops_catalogue *catalogue, json_t *targets, json_int_t *ret_tries,
+enum ops_status ops_survey_deferred(const struct ops_survey *survey, json_t *targets, json_int_t *ret_tries,
                                     struct ops_error *error)
 {
     enum ops_status status = OPS_OK;
@@ -162,7 +173,7 @@ enum ops_status ops_survey_deferred(struct ops_catalogue *catalogue, json_t *tar
     json_array_foreach(targets, i, target) {
         if (status != OPS_OK || !ops_plan_may_be_tried(target))
             continue;
-        status = open_once(catalogue, target, error);
+        status = open_once(survey, target, error);
         if (ops_plan_may_be_tried(target) && ops_plan_tries(target) > *ret_tries)
             *ret_tries = ops_plan_tries(target);
     }

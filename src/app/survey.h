@@ -19,7 +19,7 @@ enum ops_status ops_survey_targets(const struct ops_survey *survey, enum ops_vac
                                    struct ops_error *error) OPS_MUST_USE;
 
 /* Another try at those that were deferred. *ret_tries: the most tries that one of them has had, 0 when none is left. */
-enum ops_status ops_survey_deferred(struct ops_catalogue *catalogue, json_t *targets, json_int_t *ret_tries,
+enum ops_status ops_survey_deferred(const struct ops_survey *survey, json_t *targets, json_int_t *ret_tries,
                                     struct ops_error *error) OPS_MUST_USE;
 
 /* What exists besides, appended to targets as ops_plan_note_existing does. What can't be listed is told in *ret_unlisted, an

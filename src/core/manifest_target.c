@@ -162,7 +162,8 @@ static bool is_session_table(const struct ops_manifest *manifest, const char *na
 }
 
 /* Why vacuum org can do without a rule for the target, or NULL: then silence must mean neither "skip" nor "all". */
-static const char *reason_without_org(const struct ops_manifest *manifest, const struct ops_manifest_target *target)
+static const char *reason_without_org(const struct ops_manifest *manifest, const struct ops_manifest_target *target,
+                                      const json_t *sqlite)
 {
     if (target->kind == OPS_LOG_GROUP)
         return "log groups are not divided by tenant";
@@ -170,15 +171,15 @@ static const char *reason_without_org(const struct ops_manifest *manifest, const
         return "belongs to OPS itself";
     if (target->kind == OPS_TABLE && is_session_table(manifest, target->name))
         return "holds users or sessions";
-    return ops_guard_resource(&manifest->guard, target->kind, target->name);
+    return ops_guard_named(&manifest->guard, target->kind, target->name, sqlite);
 }
 
 static void do_without_org(struct ops_reader *reader, const struct ops_place *parent, const struct ops_manifest *manifest,
-                           struct ops_manifest_target *target)
+                           const json_t *sqlite, struct ops_manifest_target *target)
 {
     const struct ops_place place = {.parent = parent, .member = "org"};
     target->org.skip = true;
-    target->org.skip_reason = target->name ? reason_without_org(manifest, target) : NULL;
+    target->org.skip_reason = target->name ? reason_without_org(manifest, target, sqlite) : NULL;
     if (target->name && !target->org.skip_reason)
         ops_reader_problem(reader, &place,
                            "is required: say how a tenant's records are found, or {\"by\": \"skip\"} with a reason", NULL);
@@ -279,7 +280,7 @@ void ops_reader_target(struct ops_reader *reader, const struct ops_place *place,
     if (org)
         read_org(reader, place, org, target);
     else
-        do_without_org(reader, place, manifest, target);
+        do_without_org(reader, place, manifest, sqlite, target);
     if (target->kind == OPS_TABLE)
         read_entry_incomparable(reader, place, value, target);
     if (sqlite && target->kind == OPS_TABLE)

@@ -18,9 +18,7 @@ typedef const char *(*skip_rule_fn)(const struct ops_manifest *manifest, const s
 /* A table entry that lives in somebody's SQLite file has two names, and neither may be a protected one. */
 static const char *skip_protected(const struct ops_manifest *manifest, const struct ops_manifest_target *target)
 {
-    const char *reason = ops_guard_resource(&manifest->guard, target->kind, target->name);
-    const char *sql_table = ops_json_text(target->location, "table", NULL);
-    return reason || !sql_table ? reason : ops_guard_resource(&manifest->guard, OPS_TABLE, sql_table);
+    return ops_guard_named(&manifest->guard, target->kind, target->name, target->location);
 }
 
 static const char *skip_own(const struct ops_manifest *manifest, const struct ops_manifest_target *target)
@@ -345,9 +343,10 @@ enum ops_status ops_plan_note_existing(const struct ops_manifest *manifest, json
     json_t *shown = ops_json_any_text(ops_view_of(resource->name));
     if (!shown)
         return OPS_NO_MEMORY;
-    const char *guarded = resource->guarded ? resource->guarded : resource->name;
+    const char *reason = resource->guarded ? ops_guard_sql_name(&manifest->guard, resource->guarded)
+                                           : ops_guard_resource(&manifest->guard, resource->kind, resource->name);
     if (may_note(targets, resource->kind, shown))
-        return note(targets, resource, shown, ops_guard_resource(&manifest->guard, resource->kind, guarded));
+        return note(targets, resource, shown, reason);
     json_decref(shown);
     return OPS_OK;
 }

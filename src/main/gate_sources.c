@@ -73,6 +73,20 @@ static bool is_any(const char *rest)
     return rest[0];
 }
 
+/* What is behind OPS's base is one of its resources, and none of them but ping tells what a gate asks for. */
+static const char *resource_of_ops(const char *rest)
+{
+    const char *path = strchr(rest, '/');
+    for (const char *at = path ? strstr(path, "/ops/") : NULL; at; at = strstr(at + 1, "/ops/")) {
+        const char *behind = at + strlen("/ops/");
+        behind += strspn(behind, "/");
+        bool is_ping = strncmp(behind, "ping", 4) == 0 && !behind[4 + strspn(behind + 4, "/")];
+        if (*behind && !is_ping)
+            return behind;
+    }
+    return NULL;
+}
+
 struct scheme_row {
     const char *begin;
     const char *what; /* comes behind that */
@@ -110,6 +124,10 @@ static enum ops_status check_rest(const struct scheme_row *row, const char *name
     if (strlen(rest) > row->most)
         return ops_fail(error, OPS_USAGE, "source %.60s... is too long: its %s may have %zu characters.",
                         ops_url_show(name, shown), row->what, row->most);
+    if (row->open == open_ping && resource_of_ops(rest))
+        return ops_fail(error, OPS_USAGE,
+                        "source %.100s goes on behind /ops: give what comes before /ops/ping (\"https://api.example.com/prod\").",
+                        ops_url_show(name, shown));
     if (!row->is_valid(rest))
         return ops_fail(error, OPS_USAGE, "source %.100s names no %s that there could be.", ops_url_show(name, shown),
                         row->what);

@@ -1,5 +1,6 @@
 #include "main/commands.h"
 
+#include "app/keep.h"
 #include "app/survey.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -71,6 +72,8 @@ static enum ops_status survey_org_rule(struct check *check, size_t index, json_t
     struct ops_target *opened = NULL;
     struct ops_error why = OPS_ERROR_INIT;
     enum ops_status status = ops_catalogue_open(check->catalogue, &spec, &scope, &opened, &why);
+    if (status == OPS_OK)
+        status = ops_keep_tables(&check->manifest, opened, &why);
     if (status == OPS_OK)
         status = inspect(target, opened, &why);
     ops_target_close(opened);

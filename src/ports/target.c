@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const kind_names[OPS_TARGET_KIND_COUNT] = {
     [OPS_TABLE] = "table",
@@ -38,6 +39,19 @@ void ops_findings_add(struct ops_findings *findings, bool blocks, const char *fo
     va_start(arguments, format);
     (void)vsnprintf(finding->text, sizeof finding->text, format, arguments); /* cut where it is too long */
     va_end(arguments);
+}
+
+bool ops_key_next_guarded(const struct ops_key *key, size_t *offset, struct ops_view *ret_value)
+{
+    uint32_t length;
+    const size_t head = 1 + sizeof length;
+    if (*offset >= key->more.length)
+        return false;
+    memcpy(&length, key->more.data + *offset + 1, sizeof length);
+    assert(*offset + head + length <= key->more.length);
+    *ret_value = ops_view(key->more.data + *offset + head, length);
+    *offset += head + length;
+    return true;
 }
 
 void ops_key_page_init(struct ops_key_page *page, size_t storage_limit_bytes)
@@ -107,6 +121,12 @@ enum ops_status ops_target_recount(struct ops_target *target, uint32_t segment, 
 enum ops_status ops_target_inspect(struct ops_target *target, struct ops_findings *ret_findings, struct ops_error *error)
 {
     return target->ops->inspect ? target->ops->inspect(target, ret_findings, error) : OPS_OK;
+}
+
+enum ops_status ops_target_keep(struct ops_target *target, const struct ops_target_spec *tables, size_t count,
+                                struct ops_error *error)
+{
+    return target->ops->keep ? target->ops->keep(target, tables, count, error) : OPS_OK;
 }
 
 void ops_target_close(struct ops_target *target)

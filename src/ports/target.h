@@ -75,6 +75,8 @@ struct ops_identity {
     size_t alias_count;
     char mark[OPS_IDENTITY_MARK_SIZE]; /* what of text stays the same over a restart of the machine (the inode): another
                                         * one says that another thing is in its place; "" where the engine has none */
+    bool any_case; /* its names are the same in whatever case their ASCII letters are: SQL's, and those of a file system that
+                    * does not tell them apart */
     bool own;                          /* it belongs to g3nops itself: records, sockets, audit trail */
     bool empty; /* there is nothing in it at all, in whatever scope; false where the engine can't tell at once */
 };
@@ -83,7 +85,7 @@ struct ops_identity {
 struct ops_resource {
     enum ops_target_kind kind;
     const char *name;     /* as the manifest would call it; any bytes */
-    const char *guarded;  /* the name that the guard is asked about, where it is not name; else NULL */
+    const char *guarded;  /* an SQL table's name, which the guard is asked about in place of name; else NULL */
     const char *identity; /* as in struct ops_identity; "" where the engine can't tell */
     const char *note;     /* what people should know ("a full-text table of shop.db"), or NULL */
 };
@@ -91,8 +93,11 @@ struct ops_resource {
 /* One record in a page. Views into the page's storage. */
 struct ops_key {
     struct ops_view guarded; /* what the guard looks at: the partition key's text, the object key, the stream's name */
+    struct ops_view more;    /* what else it looks at, where nobody can tell which of several values that is; or "". For
+                              * ops_key_next_guarded, which says what is in it */
     struct ops_view id;      /* what the adapter needs to remove just this record; opaque */
     int64_t size_bytes;      /* of an object or stream; 0 where the engine does not tell */
+    bool kept;               /* it is one that keep was told of: protected, whatever its name */
 };
 
 enum {
@@ -112,6 +117,10 @@ struct ops_key_page {
     struct ops_buf receipt; /* names the records of this page, for recount: UTF-8 text, opaque */
     bool last;              /* nothing follows; cursor is "" */
 };
+
+/* The values in key->more, from *offset 0 on; false: there are no more. Each is a byte of the adapter's own, its length as a
+ * uint32_t of the machine, and its bytes. */
+bool ops_key_next_guarded(const struct ops_key *key, size_t *offset, struct ops_view *ret_value);
 
 void ops_key_page_init(struct ops_key_page *page, size_t storage_limit_bytes);
 void ops_key_page_clear(struct ops_key_page *page);
@@ -174,6 +183,12 @@ struct ops_target_ops {
     void (*close)(struct ops_target *self);
     /* What can be told of the target without removing anything; bounded, a few requests at most. NULL: nothing ever. */
     enum ops_status (*inspect)(struct ops_target *self, struct ops_findings *ret_findings, struct ops_error *error);
+    /* Tells which tables there are: the file of one may lie in a bucket or log group, under whatever name, and is no record
+     * of it. page marks such a key as kept, recount counts it like any other, and remove looks again and fails it. What the
+     * table's database makes beside its file and removes again (a journal) is neither given nor counted nor removed. Takes
+     * the place of what was told before; copies what it needs. NULL: no table has a file there. */
+    enum ops_status (*keep)(struct ops_target *self, const struct ops_target_spec *tables, size_t count,
+                            struct ops_error *error);
 };
 
 /* Embed as the first member. One thread at a time. */
@@ -199,6 +214,9 @@ enum ops_status ops_target_recount(struct ops_target *target, uint32_t segment, 
 /* Adds to ret_findings. */
 enum ops_status ops_target_inspect(struct ops_target *target, struct ops_findings *ret_findings,
                                    struct ops_error *error) OPS_MUST_USE;
+/* Before the first page, or between two removals. */
+enum ops_status ops_target_keep(struct ops_target *target, const struct ops_target_spec *tables, size_t count,
+                                struct ops_error *error) OPS_MUST_USE;
 void ops_target_close(struct ops_target *target); /* NULL is fine */
 
 #endif

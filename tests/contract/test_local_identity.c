@@ -670,7 +670,7 @@ static void every_table_of_a_file_is_told_but_no_part_of_a_virtual_one(void **st
         "CREATE VIRTUAL TABLE bare USING fts4(body, content=\"\"); CREATE VIRTUAL TABLE area USING rtree(id, a, b); "
         "ANALYZE");
     assert_int_equal(list_beside("./app.db", &told), OPS_OK);
-    assert_string_equal(told.text, "./app.db: G3NMHSADMIN_State | g3nmhsadmin_state | a table of ./app.db\n"
+    assert_string_equal(told.text, "./app.db: G3NMHSADMIN_State | G3NMHSADMIN_State | a table of ./app.db\n"
                                    "./app.db: Payments | Payments | a table of ./app.db\n"
                                    "./app.db: area | area | a virtual table (rtree) of ./app.db\n"
                                    "./app.db: bare | bare | a full-text table without content of ./app.db\n"

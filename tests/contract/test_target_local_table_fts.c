@@ -264,6 +264,32 @@ static void what_is_no_table_of_its_own_is_refused_with_the_reason(void **state)
     table_refused(table_location("own", "[\"body\"]", ""), &table_all, "leave \"key\" out");
 }
 
+static bool is_told(const struct ops_findings *findings, const char *text)
+{
+    for (size_t i = 0; i < findings->count; i++)
+        if (!findings->list[i].blocks && strstr(findings->list[i].text, text))
+            return true;
+    return false;
+}
+
+/* Nobody can tell whose its words are, so it may be the table's. */
+static void a_full_text_table_without_content_beside_a_table_is_told(void **state)
+{
+    (void)state;
+    table_sql(NOTES "CREATE VIRTUAL TABLE own USING fts5(body)");
+    for (int with = 0; with < 2; with++) {
+        struct ops_findings findings = {.count = 0};
+        struct ops_target *target = table_open(table_location("notes", NULL, ""), &table_all);
+        assert_int_equal(ops_target_inspect(target, &findings, NULL), OPS_OK);
+        assert_int_equal(is_told(&findings, "2 full-text tables without content (e4 first) keep words"), with);
+        assert_int_equal(is_told(&findings, "rebuild that table, in the application."), with); /* it is not cut */
+        ops_target_close(target);
+        if (!with)
+            table_sql("CREATE VIRTUAL TABLE empty USING fts5(body, content=''); CREATE VIRTUAL TABLE e4 USING"
+                      " fts4(body, content=\"\")");
+    }
+}
+
 /* SQLite has an allocator of its own, so the sweep covers ours and jansson's. */
 static void running_out_of_memory_is_a_status_and_leaks_nothing(void **state)
 {
@@ -316,6 +342,7 @@ int main(void)
         CASE(a_view_that_can_not_be_read_is_refused),
         CASE(a_full_text_table_goes_by_its_rowid),
         CASE(what_is_no_table_of_its_own_is_refused_with_the_reason),
+        CASE(a_full_text_table_without_content_beside_a_table_is_told),
         CASE(running_out_of_memory_is_a_status_and_leaks_nothing),
     };
 #undef CASE

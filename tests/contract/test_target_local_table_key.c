@@ -2,6 +2,8 @@
 #include "support/cmocka_all.h"
 #include "support/table_rig.h"
 
+#include "core/guard.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +58,60 @@ static void without_a_key_in_the_manifest_the_primary_key_is_taken(void **state)
     const struct ops_scope scope = {.by = OPS_SCOPE_KEY, .value = "x"};
     struct ops_target *target = table_open(table_location("t", NULL, ""), &scope);
     assert_int_equal(table_walk(target, 10, table_remove), 1);
+    ops_target_close(target);
+}
+
+static bool is_guarded(const struct ops_key *key)
+{
+    static const struct ops_guard compiled_in = {NULL, 0};
+    return ops_guard_record(&compiled_in, OPS_TABLE, key);
+}
+
+/* The manifest can add to the guard, never take away: "key" says by what a record is told, not what is looked at. */
+static void what_the_manifest_takes_for_the_key_takes_nothing_from_the_guard(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *make;
+        const char *key;
+    } rows[] = {
+        {"CREATE TABLE t(pk TEXT, sk TEXT, org TEXT, PRIMARY KEY (pk, sk))", "[\"sk\",\"pk\"]"},
+        {"CREATE TABLE t(pk TEXT, sk TEXT, org TEXT, PRIMARY KEY (pk, sk)) WITHOUT ROWID", "[\"sk\",\"pk\"]"},
+        {"CREATE TABLE t(pk TEXT, sk TEXT, org TEXT, PRIMARY KEY (sk, pk))", NULL},
+        {"CREATE TABLE t(pk TEXT PRIMARY KEY, sk TEXT UNIQUE, org TEXT)", "[\"sk\"]"},
+        {"CREATE TABLE t(pk TEXT, sk TEXT UNIQUE, org TEXT)", "[\"sk\"]"},
+        {"CREATE TABLE t(pk TEXT, sk INTEGER PRIMARY KEY, org TEXT)", NULL},
+        {"CREATE TABLE t(PK TEXT, sk TEXT, org TEXT)", "[\"rowid\"]"},
+        {"CREATE TABLE t(name TEXT, sk TEXT UNIQUE, org TEXT, UNIQUE (org, name))", "[\"sk\"]"},
+        {"CREATE TABLE t(name TEXT, sk TEXT UNIQUE, org TEXT); CREATE UNIQUE INDEX u ON t(name) WHERE sk <> 0", NULL},
+        {"CREATE TABLE t(pk BLOB, sk TEXT UNIQUE, org TEXT)", "[\"sk\"]"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        table_sql("DROP TABLE IF EXISTS t; %s; INSERT INTO t VALUES ('g3nmhsadmin#1', 1, 'acme'), ('x', 2, 'acme'),"
+                  " (CAST('g3nmhsadmin' AS BLOB), 3, 'acme')",
+                  rows[i].make);
+        struct ops_target *target = open_acme(rows[i].key);
+        assert_int_equal(table_page(target, "", 10), 3);
+        size_t guarded = 0;
+        for (size_t k = 0; k < 3; k++)
+            guarded += is_guarded(&table.page.keys[k]);
+        if (guarded != 2)
+            fail_msg("%s, key %s: %zu of 2 are guarded", rows[i].make, rows[i].key ? rows[i].key : "none", guarded);
+        table_remove(target);
+        assert_int_equal(table_number("SELECT count(*) FROM t"), 0); /* ids are whole all the same */
+        ops_target_close(target);
+    }
+}
+
+static void what_is_only_looked_at_may_be_long(void **state)
+{
+    (void)state;
+    table_sql("CREATE TABLE t(id INTEGER PRIMARY KEY, org TEXT, body BLOB UNIQUE);"
+              "INSERT INTO t VALUES (1, 'acme', zeroblob(3000000)), (2, 'acme', CAST('g3nmhsadmin' || hex(zeroblob(1000000)) AS BLOB))");
+    struct ops_target *target = open_acme(NULL);
+    assert_int_equal(table_page(target, "", 10), 2);
+    assert_false(is_guarded(&table.page.keys[0]));
+    assert_true(is_guarded(&table.page.keys[1]));
     ops_target_close(target);
 }
 
@@ -145,6 +201,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_table_without_a_key_goes_by_its_rowid),
         CASE(without_a_key_in_the_manifest_the_primary_key_is_taken),
+        CASE(what_the_manifest_takes_for_the_key_takes_nothing_from_the_guard),
+        CASE(what_is_only_looked_at_may_be_long),
         CASE(a_column_that_is_called_rowid_is_a_column),
         CASE(a_rowid_is_no_tenants_name),
         CASE(a_key_that_is_no_list_of_names_is_refused),

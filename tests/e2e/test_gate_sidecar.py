@@ -509,6 +509,17 @@ def test_a_path_of_the_source_comes_before_that_of_ping(make_sidecar):
         elsewhere.stop()
 
 
+@pytest.mark.parametrize("path, asked", [("/ops", "/ops/ping"), ("/ops/", "/ops/ping"), ("/ops/ping", "/ops/ping"), ("/ping", "/ping/ops/ping"),
+                                         ("/prod/ops//", "/prod/ops/ping"), ("/devops", "/devops/ops/ping")])
+def test_a_source_with_the_base_path_of_ops_is_ops(make_sidecar, path, asked):
+    elsewhere = Elsewhere(200, ping(maintenance={"status": "active", "maintenance_id": "01JDE9Q3F0V8M4T6XK2R7W5N1B"}))
+    try:
+        make_sidecar(elsewhere.url + path, *SOON).until_closed()
+        assert set(elsewhere.paths) == {asked}
+    finally:
+        elsewhere.stop()
+
+
 def test_an_id_that_is_none_goes_into_no_header(make_sidecar):
     elsewhere = Elsewhere(200, ping(maintenance={"status": "active", "maintenance_id": "x\r\nSet-Cookie: a=b", "description": 7}))
     try:
@@ -618,6 +629,7 @@ WRONG_FLAGS = {
     "a source without a scheme": (["--source", "ops.internal:8080"], "--source"),
     "an empty source": (["--source", ""], "--source"),
     "a source without a host": (["--source", "http://"], "--source"),
+    "a source that is another resource of OPS": (["--source", "http://ops.internal/prod/ops/status/"], "goes on behind /ops"),
     "a source without a table": (["--source", "dynamodb:"], "--source"),
     "a source without a directory": (["--source", "store:"], "--source"),
     "a service in quotes": (["--service", '"pvm"'], "--service"),

@@ -1,6 +1,7 @@
 """A thing has many names, and under each of them it is the same one: protected, skipped, refused twice, and never missed."""
 
 import os
+import signal
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -8,7 +9,7 @@ from contextlib import closing
 import pytest
 
 import stack
-from g3nops import PHRASE, PROGRAM, base_environment
+from g3nops import PHRASE, PROGRAM, base_environment, until
 
 pytestmark = pytest.mark.usefixtures("settable_clock")
 
@@ -301,3 +302,141 @@ def test_a_file_that_can_not_be_changed_is_told_before_anything_is_removed(bare)
     assert done["status"] == "failed" and (target["deleted"], target["failed"]) == (0, 5), done
     assert target["remarks"][0] == {"what": "refused", "name": "k0", "reason": dry["remarks"][0]["reason"]}, done
     assert stack.query(file, "SELECT count(*) FROM orders") == [(5,)]
+
+
+# ---- What lies in what ----
+
+PREFIX = {"by": "key_prefix", "pattern": "{orgcode}/"}
+
+
+def buckets(*names):
+    return [{"name": name, "org": PREFIX} for name in names]
+
+
+def warned(vacuum, name, text):
+    return any(text in warning for warning in of(vacuum, name).get("warnings", []))
+
+
+@pytest.mark.parametrize("how", ["protected", "skipped", "vacuumed"])
+def test_the_file_of_a_table_is_no_object_of_the_bucket_that_it_lies_in(bare, how):
+    file, streams = bare.bucket("pvm-data") / "acme" / "shop.db", bare.log_group("/app")
+    make_table(file, "orders")
+    make_table(streams / "log.db", "lines")
+    for beside in ("-wal", "-shm", "-journal"):
+        (streams / f"log.db{beside}").write_bytes(b"")
+    stack.query(file, "INSERT INTO orders VALUES ('other', 'globex')")
+    stack.make_objects(bare.bucket("pvm-data"), ["acme/1", "acme/shop.db.txt"])
+    stack.make_objects(streams, ["s1"])
+    org = SHARED if how == "skipped" else ATTRIBUTE
+    stack.write_manifest(bare, [{"code": "pvm", "buckets": buckets("pvm-data"), "log_groups": [{"name": "/app"}],
+                                 "tables": [own("orders", "stack/buckets/pvm-data/acme/shop.db", "orders", org),
+                                            own("lines", streams / "log.db", "lines", org)]}],
+                         protected=["orders", "lines"] if how == "protected" else [])
+    checked = bare.run("manifest-check")
+    assert checked.returncode == 0 and "the file of the table orders and stays" in checked.stdout + checked.stderr, checked
+    serve = bare.serve(clock=True)
+    dry = serve.dry_run("vacuumorg", orgcode="acme")
+    assert warned(dry, "pvm-data", "acme/shop.db in it is the file of the table orders"), dry
+    done = vacuum(bare, serve, "vacuumorg", orgcode="acme")
+    for report in (dry, done):
+        assert report["status"] == "completed" and of(report, "pvm-data")["protected"] == 1, report
+        assert of(report, "pvm-data")["matched"] == 2, report
+    assert stack.files(bare.bucket("pvm-data")) == ["acme/shop.db"]
+    assert stack.query(file, "SELECT count(*) FROM orders") == [(1 if how == "vacuumed" else 6,)]
+    dry = serve.dry_run("vacuumall")
+    assert warned(dry, "/app", "log.db in it is the file of the table lines"), dry
+    done = vacuum(bare, serve, "vacuumall", ahead=602, confirmation_phrase=PHRASE)
+    assert done["status"] == "completed" and of(done, "/app")["protected"] == 1 and of(done, "/app")["deleted"] == 1, done
+    assert {"log.db", "log.db-journal"} <= set(stack.files(streams)) or how != "protected", stack.files(streams)
+    assert stack.query(streams / "log.db", "SELECT count(*) FROM lines") == [(5 if how == "protected" else 0,)]
+    assert file.exists()
+
+
+def test_a_bucket_that_is_mounted_as_a_part_of_another_is_told_and_neither_counts(bare):
+    stack.make_objects(bare.bucket("pvm-data"), ["again/acme/1", "acme/1"])
+    stack.make_objects(bare.bucket("free"), ["acme/1"])
+    stack.write_manifest(bare, [{"code": "pvm", "buckets": buckets("pvm-data", "again", "free")}])
+    before = in_namespace(bare, bind(bare, "stack/buckets/pvm-data/again", "stack/buckets/again"))
+    checked = subprocess.run([*before, PROGRAM, "manifest-check", "--data", str(bare.data)], capture_output=True, text=True,
+                             env=base_environment())
+    assert checked.returncode == 1 and "lies within the bucket pvm-data, as again/" in checked.stdout, checked
+    serve = bare.serve(before=before)
+    reports = [serve.dry_run("vacuumall"), vacuum(bare, serve, "vacuumall", confirmation_phrase=PHRASE),
+               vacuum(bare, serve, "vacuumorg", ahead=602, orgcode="acme")]
+    for report in reports:
+        assert "lies within the bucket pvm-data" in of(report, "again")["error"], report
+        assert "The bucket again is the same directory, or lies within it" in of(report, "pvm-data")["error"], report
+        assert report["status"] == "failed", report
+    assert [report["totals"]["matched"] for report in reports] == [1, 1, 0]
+    assert stack.files(bare.bucket("pvm-data")) == ["acme/1", "again/acme/1"]
+
+
+UNNAMED = {
+    "a log group as a bucket": ("stack/log_groups/app/api", "stack/buckets/pvm-data"),
+    "what log groups are in as a bucket": ("stack/log_groups/app", "stack/buckets/pvm-data"),
+    "a bucket as a bucket": ("stack/buckets/stray", "stack/buckets/pvm-data"),
+    "a part of a bucket as a bucket": ("stack/buckets/stray/acme", "stack/buckets/pvm-data"),
+    "a bucket as a log group": ("stack/buckets/stray/acme", "stack/log_groups/mine"),
+    "a log group as a log group": ("stack/log_groups/app/api", "stack/log_groups/mine"),
+}
+
+
+@pytest.mark.parametrize("case", UNNAMED)
+def test_what_nobody_names_is_not_touched_where_it_is_mounted_as_something_else(bare, case):
+    what, where = UNNAMED[case]
+    stack.make_objects(bare.bucket("stray"), ["acme/1"])
+    stack.make_objects(bare.log_group("/app/api"), ["acme/1", "s1"])
+    stack.write_manifest(bare, [{"code": "pvm", "buckets": buckets("pvm-data"), "log_groups": [{"name": "/mine"}]}])
+    serve = bare.serve(before=in_namespace(bare, bind(bare, what, where)))
+    name = "/mine" if where.endswith("mine") else "pvm-data"
+    for report in (serve.dry_run("vacuumall"), *both(bare, serve)):
+        if report["type"] == "all" or name != "/mine":
+            assert of(report, name)["status"] == "failed", report
+            assert "what it does not name is not touched" in of(report, name)["error"], report
+        assert report["totals"]["matched"] == report["totals"]["deleted"] == 0, report
+    assert stack.files(bare.bucket("stray")) == ["acme/1"]
+    assert stack.files(bare.log_group("/app/api")) == ["acme/1", "s1"]
+
+
+# ---- SQL's names know no case ----
+
+
+@pytest.mark.parametrize("protected, table", [("ORDERS", "orders"), ("orders", "Orders"), ("SHOP_ORDERS", "orders")])
+def test_a_protected_sql_table_is_so_in_whatever_case(bare, protected, table):
+    make_table(bare.data / "shop.db", "ORDERS")
+    make_table(bare.data / "other.db", "lines")
+    stack.write_manifest(bare, [{"code": "pvm", "tables": [own("shop_orders", "shop.db", table), own("lines", "other.db", "lines")]}],
+                         protected=[protected])
+    serve = bare.serve(clock=True)
+    for report in (serve.dry_run("vacuumall"), *both(bare, serve)):
+        assert of(report, "shop_orders")["skipped_reason"] == "the manifest lists it as protected", report
+    assert stack.query(bare.data / "shop.db", "SELECT count(*) FROM ORDERS") == [(5,)]
+    assert stack.query(bare.data / "other.db", "SELECT count(*) FROM lines") == [(0,)]
+
+
+def test_an_sql_table_that_another_manifest_protects_in_another_case_stays_from_then_on(bare):
+    make_table(bare.data / "shop.db", "orders", rows=6000)
+    services = [{"code": "pvm", "tables": [own("shop_orders", "shop.db", "orders")]}]
+    stack.write_manifest(bare, services)
+    serve = bare.serve("--max-rate", "1000", clock=True)
+    vacuum_id = serve.do("vacuumall", confirmation_phrase=PHRASE)["vacuum_id"]
+    bare.clock.ahead(301)
+
+    def count():
+        return stack.query(bare.data / "shop.db", "SELECT count(*) FROM orders")[0][0]
+    until(lambda: count() < 6000, "it deletes")
+    stack.write_manifest(bare, services, protected=["ORDERS"])
+    serve.process.send_signal(signal.SIGHUP)
+    until(lambda: serve.events("reload.manifest"), "the manifest is in")
+    left = count()
+    done = serve.vacuum_ended(vacuum_id)
+    assert count() == left > 0 and done["status"] == "failed", done
+    assert done["totals"]["deleted"] == 6000 - left, done
+
+
+def test_the_tables_of_a_file_that_are_not_named_are_protected_in_whatever_case(bare):
+    for table in ("orders", "Payments"):
+        make_table(bare.data / "shop.db", table)
+    stack.write_manifest(bare, [{"code": "pvm", "tables": [own("orders", "shop.db", "orders")]}], protected=["PAYMENTS"])
+    report = bare.serve(clock=True).dry_run("vacuumall")
+    assert of(report, "shop.db: Payments")["skipped_reason"] == "the manifest lists it as protected", report

@@ -468,8 +468,14 @@ static void sim_close(struct ops_target *self)
     ops_mem_free(target);
 }
 
+static enum ops_status sim_keep(struct ops_target *self, const struct ops_target_spec *tables, size_t count,
+                                struct ops_error *error)
+{
+    return ops_target_keep(((struct sim_target *)self)->inner, tables, count, error);
+}
+
 static const struct ops_target_ops target_ops = {
-    .page = sim_page, .remove = sim_remove, .recount = sim_recount, .close = sim_close};
+    .page = sim_page, .remove = sim_remove, .recount = sim_recount, .close = sim_close, .keep = sim_keep};
 
 /* Whether the plan cuts the target otherwise than it would be cut now. */
 static bool was_recut(const struct sim_world *world, size_t target, const struct ops_target_spec *spec)

@@ -179,10 +179,15 @@ static void make_twins(struct sim_world *world)
     changed(world, other, "is that other one");
 }
 
-static const struct sim_alias *any_alias(struct sim_world *world)
+/* Only a table's file lies in a log group as a stream. */
+static const struct sim_alias *any_alias(struct sim_world *world, size_t target)
 {
+    const struct sim_alias *alias;
     sim_cloud_count(world, SIM_CLOUD_ALIAS);
-    return &aliases[sim_below(&world->rng, ALIAS_COUNT)];
+    do
+        alias = &aliases[sim_below(&world->rng, ALIAS_COUNT)];
+    while (alias->of_container && world->targets[target]->kind != OPS_TABLE);
+    return alias;
 }
 
 /* What has two names in the manifest has no third one here. */
@@ -191,7 +196,7 @@ static void give_alias(struct sim_world *world)
     size_t target = any_target(world);
     if (!is_touchable(world, target) || is_twin(world, target))
         return;
-    world->things[target].alias = any_alias(world);
+    world->things[target].alias = any_alias(world, target);
     changed(world, target, "has another name");
 }
 
@@ -220,7 +225,7 @@ static void swap(struct sim_world *world, size_t target)
     if (!same_thing)
         thing->number++;
     if (same_thing || chance(world, 250))
-        thing->alias = any_alias(world);
+        thing->alias = any_alias(world, target);
     else
         thing->alias = NULL;
     /* Whether a name that only its container's rule makes matter was there before or not, nobody looks again. */

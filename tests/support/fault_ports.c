@@ -202,6 +202,12 @@ static enum ops_status fault_recount(struct ops_target *self, uint32_t segment, 
     return ops_target_recount(target->inner, segment, receipt, ret_there, error);
 }
 
+static enum ops_status fault_keep(struct ops_target *self, const struct ops_target_spec *tables, size_t count,
+                                  struct ops_error *error)
+{
+    return ops_target_keep(target_of(self)->inner, tables, count, error);
+}
+
 static void fault_close(struct ops_target *self)
 {
     ops_target_close(target_of(self)->inner);
@@ -209,7 +215,7 @@ static void fault_close(struct ops_target *self)
 }
 
 static const struct ops_target_ops target_ops = {
-    .page = fault_page, .remove = fault_remove, .recount = fault_recount, .close = fault_close};
+    .page = fault_page, .remove = fault_remove, .recount = fault_recount, .close = fault_close, .keep = fault_keep};
 
 static enum ops_status fault_list(struct ops_catalogue *self, enum ops_target_kind kind, ops_on_resource_fn on_resource,
                                   void *context, struct ops_error *error)

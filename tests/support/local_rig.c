@@ -23,6 +23,8 @@
 enum { NOBODY = 65534, PASSES_MAX = 5, PAGE_STORAGE = 1 << 20 };
 
 const struct ops_target_spec local_things = {.kind = OPS_BUCKET, .name = "things"};
+const struct ops_target_spec *local_tables;
+size_t local_table_count;
 const struct ops_target_spec local_group = {.kind = OPS_LOG_GROUP, .name = "/stack/api"};
 const struct ops_scope local_all = {.by = OPS_SCOPE_ALL};
 
@@ -175,6 +177,8 @@ static int give_rights(const char *path, const struct stat *found, int type, str
 
 int local_rig_teardown(void **state)
 {
+    local_tables = NULL;
+    local_table_count = 0;
     (void)state;
     local_fault = (struct local_fault){.number = 0};
     local_on_lease = NULL;
@@ -322,6 +326,7 @@ struct ops_target *local_open(const struct ops_target_spec *spec, struct ops_sco
 {
     struct ops_target *target = NULL;
     assert_int_equal(ops_catalogue_open(catalogue, spec, &scope, &target, NULL), OPS_OK);
+    assert_int_equal(ops_target_keep(target, local_tables, local_table_count, NULL), OPS_OK);
     return target;
 }
 
@@ -349,7 +354,7 @@ static void reopen(struct run *run)
 
 static bool is_protected(const struct ops_key *key)
 {
-    return ops_view_starts_with(key->guarded, ops_view_of(OPS_PROTECTED_PREFIX));
+    return key->kept || ops_view_starts_with(key->guarded, ops_view_of(OPS_PROTECTED_PREFIX));
 }
 
 /* Sets the protected keys aside; the sizes of all, and of the others. */

@@ -21,6 +21,10 @@ extern const struct ops_target_spec local_things; /* bucket "things" */
 extern const struct ops_target_spec local_group;  /* log group "/stack/api" */
 extern const struct ops_scope local_all;
 
+/* The tables that every target is told of when it is opened; none at the setup. Borrowed. */
+extern const struct ops_target_spec *local_tables;
+extern size_t local_table_count;
+
 /* Makes a data directory with an empty bucket and an empty log group. Use as cmocka's setup and teardown. */
 int local_rig_setup(void **state);
 int local_rig_teardown(void **state);

@@ -55,6 +55,69 @@ static void the_manifest_adds_exact_names_and_takes_none_away(void **state)
     assert_non_null(ops_guard_resource(&guard, OPS_TABLE, "ops_main"));
 }
 
+static void sql_names_know_no_case_neither_the_guards_nor_the_tables(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ORDERS", "lines"};
+    const struct ops_guard guard = {names, 2};
+    static const char *const kept[] = {"orders", "Orders", "ORDERS", "LINES", "OPS_MAIN", "G3nmhsAdmin_x"};
+    static const char *const others[] = {"orders2", "order", "\xc3\x96rders", "x_g3nmhsadmin"};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        assert_non_null(ops_guard_sql_name(&guard, kept[i]));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_null(ops_guard_sql_name(&guard, others[i]));
+}
+
+static void only_a_table_with_a_location_has_sql_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ORDERS"};
+    const struct ops_guard guard = {names, 1};
+    json_t *location = json_pack("{s:s, s:s}", "file", "shop.db", "table", "orders");
+    assert_non_null(ops_guard_named(&guard, OPS_TABLE, "x", location));
+    assert_null(ops_guard_named(&guard, OPS_TABLE, "orders", NULL));
+    assert_null(ops_guard_named(&guard, OPS_BUCKET, "orders", NULL));
+    assert_non_null(ops_guard_named(&guard, OPS_BUCKET, "ORDERS", NULL));
+    json_object_set_new(location, "table", json_string("lines"));
+    assert_null(ops_guard_named(&guard, OPS_TABLE, "x", location));
+    assert_non_null(ops_guard_named(&guard, OPS_TABLE, "orders", location));
+    json_decref(location);
+}
+
+static void a_thing_whose_names_know_no_case_is_protected_in_any(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"Photos"};
+    const struct ops_guard guard = {names, 1};
+    struct ops_identity identity = {.alias_count = 1, .aliases = {{OPS_BUCKET, "PHOTOS", ""}}};
+    assert_null(ops_guard_thing(&guard, OPS_BUCKET, "photos", &identity));
+    identity.any_case = true;
+    assert_non_null(ops_guard_thing(&guard, OPS_BUCKET, "photos", &identity));
+    assert_non_null(ops_guard_thing(&guard, OPS_BUCKET, "other", &identity));
+}
+
+/* Each value is a byte, its length and its bytes. */
+static void every_value_that_may_be_the_partition_key_counts(void **state)
+{
+    (void)state;
+    char more[64];
+    size_t length = 0;
+    static const char *const values[] = {"x", "", "g3nmhsadmin#1"};
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t bytes = (uint32_t)strlen(values[i]);
+        more[length++] = 't';
+        memcpy(more + length, &bytes, sizeof bytes);
+        memcpy(more + length + sizeof bytes, values[i], bytes);
+        length += sizeof bytes + bytes;
+    }
+    struct ops_key key = {.guarded = ops_view_of("a"), .more = ops_view(more, length)};
+    assert_non_null(ops_guard_record(&compiled_in, OPS_TABLE, &key));
+    key.more.length -= 5 + strlen(values[2]);
+    assert_null(ops_guard_record(&compiled_in, OPS_TABLE, &key));
+    key.kept = true;
+    assert_non_null(ops_guard_record(&compiled_in, OPS_BUCKET, &key));
+}
+
 static void a_key_that_begins_with_the_prefix_is_protected_everywhere(void **state)
 {
     (void)state;
@@ -76,6 +139,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_compiled_in_is_protected_and_nothing_else),
         cmocka_unit_test(the_manifest_adds_exact_names_and_takes_none_away),
+        cmocka_unit_test(sql_names_know_no_case_neither_the_guards_nor_the_tables),
+        cmocka_unit_test(only_a_table_with_a_location_has_sql_names),
+        cmocka_unit_test(a_thing_whose_names_know_no_case_is_protected_in_any),
+        cmocka_unit_test(every_value_that_may_be_the_partition_key_counts),
         cmocka_unit_test(a_key_that_begins_with_the_prefix_is_protected_everywhere),
         cmocka_unit_test(a_key_with_a_nul_after_the_prefix_is_protected),
     };

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PING_PATH "/ops/ping"
+#define BASE_PATH "/ops"
+#define PING_PATH BASE_PATH "/ping"
 #define SECOND_NS INT64_C(1000000000)
 
 enum {
@@ -117,11 +118,29 @@ static void ping_close(struct ops_gate_source *self)
 
 static const struct ops_gate_source_ops ping_ops = {.ask = ping_ask, .close = ping_close};
 
-static enum ops_status set_url(struct ping_source *source, const char *url)
+/* Without slashes at its end. */
+static size_t trimmed(const char *url, size_t length)
 {
-    size_t length = strlen(url);
     while (length > 0 && url[length - 1] == '/')
         length--;
+    return length;
+}
+
+/* Without what, where it ends so behind its host. */
+static size_t without(const char *url, size_t length, const char *what)
+{
+    size_t what_length = strlen(what);
+    const char *host = strstr(url, "://"), *path = host ? strchr(host + 3, '/') : NULL;
+    bool ends_so = path && length >= (size_t)(path - url) + what_length &&
+                   strncmp(url + length - what_length, what, what_length) == 0;
+    return ends_so ? trimmed(url, length - what_length) : length;
+}
+
+/* Every path of OPS begins with /ops: who gives that, or the whole of ping's, means the same. */
+static enum ops_status set_url(struct ping_source *source, const char *url)
+{
+    size_t length = trimmed(url, strlen(url));
+    length = without(url, without(url, length, PING_PATH), BASE_PATH);
     int written = snprintf(source->url, URL_SIZE, "%.*s%s", (int)length, url, PING_PATH);
     (void)ops_url_show(source->url, source->shown);
     return written > 0 && written < URL_SIZE ? OPS_OK : OPS_LIMIT;

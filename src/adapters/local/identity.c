@@ -29,12 +29,12 @@ static const char *const place_paths[PLACE_COUNT] = {
     [BUCKETS] = "/stack/buckets",
     [LOG_GROUPS] = "/stack/log_groups",
     [STACK] = "/stack",
-    [AUDIT] = "/stack/log_groups/g3nretailstack/ops/maintenance-audit",
+    [AUDIT] = "/" LOCAL_AUDIT_DIRECTORY,
 };
 
-static const char *const own_files[] = {
-    "ops.sqlite", "ops.sqlite-wal", "ops.sqlite-shm", "ops.sqlite-journal",
-    "serve.lock", "serve.json",     "serve.json.new", "invoke.sock",
+const char *const local_own_files[] = {
+    "ops.sqlite", "ops.sqlite-wal", "ops.sqlite-shm", "ops.sqlite-journal", "serve.lock",
+    "serve.json", "serve.json.new", "invoke.sock",    NULL,
 };
 
 /* A path as far as it exists, resolved, and what follows of it. */
@@ -264,8 +264,8 @@ static enum ops_status in_log_groups(struct subject *subject, const char *rest, 
 
 static bool is_own_file(const char *name)
 {
-    for (size_t i = 0; i < sizeof own_files / sizeof own_files[0]; i++)
-        if (strcasecmp(name, own_files[i]) == 0)
+    for (size_t i = 0; local_own_files[i]; i++)
+        if (strcasecmp(name, local_own_files[i]) == 0)
             return true;
     return false;
 }
@@ -518,9 +518,9 @@ static enum ops_status note_given_names(struct subject *subject)
 static void note_own(struct subject *subject)
 {
     const struct resolved *at = &subject->at;
-    for (size_t i = 0; i < sizeof own_files / sizeof own_files[0] && at->exists; i++) {
+    for (size_t i = 0; local_own_files[i] && at->exists; i++) {
         char path[PATH_MAX];
-        int length = snprintf(path, sizeof path, "%s/%s", subject->data.path, own_files[i]);
+        int length = snprintf(path, sizeof path, "%s/%s", subject->data.path, local_own_files[i]);
         if (length > 0 && length < (int)sizeof path && leads_to(path, &at->info))
             subject->identity->own = true;
     }
@@ -546,6 +546,19 @@ static enum ops_status note_link(void *context, enum ops_target_kind kind, struc
 {
     struct subject *subject = context;
     return add_both(subject, kind, name, key);
+}
+
+/* Whether the file system finds the same thing when a small letter of its name is a capital. */
+static bool knows_no_case(const char *path, const struct stat *info)
+{
+    char other[PATH_MAX];
+    const char *name = strrchr(path, '/');
+    if (!name || !join(other, path, ""))
+        return false;
+    for (char *at = other + (name - path); *at; at++)
+        if ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z'))
+            *at = (char)(*at ^ ('a' - 'A'));
+    return strcmp(other, path) != 0 && leads_to(other, info);
 }
 
 /* What is changed on an overlay is changed in the directory that lies uppermost in it: that is the thing, and what is seen is
@@ -601,6 +614,7 @@ enum ops_status local_identify(const char *data_dir, const struct ops_target_spe
     if (status != OPS_OK)
         return status;
     note_own(&subject);
+    identity.any_case = spec->location || (seen.exists && knows_no_case(seen.path, &seen.info));
     if (seen.exists && !identity.own)
         identity.empty = local_is_empty(spec->kind, seen.path, subject.table, &seen.info);
     *ret_identity = identity;

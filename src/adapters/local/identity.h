@@ -19,4 +19,10 @@ enum ops_status local_identify(const char *data_dir, const struct ops_target_spe
 enum ops_status local_identity_text(const struct stat *info, const char *table,
                                     char ret_text[static OPS_IDENTITY_SIZE]) OPS_MUST_USE;
 
+/* The names of g3nops's own files in the data directory, up to a NULL. */
+extern const char *const local_own_files[];
+
+/* Where the audit trail is delivered to, below the data directory. */
+#define LOCAL_AUDIT_DIRECTORY "stack/log_groups/g3nretailstack/ops/maintenance-audit"
+
 #endif

@@ -106,6 +106,8 @@ static void look_at_file(struct survey *survey, struct place *at, const char *ke
                          const struct statx *place)
 {
     int fd = dirfd(at->directory);
+    if (local_kept_as(survey->inspection->kept, fd, name, place, NULL) != LOCAL_NOT_KEPT)
+        return;
     const char *refusal = local_rights_refusal(&at->rights, place);
     if (survey->inspection->flat && S_ISREG(place->stx_mode)) {
         note_use(survey, fd, name);

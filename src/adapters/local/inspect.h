@@ -2,11 +2,13 @@
 #ifndef OPS_ADAPTERS_LOCAL_INSPECT_H
 #define OPS_ADAPTERS_LOCAL_INSPECT_H
 
+#include "adapters/local/kept.h"
 #include "ports/target.h"
 
 struct local_inspection {
     int root_fd; /* borrowed, as all of these */
     uint64_t mount_id;
+    const struct local_kept *kept;
     struct ops_view prefix;
     bool exact;
     bool flat; /* a log group */

@@ -1,6 +1,7 @@
 #include "adapters/local/objects.h"
 
 #include "adapters/local/inspect.h"
+#include "adapters/local/kept.h"
 #include "adapters/local/place.h"
 #include "adapters/local/remover.h"
 #include "adapters/local/streams.h"
@@ -23,6 +24,8 @@ struct objects {
     bool flat;
     int root_fd;
     uint64_t mount_id;
+    char *data_dir;
+    struct local_kept kept;
     struct local_walk walk; /* stands behind the last key of the last page */
     struct ops_buf at;      /* the cursor that it stands at */
     bool walking;
@@ -52,6 +55,7 @@ static enum ops_status walk_start(struct objects *objects, struct local_walk *wa
         .root_fd = objects->root_fd,
         .mount_id = objects->mount_id,
         .name = objects->name,
+        .kept = &objects->kept,
         .prefix = objects->prefix_view,
         .exact = objects->exact,
         .flat = objects->flat,
@@ -91,6 +95,7 @@ static enum ops_status add_key(struct ops_key_page *page, const struct local_fou
         return OPS_NO_MEMORY;
     added->id.length = found->key.length;
     added->size_bytes = found->size_bytes;
+    added->kept = found->kept;
     ops_buf_append_view(&page->storage, found->key);
     return ops_buf_status(&page->storage);
 }
@@ -110,6 +115,8 @@ static enum ops_status next_key(const struct objects *objects, struct local_walk
 static void note_undeletable(struct objects *objects, const struct local_found *found)
 {
     const char *refusal = found->refusal;
+    if (found->kept)
+        return;
     if (objects->flat)
         refusal = local_stream_refusal(objects->root_fd, found->key.data, &found->place, refusal);
     if (refusal)
@@ -175,7 +182,9 @@ static enum ops_status objects_page(struct ops_target *self, uint32_t segment, c
 {
     (void)segment;
     struct objects *objects = (struct objects *)self;
-    enum ops_status status = walk_to(objects, cursor, error);
+    enum ops_status status = local_kept_look(&objects->kept);
+    if (status == OPS_OK)
+        status = walk_to(objects, cursor, error);
     objects->walk.remarks = self->remarks;
     objects->out_of_sight = (struct ops_recount){0, 0};
     if (status == OPS_OK)
@@ -214,7 +223,10 @@ static enum ops_status objects_remove(struct ops_target *self, const struct ops_
     struct objects *objects = (struct objects *)self;
     struct local_remover remover;
     size_t refused = 0;
-    local_remover_begin(&remover, objects->root_fd, objects->mount_id, objects->prefix_view);
+    enum ops_status status = local_kept_look(&objects->kept);
+    if (status != OPS_OK)
+        return status;
+    local_remover_begin(&remover, objects->root_fd, objects->mount_id, &objects->kept, objects->prefix_view);
     for (size_t i = 0; i < count; i++) {
         const char *why = NULL;
         ret_outcomes[i] = objects->flat ? local_stream_remove(&remover, keys[i].id, &why)
@@ -284,7 +296,9 @@ static enum ops_status count_range(struct objects *objects, const struct range *
     struct ops_remarks remarks = {.count = 0};
     struct ops_recount there = {0, 0};
     struct local_found found;
-    enum ops_status status = walk_start(objects, &walk, ops_buf_view(&range->after), ops_buf_view(&range->last), error);
+    enum ops_status status = local_kept_look(&objects->kept);
+    if (status == OPS_OK)
+        status = walk_start(objects, &walk, ops_buf_view(&range->after), ops_buf_view(&range->last), error);
     walk.remarks = &remarks;
     while (status == OPS_OK && (status = next_key(objects, &walk, &found, error)) == OPS_OK && found.key.length > 0) {
         there.count++;
@@ -322,6 +336,8 @@ static void objects_close(struct ops_target *self)
     ops_buf_release(&objects->at);
     if (objects->root_fd >= 0)
         close(objects->root_fd);
+    local_kept_release(&objects->kept);
+    ops_mem_free(objects->data_dir);
     ops_mem_free(objects->name);
     ops_mem_free(objects->prefix);
     ops_mem_free(objects);
@@ -329,15 +345,23 @@ static void objects_close(struct ops_target *self)
 
 static enum ops_status objects_inspect(struct ops_target *self, struct ops_findings *ret_findings, struct ops_error *error)
 {
-    const struct objects *objects = (const struct objects *)self;
+    struct objects *objects = (struct objects *)self;
     const struct local_inspection inspection = {
         .root_fd = objects->root_fd,
         .mount_id = objects->mount_id,
+        .kept = &objects->kept,
         .prefix = objects->prefix_view,
         .exact = objects->exact,
         .flat = objects->flat,
     };
-    return local_inspect(&inspection, ret_findings, error);
+    enum ops_status status = local_kept_look(&objects->kept);
+    return status == OPS_OK ? local_inspect(&inspection, ret_findings, error) : status;
+}
+
+static enum ops_status objects_keep(struct ops_target *self, const struct ops_target_spec *tables, size_t count,
+                                    struct ops_error *error)
+{
+    return local_kept_tell(&((struct objects *)self)->kept, tables, count, error);
 }
 
 static const struct ops_target_ops objects_ops = {
@@ -346,6 +370,7 @@ static const struct ops_target_ops objects_ops = {
     .recount = objects_recount,
     .close = objects_close,
     .inspect = objects_inspect,
+    .keep = objects_keep,
 };
 
 static enum ops_status look_failed(const char *name, int number, struct ops_error *error)
@@ -365,8 +390,10 @@ static enum ops_status objects_start(struct objects *objects, const char *data_d
     struct statx place;
     objects->name = ops_mem_strdup(options->name);
     objects->prefix = ops_mem_strndup(options->prefix.data ? options->prefix.data : "", options->prefix.length);
-    if (!objects->name || !objects->prefix)
+    objects->data_dir = ops_mem_strdup(data_dir);
+    if (!objects->name || !objects->prefix || !objects->data_dir)
         return OPS_NO_MEMORY;
+    objects->kept.data_dir = objects->data_dir;
     objects->prefix_view = ops_view(objects->prefix, options->prefix.length);
     enum ops_status status = local_tree_open(data_dir, options->relative, &objects->root_fd, error);
     if (status != OPS_OK)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { WANTED = STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_INO | STATX_SIZE | STATX_MNT_ID };
@@ -87,6 +88,8 @@ static bool look_at_descriptor(int fd, struct statx *ret_place)
         .stx_uid = info.st_uid,
         .stx_ino = info.st_ino,
         .stx_size = (uint64_t)info.st_size,
+        .stx_dev_major = major(info.st_dev),
+        .stx_dev_minor = minor(info.st_dev),
     };
     return true;
 }

@@ -8,9 +8,11 @@
 #include <limits.h>
 #include <unistd.h>
 
-void local_remover_begin(struct local_remover *remover, int root_fd, uint64_t mount_id, struct ops_view prefix)
+void local_remover_begin(struct local_remover *remover, int root_fd, uint64_t mount_id, const struct local_kept *kept,
+                         struct ops_view prefix)
 {
-    *remover = (struct local_remover){.root_fd = root_fd, .mount_id = mount_id, .prefix = prefix, .parent_fd = -1};
+    *remover = (struct local_remover){
+        .root_fd = root_fd, .mount_id = mount_id, .kept = kept, .prefix = prefix, .parent_fd = -1};
     ops_buf_init(&remover->parent, PATH_MAX);
 }
 
@@ -92,8 +94,22 @@ static bool is_mount_point(const struct local_remover *remover, const char *name
     return local_look(remover->parent_fd, name, &place) && place.stx_mnt_id != remover->mount_id;
 }
 
+const char *local_remover_keeps(const struct local_remover *remover, int fd, const char *name)
+{
+    struct statx place;
+    const char *reason = NULL;
+    if (local_look(fd, name, &place))
+        (void)local_kept_as(remover->kept, fd, name, &place, &reason);
+    return reason;
+}
+
 static enum ops_removal remove_name(struct local_remover *remover, const char *name, int flags, const char **ret_why)
 {
+    const char *kept = flags & AT_REMOVEDIR ? NULL : local_remover_keeps(remover, remover->parent_fd, name);
+    if (kept) {
+        *ret_why = kept;
+        return OPS_FAILED;
+    }
     if (unlinkat(remover->parent_fd, name, flags) == 0)
         return OPS_REMOVED;
     int number = errno;

@@ -105,7 +105,7 @@ enum ops_removal local_stream_remove(struct local_remover *remover, struct ops_v
         return local_remover_remove(remover, key, ret_why);
     memcpy(name, key.data, key.length);
     name[key.length] = '\0';
-    if (!is_written(remover, name, &place))
+    if (local_remover_keeps(remover, remover->root_fd, name) || !is_written(remover, name, &place))
         return local_remover_remove(remover, key, ret_why);
     remover->out_of_sight = false;
     return empty_stream(remover->root_fd, name, &place, ret_why);

@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 enum { NAME_MAX_BYTES = 4096, BUSY_TIMEOUT_MS = 2000 };
 
@@ -34,21 +33,10 @@ static void write_note(const struct beside *beside, const struct local_virtual *
         ops_buf_append_format(note, "a full-text index of %s in %s", table->content, beside->shown_file);
 }
 
-/* The guard's names are in lower case, and SQLite's names are the same in any. */
-static void write_guarded(const char *table, char guarded[static OPS_RESOURCE_NAME_MAX + 1])
-{
-    static const char prefix[] = "g3nmhsadmin";
-    bool is_protected = strncasecmp(table, prefix, sizeof prefix - 1) == 0;
-    (void)snprintf(guarded, OPS_RESOURCE_NAME_MAX + 1, "%s", table); /* a cut name is protected as its beginning is */
-    for (char *c = guarded; is_protected && *c; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c - 'A' + 'a');
-}
-
 static enum ops_status tell_table(const struct beside *beside, const char *table, const struct local_virtual *virtual)
 {
     struct ops_buf name, note, lower;
-    char identity[OPS_IDENTITY_SIZE], guarded[OPS_RESOURCE_NAME_MAX + 1];
+    char identity[OPS_IDENTITY_SIZE];
     ops_buf_init(&name, NAME_MAX_BYTES);
     ops_buf_init(&note, NAME_MAX_BYTES);
     ops_buf_init(&lower, NAME_MAX_BYTES);
@@ -56,7 +44,6 @@ static enum ops_status tell_table(const struct beside *beside, const char *table
     write_note(beside, virtual, &note);
     for (const char *c = table; *c; c++)
         ops_buf_append_char(&lower, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
-    write_guarded(table, guarded);
     enum ops_status status = ops_buf_status(&name);
     if (status == OPS_OK)
         status = ops_buf_status(&note);
@@ -66,7 +53,7 @@ static enum ops_status tell_table(const struct beside *beside, const char *table
         status = local_identity_text(&beside->info, ops_buf_text(&lower), identity);
     const struct ops_resource resource = {.kind = OPS_TABLE,
                                           .name = ops_buf_text(&name),
-                                          .guarded = guarded,
+                                          .guarded = table,
                                           .identity = identity,
                                           .note = ops_buf_text(&note)};
     if (status == OPS_OK)

@@ -92,6 +92,15 @@ static enum ops_status add_index(struct local_table_schema *schema, const char *
     return OPS_OK;
 }
 
+/* Of what it has words nothing says. */
+static enum ops_status note_contentless(struct local_table_schema *schema, const char *name)
+{
+    if (schema->contentless_count++ > 0)
+        return OPS_OK;
+    schema->contentless = ops_mem_strdup(name);
+    return schema->contentless ? OPS_OK : OPS_NO_MEMORY;
+}
+
 static enum ops_status look_at_virtual(struct local_table_schema *schema, sqlite3 *db, const char *name, const char *sql,
                                        struct ops_error *error)
 {
@@ -100,7 +109,10 @@ static enum ops_status look_at_virtual(struct local_table_schema *schema, sqlite
     enum ops_status status = local_virtual_read(sql, &table);
     if (status == OPS_INVALID_FIELD)
         return OPS_OK; /* an ordinary table */
-    if (status == OPS_OK && table.full_text != LOCAL_NO_FULL_TEXT && table.content && table.content[0])
+    bool is_full_text = status == OPS_OK && table.full_text != LOCAL_NO_FULL_TEXT && table.content;
+    if (is_full_text && !table.content[0])
+        status = note_contentless(schema, name);
+    else if (is_full_text)
         status = is_of_table(schema, db, name, table.content, &is, error);
     if (status == OPS_OK && is)
         status = add_index(schema, name, table.full_text, error);

@@ -69,7 +69,7 @@ size_t local_id_append(const struct local_table *table, sqlite3_stmt *row, uint3
     struct local_id_head head = {sqlite3_column_int64(row, 0), table->page_serial, position};
     size_t guarded_length = 0;
     ops_buf_append(ids, &head, sizeof head);
-    for (size_t i = 0; i < table->schema.key_count; i++) {
+    for (size_t i = 0; i < table->schema.key_count + table->schema.guard_count; i++) {
         char text[32];
         struct local_value value = column_value(row, 1 + (int)i, text);
         uint32_t length = (uint32_t)value.bytes.length;
@@ -87,13 +87,15 @@ bool local_id_append_key(const struct local_table *table, sqlite3_stmt *row, str
     size_t start = page->storage.length;
     key->guarded.length = local_id_append(table, row, (uint32_t)(page->count - 1), &page->storage);
     key->id.length = page->storage.length - start;
+    if (table->schema.guards_all)
+        key->more.length = key->id.length - sizeof(struct local_id_head) - VALUE_HEAD_BYTES - key->guarded.length;
     return ops_buf_status(&page->storage) == OPS_OK;
 }
 
 bool local_id_fits(const struct local_table *table, sqlite3_stmt *row, const struct ops_key_page *page)
 {
     size_t needed = sizeof(struct local_id_head);
-    for (size_t i = 0; i < table->schema.key_count; i++)
+    for (size_t i = 0; i < table->schema.key_count + table->schema.guard_count; i++)
         needed += VALUE_HEAD_BYTES + 32 + (size_t)sqlite3_column_bytes(row, 1 + (int)i);
     return needed <= page->storage.limit_bytes - page->storage.length;
 }
@@ -105,6 +107,7 @@ void local_id_set_views(struct ops_key_page *page)
         struct ops_key *key = &page->keys[i];
         key->id.data = at;
         key->guarded.data = at + sizeof(struct local_id_head) + VALUE_HEAD_BYTES;
+        key->more.data = key->guarded.data + key->guarded.length;
         at += key->id.length;
     }
 }

@@ -29,7 +29,7 @@ static enum ops_status add_key(struct local_table *table, sqlite3_stmt *row, str
 static enum ops_status read_rows(struct local_table *table, sqlite3_stmt *rows, size_t limit, struct ops_key_page *page,
                                  struct ops_error *error)
 {
-    int result, standing_column = 1 + (int)table->schema.key_count;
+    int result, standing_column = 1 + (int)(table->schema.key_count + table->schema.guard_count);
     size_t seen = 0;
     while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
         int standing = sqlite3_column_int(rows, standing_column);

@@ -362,6 +362,56 @@ static enum ops_status encoding_check(const struct local_table_schema *schema, s
     return status;
 }
 
+static bool is_key(const struct local_table_schema *schema, const char *quoted)
+{
+    for (size_t i = 0; i < schema->key_count; i++)
+        if (sqlite3_stricmp(schema->keys[i], quoted) == 0)
+            return true;
+    return false;
+}
+
+/* Takes quoted. */
+static enum ops_status guard_add(struct local_table_schema *schema, char *quoted, struct ops_error *error)
+{
+    if (is_key(schema, quoted)) {
+        ops_mem_free(quoted);
+        return OPS_OK;
+    }
+    if (schema->guard_count == LOCAL_GUARDS_MAX) {
+        ops_mem_free(quoted);
+        return ops_fail(error, OPS_TARGET_ERROR, "In file %s, the keys of table %s have more than %d columns.", schema->file,
+                        schema->name, LOCAL_GUARDS_MAX);
+    }
+    schema->guards[schema->guard_count++] = quoted;
+    return OPS_OK;
+}
+
+/* Of a table of one's own nobody knows which column its owner takes for the partition key, and what the manifest says must not
+ * take anything away from the guard: every column by which a record is known counts, and one that is called as ours is. */
+static enum ops_status guards_read(struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
+{
+    static const char columns[] =
+        "SELECT name FROM pragma_table_xinfo(?1) WHERE hidden <> 1 AND (pk > 0 OR name = 'pk' COLLATE NOCASE)"
+        " UNION SELECT c.name FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS c"
+        " WHERE i.\"unique\" AND c.name IS NOT NULL"
+        " ORDER BY 1 LIMIT 1 OFFSET CAST(?2 AS INTEGER)";
+    enum ops_status status = OPS_OK;
+    bool more = true;
+    schema->guards_all = true;
+    for (size_t i = 0; status == OPS_OK && more; i++) {
+        char *column = NULL, *quoted = NULL, place[24];
+        (void)snprintf(place, sizeof place, "%zu", i);
+        status = local_ask_text(db, schema->file, columns, schema->name, place, &column, error);
+        more = column != NULL;
+        if (status == OPS_OK && more)
+            status = quote("", column, &quoted);
+        if (status == OPS_OK && more)
+            status = guard_add(schema, quoted, error);
+        ops_mem_free(column);
+    }
+    return status;
+}
+
 enum ops_status local_table_schema_read(struct local_table_schema *schema, sqlite3 *db, const struct ops_target_spec *spec,
                                         const struct ops_scope *scope, struct ops_error *error)
 {
@@ -380,6 +430,8 @@ enum ops_status local_table_schema_read(struct local_table_schema *schema, sqlit
         status = rowid_find(schema, db, form == VIRTUAL_TABLE, error);
     if (status == OPS_OK)
         status = key_read(schema, db, &names, error);
+    if (status == OPS_OK && !names.standard)
+        status = guards_read(schema, db, error);
     if (status == OPS_OK)
         status = local_dependents_read(schema, db, names.rebuild, error);
     if (status == OPS_OK)
@@ -391,8 +443,11 @@ void local_table_schema_release(struct local_table_schema *schema)
 {
     for (size_t i = 0; i < schema->key_count; i++)
         ops_mem_free(schema->keys[i]);
+    for (size_t i = 0; i < schema->guard_count; i++)
+        ops_mem_free(schema->guards[i]);
     for (size_t i = 0; i < schema->index_count; i++)
         ops_mem_free(schema->indexes[i].name);
+    ops_mem_free(schema->contentless);
     ops_mem_free(schema->scope_collation);
     ops_mem_free(schema->scope_column);
     ops_mem_free(schema->partition_key);

@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-enum { LOCAL_KEY_COLUMNS_MAX = 8, LOCAL_INDEXES_MAX = 16 };
+enum { LOCAL_KEY_COLUMNS_MAX = 8, LOCAL_GUARDS_MAX = 64, LOCAL_INDEXES_MAX = 16 };
 
 /* A full-text table that is an index of the table's records. */
 struct local_index {
@@ -26,6 +26,9 @@ struct local_table_schema {
     char *table;                       /* quoted, with its schema: main."items" */
     char *keys[LOCAL_KEY_COLUMNS_MAX]; /* quoted; the first is the partition key */
     size_t key_count;
+    bool guards_all; /* any of the keys may be what the guard has to look at, not only the first */
+    char *guards[LOCAL_GUARDS_MAX]; /* quoted; what it has to look at besides */
+    size_t guard_count;
     char *partition_key;   /* the first one, not quoted; NULL where the key is the rowid */
     char *rowid;           /* the name that reaches the rowid, quoted; NULL when the table has none */
     bool rowid_moves;      /* SQLite's VACUUM may give a record another rowid */
@@ -37,6 +40,8 @@ struct local_table_schema {
     bool scope_is_text;    /* scope_column keeps texts as they are: comparing it with a text never makes numbers of both */
     struct local_index indexes[LOCAL_INDEXES_MAX];
     size_t index_count;
+    char *contentless; /* the first full-text table of the file that has words without their records, or NULL */
+    size_t contentless_count;
 };
 
 /* What a file is, whatever it is called. */

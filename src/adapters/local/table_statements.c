@@ -68,6 +68,9 @@ static void write_page(struct ops_buf *sql, const struct local_table *table, enu
     const char *rowid = table->schema.rowid;
     ops_buf_append_format(sql, "SELECT %s, ", rowid ? rowid : "0");
     append_keys(sql, table, "", "");
+    /* Of what is only looked at the beginning will do, however long it is. */
+    for (size_t i = 0; i < table->schema.guard_count; i++)
+        ops_buf_append_format(sql, ", substr(%s, 1, %d)", table->schema.guards[i], OPS_RESOURCE_NAME_MAX);
     bool tells = local_scope_tells(&table->scope);
     if (tells)
         ops_buf_append_format(sql, ", " LOCAL_STANDING "(%s)", table->schema.scope_column);

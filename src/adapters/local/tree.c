@@ -441,9 +441,13 @@ static enum ops_status visit_file(struct local_walk *walk, const struct local_tr
         return is_gone(number) ? OPS_OK : pass_over_or_fail(walk, "can't be looked at", number, error);
     if (S_ISDIR(place->stx_mode))
         return OPS_OK;
+    enum local_kept_as kept = number == 0 ? local_kept_as(walk->options.kept, level->fd, name, place, NULL) : LOCAL_NOT_KEPT;
+    if (kept == LOCAL_KEPT_BESIDE)
+        return OPS_OK;
     found->key = ops_buf_view(&walk->path);
     found->size_bytes = (int64_t)place->stx_size;
-    found->refusal = local_rights_refusal(&level->rights, place);
+    found->kept = kept == LOCAL_KEPT;
+    found->refusal = found->kept ? NULL : local_rights_refusal(&level->rights, place);
     return OPS_OK;
 }
 
@@ -489,6 +493,7 @@ static void give_itself(const struct local_walk *walk, const struct local_tree_l
 {
     found->key = ops_buf_view(&walk->path);
     found->size_bytes = 0;
+    found->kept = false;
     found->place.stx_mode = S_IFDIR;
     found->refusal = level->refusal;
 }

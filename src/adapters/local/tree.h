@@ -12,6 +12,7 @@
 #ifndef OPS_ADAPTERS_LOCAL_TREE_H
 #define OPS_ADAPTERS_LOCAL_TREE_H
 
+#include "adapters/local/kept.h"
 #include "base/buf.h"
 #include "ports/target.h"
 
@@ -33,8 +34,9 @@ struct local_walk_options {
     int root_fd;            /* borrowed, as all of these */
     uint64_t mount_id;      /* of the root: other mounts are not entered */
     const char *name;       /* for error texts: "bucket pvm-data" */
-    struct ops_view prefix; /* only keys that begin with it */
-    bool exact;             /* only the key that is the prefix */
+    const struct local_kept *kept; /* files that are no keys; what it says changes between two calls only */
+    struct ops_view prefix;        /* only keys that begin with it */
+    bool exact;                    /* only the key that is the prefix */
     bool flat;              /* directories below the root are not entered */
     struct ops_view after;  /* only keys behind it; needed by begin only */
     struct ops_view until;  /* only keys up to and with it; "" for all */
@@ -56,6 +58,7 @@ struct local_found {
     int64_t size_bytes;
     struct statx place;  /* of a directory the type only; no mode where it could not be looked at */
     const char *refusal; /* why it could not be removed, as far as can be told; NULL: it could. Static */
+    bool kept;           /* it stays, since it is the file of something else */
 };
 
 enum ops_status local_walk_begin(struct local_walk *walk, const struct local_walk_options *options,

@@ -18,6 +18,8 @@ struct memory_target {
     char *name;
     struct ops_scope scope; /* its texts are owned */
     char split[SPLIT_SIZE];
+    char **tables; /* that keep was told of */
+    size_t table_count;
 };
 
 static enum ops_status missing(const struct memory_target *target, struct ops_error *error)
@@ -56,6 +58,20 @@ static enum ops_status read_id(const struct memory_target *target, struct ops_vi
     if (status != OPS_OK || partition + 2 > buf->length || partition + 1 + strlen(id_sort(bytes)) + 1 != buf->length)
         return ops_fail(error, OPS_TARGET_ERROR, "The cursor or receipt does not belong to %s.", target->name);
     return OPS_OK;
+}
+
+/* Whether a record is the file of a table: one of the table's names says so. */
+static bool is_kept_locked(const struct memory_target *target, const struct memory_record *record)
+{
+    for (size_t i = 0; i < target->table_count; i++) {
+        const struct memory_resource *table = memory_resource_find_locked(target->stack, OPS_TABLE, target->tables[i]);
+        const struct ops_identity *identity = table ? table->identity : NULL;
+        for (size_t k = 0; identity && k < identity->alias_count; k++)
+            if (identity->aliases[k].kind == target->kind && strcmp(identity->aliases[k].name, target->name) == 0 &&
+                strcmp(identity->aliases[k].key, record->public.partition) == 0)
+                return true;
+    }
+    return false;
 }
 
 static bool takes(const struct memory_target *target, uint32_t segment, const struct memory_record *record)
@@ -106,6 +122,8 @@ static enum ops_status read_page(struct memory_target *target, const struct memo
         if (!fits(page, record))
             break;
         status = add(page, record);
+        if (status == OPS_OK)
+            page->keys[page->count - 1].kept = is_kept_locked(target, record);
     }
     page->last = index == resource->count;
     return status;
@@ -151,15 +169,18 @@ static enum ops_status memory_page(struct ops_target *self, uint32_t segment, co
     return status;
 }
 
-static void remove_one_locked(struct memory_target *target, struct memory_resource *resource, const char *id)
+static enum ops_removal remove_one_locked(struct memory_target *target, struct memory_resource *resource, const char *id)
 {
     struct memory_stack *stack = target->stack;
     size_t index = memory_record_index(resource, id, id_sort(id), false);
     if (!memory_record_is_at(resource, index, id, id_sort(id)))
-        return;
+        return OPS_REMOVED;
+    if (is_kept_locked(target, resource->records[index]))
+        return OPS_FAILED;
     if (stack->synced.on_removed)
         stack->synced.on_removed(stack->synced.context, target->kind, target->name, &resource->records[index]->public);
     memory_record_remove_at(resource, index);
+    return OPS_REMOVED;
 }
 
 static enum ops_status memory_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
@@ -167,10 +188,8 @@ static enum ops_status memory_remove(struct ops_target *self, const struct ops_k
 {
     struct memory_target *target = (struct memory_target *)self;
     struct memory_resource *resource = enter(target);
-    for (size_t i = 0; i < count && resource; i++) {
-        remove_one_locked(target, resource, keys[i].id.data);
-        ret_outcomes[i] = OPS_REMOVED;
-    }
+    for (size_t i = 0; i < count && resource; i++)
+        ret_outcomes[i] = remove_one_locked(target, resource, keys[i].id.data);
     leave(target);
     return resource ? OPS_OK : missing(target, error);
 }
@@ -210,12 +229,39 @@ static void free_text(const char *text)
     ops_mem_free((void *)(uintptr_t)text);
 }
 
+static void free_tables(char **tables, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        ops_mem_free(tables[i]);
+    ops_mem_free(tables);
+}
+
+static enum ops_status memory_keep(struct ops_target *self, const struct ops_target_spec *tables, size_t count,
+                                   struct ops_error *error)
+{
+    (void)error;
+    struct memory_target *target = (struct memory_target *)self;
+    char **names = ops_mem_zeroed(count, sizeof *names);
+    size_t copied = 0;
+    while (names && copied < count && (names[copied] = ops_mem_strdup(tables[copied].name)))
+        copied++;
+    if (!names || copied < count) {
+        free_tables(names, copied);
+        return OPS_NO_MEMORY;
+    }
+    free_tables(target->tables, target->table_count);
+    target->tables = names;
+    target->table_count = count;
+    return OPS_OK;
+}
+
 static void memory_close(struct ops_target *self)
 {
     struct memory_target *target = (struct memory_target *)self;
     free_text(target->scope.attribute);
     free_text(target->scope.index);
     free_text(target->scope.value);
+    free_tables(target->tables, target->table_count);
     ops_mem_free(target->name);
     ops_mem_free(target);
 }
@@ -225,6 +271,7 @@ static const struct ops_target_ops memory_target_ops = {
     .remove = memory_remove,
     .recount = memory_recount,
     .close = memory_close,
+    .keep = memory_keep,
 };
 
 /* NULL stays NULL. */
