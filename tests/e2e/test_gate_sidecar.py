@@ -308,6 +308,9 @@ def test_a_window_with_all_the_updates_that_there_may_be_comes_whole(bare, make_
                                                     ("X-Forwarded-Method", "X-Forwarded-Uri")])
 @pytest.mark.parametrize("method, asked, passes", [
     ("OPTIONS", "/orders", True), ("GET", "/healthz", True), ("HEAD", "/healthz?deep=1", True), ("GET", "/static/", True),
+    ("GET", "/healthz#/../orders", False), ("GET", "/static/../orders", False), ("GET", "/static/%2E%2e/orders", False),
+    ("GET", "/static//x", False), ("GET", "/static/x;y", False), ("GET", "/static/\\x", False),
+    ("GET", "/static/" + "a" * 1000 + "/../orders", False),
     ("GET", "/static/a.css", True), (None, "/healthz", True), ("GET", "/orders", False), ("GET", "/healthzz", False),
     ("GET", "/health", False), ("GET", "/x/healthz", False), ("GET", "/static", False), ("options", "/orders", False),
     ("GET", "/orders?/healthz", False), ("GET", "/" + "x" * 6000, False), ("GET", None, False), (None, "/orders", False)])
@@ -629,6 +632,25 @@ def test_an_id_that_is_none_goes_into_no_header(make_sidecar):
         assert "x-ops-maintenance" not in answer.headers and "Set-Cookie" not in answer.headers
     finally:
         elsewhere.stop()
+
+
+def test_what_nobody_sees_is_shown_on_the_page_and_on_standard_error(make_sidecar, tmp_path):
+    """It may come from a source that is older than the rule, or none of ours."""
+    hidden = "Disks \x1b[31m\r\u202edlo\u200b <b> \x7f ü"
+    window = {"status": "active", "maintenance_id": "x", "description": hidden, "updates": [{"at": "\x1b", "text": hidden}]}
+    elsewhere = Elsewhere(200, ping(maintenance=window))
+    try:
+        sidecar = make_sidecar(elsewhere.url, *SOON)
+        sidecar.until_closed()
+        page = sidecar.get(headers={"Accept": BROWSER}).body.decode()
+        assert page.count("Disks \\x1b[31m\\x0d\\u202edlo\\u200b &lt;b&gt; \\x7f ü") == 2 and "<li>\\x1b " in page
+        assert not set(page) & set("\x1b\r\u202e\u200b\x7f")
+        assert json.loads(sidecar.get().body)["error"]["details"]["description"] == hidden
+    finally:
+        elsewhere.stop()
+    away = make_sidecar(f"store:{tmp_path}/none\x1b[31m\u202e", *SOON)
+    until(lambda: "g3nops: gate: " in away.output(), "why is told")
+    assert "none\\x1b[31m\\u202e" in away.output() and "\x1b" not in away.output()
 
 
 def test_a_service_that_hangs_is_no_answer_and_holds_up_nobody(make_sidecar):
