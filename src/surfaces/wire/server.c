@@ -45,7 +45,8 @@ struct ops_wire_server {
     atomic_uint under_way;   /* requests whose headers are read, or which were refused, and whose answer is not sent */
     struct ops_bodies bodies;
     atomic_bool stopping;
-    pthread_t starter; /* the library's words are kept while, and where, it starts */
+    atomic_bool awaiting; /* a thread waits for what a client still sends that was refused */
+    pthread_t starter;    /* the library's words are kept while, and where, it starts */
     atomic_bool started;
     char log_line[LOG_LINE_SIZE];
 };
@@ -341,8 +342,7 @@ static void append_reply(struct ops_buf *buf, const struct ops_wire_reply *reply
     ops_buf_append_text(buf, "\r\n");
 }
 
-static void write_reply(const struct ops_wire_server *server, const struct ops_wire_request *request,
-                        struct ops_wire_reply *reply)
+static void write_reply(struct ops_wire_server *server, const struct ops_wire_request *request, struct ops_wire_reply *reply)
 {
     struct ops_buf buf;
     bool has_body = strcmp(request->method, MHD_HTTP_METHOD_HEAD) != 0;
@@ -350,8 +350,11 @@ static void write_reply(const struct ops_wire_server *server, const struct ops_w
     append_reply(&buf, reply);
     if (has_body)
         ops_buf_append_view(&buf, reply->body);
+    bool is_only = !atomic_exchange(&server->awaiting, true);
     if (ops_buf_status(&buf) == OPS_OK)
-        ops_queue_directly(request->connection, ops_buf_view(&buf), server->config.awaits_rest);
+        ops_queue_directly(request->connection, ops_buf_view(&buf), is_only || server->config.awaits_rest);
+    if (is_only)
+        atomic_store(&server->awaiting, false);
     ops_buf_release(&buf);
 }
 

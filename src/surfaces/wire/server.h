@@ -82,7 +82,8 @@ struct ops_wire_config {
                                        headers, cookies and arguments takes 64 bytes besides its own, and a cookie counts
                                        twice */
     bool awaits_rest; /* who is refused in the midst of a head may send more of it, and is sure to have the answer. It holds
-                         a thread, for OPS_QUEUE_PATIENCE_MS at most: for surfaces that only know clients of their own */
+                         the thread, for OPS_QUEUE_PATIENCE_MS at most, so others than the gate wait for one client at a time
+                       */
     unsigned threads; /* 0: one for each core, and OPS_WIRE_THREADS_LEAST at least */
     struct ops_wire_limits limits;
     struct ops_shared *tls;      /* of ops_tls_read; NULL: no TLS; else the caller's hold is taken */
