@@ -95,7 +95,8 @@ typedef struct opsgate_config {
     unsigned first_wait_ms;         /* 0 to 10000: how long a check may wait for the very first answer; default 250 */
     const char *const *health_paths; /* paths that are never turned away, as "/healthz", NULL behind the last; default
                                        none. Each begins with a slash and has no query; one that ends in "*" is a
-                                       prefix. Copied. */
+                                       prefix, for paths of less than 1000 bytes without "..", "//", "/./", ';',
+                                       '#', '\\', control characters, and escapes of these, '%' and '?'. Copied. */
     const char *service;            /* this service's code, for the envelope of a 503: printable ASCII; default "gate".
                                        Copied. */
 } opsgate_config;
@@ -137,7 +138,7 @@ OPSGATE_API void opsgate_close(opsgate *gate);
 OPSGATE_API int opsgate_check(opsgate *gate);
 
 /* Likewise, but OPTIONS (browsers ask before they ask) and the health paths pass without being checked or counted. path may
-   have a query behind it, and is as it came: not percent-decoded. Either may be NULL. */
+   have a query behind a '?', and is as it came: not percent-decoded. Either may be NULL. */
 OPSGATE_API int opsgate_check_request(opsgate *gate, const char *method, const char *path);
 
 /* ---- 4. The ready 503 ------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,11 @@
 #include "gate/gate.h"
 
 #include <string.h>
+#include <strings.h>
 #include <time.h>
+
+/* Proxies are told to say this much of a path, deploy/gate. */
+enum { OPS_GATE_PATH_CUT_BYTES = 1000 };
 
 static int64_t read_clock(clockid_t id)
 {
@@ -40,11 +44,33 @@ int opsgate_check(opsgate *gate)
     return 0;
 }
 
+/* Whether everybody reads a path as the text that it is. What proxies and frameworks make something else of (another
+ * segment, an end, another letter) may come out at another place than it begins at. A path that is as long as proxies are
+ * told to cut it has an end that nobody has seen. */
+static bool is_plain(const char *path, size_t length)
+{
+    static const char *const escapes[] = {"%00", "%23", "%25", "%2e", "%2f", "%3b", "%3f", "%5c"};
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)path[i];
+        if (c < ' ' || c == 0x7f || strchr("#;\\", c))
+            return false;
+        if (i + 1 < length && (c == '/' || c == '.') && path[i + 1] == (char)c)
+            return false;
+        if (c == '/' && i + 1 < length && path[i + 1] == '.' && (i + 2 == length || path[i + 2] == '/'))
+            return false;
+        for (size_t k = 0; c == '%' && k < sizeof escapes / sizeof escapes[0]; k++)
+            if (length - i >= 3 && strncasecmp(path + i, escapes[k], 3) == 0)
+                return false;
+    }
+    return length < OPS_GATE_PATH_CUT_BYTES;
+}
+
+/* One that is named is it letter by letter, whatever it has in it. */
 static bool is_path(const char *pattern, const char *path, size_t length)
 {
     size_t count = strlen(pattern);
     if (count > 0 && pattern[count - 1] == '*')
-        return length >= count - 1 && memcmp(pattern, path, count - 1) == 0;
+        return length >= count - 1 && memcmp(pattern, path, count - 1) == 0 && is_plain(path, length);
     return length == count && memcmp(pattern, path, count) == 0;
 }
 
@@ -52,7 +78,7 @@ static bool is_health_path(const struct opsgate *gate, const char *path)
 {
     if (!path || !gate->health_paths)
         return false;
-    size_t length = strcspn(path, "?#");
+    size_t length = strcspn(path, "?");
     for (char **pattern = gate->health_paths; *pattern; pattern++)
         if (is_path(*pattern, path, length))
             return true;

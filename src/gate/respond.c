@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/ulid.h"
+#include "base/unicode.h"
 
 #include <stdio.h>
 
@@ -132,7 +133,7 @@ static const char page_begin[] =
     "<body><main><h1>Closed for maintenance</h1>\n";
 static const char page_end[] = "</main></body></html>\n";
 
-static void append_html(struct ops_buf *buf, const char *text)
+static void append_markup(struct ops_buf *buf, const char *text)
 {
     for (; *text; text++) {
         const char *reference = *text == '&'   ? "&amp;"
@@ -145,6 +146,20 @@ static void append_html(struct ops_buf *buf, const char *text)
         else
             ops_buf_append_char(buf, *text);
     }
+}
+
+/* What nobody sees is shown as an escape: it could turn round what stands beside it, or speak to the terminal of whoever
+ * asks with curl. Where there is no memory for that the page fails with it. */
+static void append_html(struct ops_buf *buf, const char *text)
+{
+    struct ops_buf visible;
+    ops_buf_init(&visible, BODY_MAX_BYTES);
+    ops_unicode_append_visible(&visible, ops_view_of(text));
+    if (ops_buf_status(&visible) == OPS_OK)
+        append_markup(buf, ops_buf_text(&visible));
+    else
+        buf->status = ops_buf_status(&visible);
+    ops_buf_release(&visible);
 }
 
 static void append_paragraph(struct ops_buf *buf, const char *before, const char *text, const char *after)

@@ -2,6 +2,7 @@
 
 #include "adapters/sys/clock.h"
 #include "base/mem.h"
+#include "base/unicode.h"
 #include "main/gate_extension.h"
 #include "main/open_files.h"
 #include "main/signals.h"
@@ -99,6 +100,17 @@ static bool telling_is_due(struct sidecar *sidecar)
     return is_due;
 }
 
+/* Some of it may be the words of whoever answered in the source's place. */
+static void tell_failure(const char *why)
+{
+    struct ops_buf visible;
+    ops_buf_init(&visible, sizeof "\\U00000000" * OPSGATE_ERROR_SIZE);
+    ops_unicode_append_visible(&visible, ops_view_of(why));
+    (void)fprintf(stderr, "g3nops: gate: %s 20 seconds after the last answer the gate is open.\n",
+                  ops_buf_status(&visible) == OPS_OK ? ops_buf_text(&visible) : "The source gives no answers.");
+    ops_buf_release(&visible);
+}
+
 /* Says on standard error why questions are in vain, at first and then now and again, and when they are answered again. */
 static void tell_of_source(void *context)
 {
@@ -107,8 +119,7 @@ static void tell_of_source(void *context)
     opsgate_count(sidecar->gate, &sidecar->seen);
     uint64_t failed = sidecar->seen.failed - before.failed, answered = sidecar->seen.asked - before.asked - failed;
     if (failed && !answered && telling_is_due(sidecar))
-        (void)fprintf(stderr, "g3nops: gate: %s 20 seconds after the last answer the gate is open.\n",
-                      sidecar->seen.last_failure);
+        tell_failure(sidecar->seen.last_failure);
     else if (answered && !failed && sidecar->in_vain)
         (void)fprintf(stderr, "g3nops: well again: gate\n");
     if (!failed != !answered)

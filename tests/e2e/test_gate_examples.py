@@ -87,6 +87,38 @@ def test_a_service_answers_turns_away_and_answers_again(make, bare, make_sidecar
 
 
 @both
+def test_no_head_of_a_caller_opens_the_gate_for_it_or_for_others(make, bare, make_sidecar, start):
+    serve = bare.serve()
+    sidecar = make_sidecar(serve.http_url, *SOON, "--health-paths", "/healthz")
+    service = start(make, sidecar.port)
+    window = start_window(serve)
+    service.until(503)
+    odd = [{"Accept": "a" * length} for length in (1000, 1001, 8000, 15000, 15900, 16050)]
+    odd += [{"Accept": "text/html\x7f"}, {"Accept": "\xff"}, {"Accept": "a\tb"}, {"Cookie": "a" * 15000}]
+    for headers in odd:
+        assert service.ask("/orders", headers=headers).status != 200, headers
+        check_refusal(service.ask("/orders"), window)
+    for path in ("/healthz#/../orders", "/healthz/../orders", "/healthz;x"):
+        assert service.ask(path).status != 200, path
+
+
+@both
+def test_a_question_without_an_answer_lets_nobody_else_pass_who_was_told_no(make, bare, make_sidecar, start):
+    serve = bare.serve()
+    start_window(serve)
+    sidecar = make_sidecar(serve.http_url, *SOON)
+    service = start(make, sidecar.port, timeout_ms=300)
+    service.until(503)
+    sidecar.send(signal.SIGSTOP)
+    assert service.ask().status == 200
+    sidecar.send(signal.SIGCONT)
+    until(lambda: sidecar.get().status == 503, "the sidecar answers again")
+    before = time.monotonic()
+    status = service.ask().status
+    assert status == 503 or time.monotonic() - before > 0.25, "it was asked, in vain or not"
+
+
+@both
 def test_every_caller_gets_a_refusal_of_its_own(make, bare, make_sidecar, start):
     serve = bare.serve()
     window = start_window(serve)

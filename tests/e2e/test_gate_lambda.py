@@ -322,7 +322,7 @@ exports.handler({ headers: { accept: '*/*' } }).then((answer) => console.log(JSO
 
 
 def call_in_python(tmp_path, port):
-    text = "import json\nimport urllib.error\nimport urllib.request\n\n\n" + snippet("python") + """
+    text = "import json\nimport re\nimport urllib.error\nimport urllib.request\n\n\n" + snippet("python") + """
 
 print(json.dumps(closed({"headers": {"accept": "*/*"}}) or {"statusCode": 200, "body": "hello"}))
 """

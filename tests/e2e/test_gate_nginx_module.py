@@ -365,7 +365,8 @@ def test_what_passes(blocked, method, path):
     assert blocked.seen(path) == [f"200 open {method} {path}"]
 
 
-@pytest.mark.parametrize("path", ["/healthz/", "/healthzz", "/healthz%3Fx", "/healthz%23x", "/probes",
+@pytest.mark.parametrize("path", ["/healthz/", "/healthzz", "/healthz%3Fx", "/healthz%23x", "/probes", "/healthz#/../page.txt", "//healthz",
+                                  "/probe/..;/page.txt", "/x/../healthz", "/probe/%5c../page.txt",
                                   "/probe/../page.txt", "/probe/%2E%2E/page.txt", "/page.txt?x=/healthz"])
 def test_what_only_looks_like_a_health_path_does_not(blocked, path):
     assert blocked.status(path) == 503

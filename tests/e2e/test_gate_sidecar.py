@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from aws_home import account, empty, make_aws, on  # noqa: F401 (fixtures)
-from g3nops import PROGRAM, ROOT, Answer, base_environment, instant, until
+from g3nops import DEADLINE_SECONDS, PROGRAM, ROOT, Answer, base_environment, instant, until
 from gates import (BROWSER, KNOWLEDGE_SECONDS, Process, ask, check_page, check_refusal, check_refusal_headers, end_window,
                    free_port, make_sidecar, module_world, needs, seconds_left, start_window)  # noqa: F401 (fixtures)
 from stub import stub, stub_process  # noqa: F401 (fixtures)
@@ -127,6 +127,117 @@ def test_who_prefers_html_gets_a_page(closed, accept):
 def test_everybody_else_gets_json(closed, accept):
     check_refusal(closed.sidecar.get(headers={"Accept": accept} if accept else {}), closed.window)
 
+# ---- heads that can't be taken ----
+
+
+def raw(port, head):
+    """The whole of what comes back until the connection's end, as (status, headers, body)."""
+    with socket.create_connection(("127.0.0.1", port), DEADLINE_SECONDS) as connection:
+        try:
+            connection.sendall(head)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it was answered in the midst of it
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    top, _, body = answer.partition(b"\r\n\r\n")
+    lines = top.decode().split("\r\n")
+    assert lines[0].startswith("HTTP/1.1 "), answer[:200]
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+    return int(lines[0].split(" ")[1]), headers, body
+
+
+def get(path, *lines, version="1.1", method="GET", end="\r\n\r\n"):
+    return "\r\n".join([f"{method} {path} HTTP/{version}", "Host: x", *lines]).encode("latin-1") + end.encode()
+
+
+LONG = "a" * (200 << 10)
+HEADS_TO_REFUSE = {
+    "a long Accept": lambda path: get(path, f"Accept: {LONG}"),
+    "a long cookie": lambda path: get(path, f"Cookie: {LONG}"),
+    "many cookies": lambda path: get(path, "Cookie: " + "a=b; " * 9000),
+    "many headers": lambda path: get(path, *(f"X-{number}: y" for number in range(9000))),
+    "a long X-Forwarded-For": lambda path: get(path, f"X-Forwarded-For: {LONG}"),
+    "a long X-Forwarded-Uri": lambda path: get(path, f"X-Forwarded-Uri: /{LONG}"),
+    "a long X-Original-Method": lambda path: get(path, f"X-Original-Method: {LONG}"),
+    "a long query": lambda path: get(f"{path}?{LONG[:97_000]}"),
+    "a long name": lambda path: get(path, f"{LONG}: x"),
+    "megabytes": lambda path: get(path, f"Accept: {LONG * 5}"),
+    "no end": lambda path: get(path, f"Accept: {LONG}", end=""),
+    "a control character": lambda path: get(path, "Accept: \x01"),
+    "a NUL": lambda path: get(path, "Accept: a\0b"),
+    "a CR": lambda path: get(path, "Accept: a\rb"),
+    "a LF alone": lambda path: get(path, "Accept: a\nX: y"),
+    "a line that goes on": lambda path: get(path, "Accept: a\r\n b"),
+    "no colon": lambda path: get(path, "Accept"),
+    "no colon in a later line": lambda path: get(path, "X: y", "Accept"),
+    "a blank before the colon": lambda path: get(path, "Accept : a"),
+    "two hosts": lambda path: get(path, "Host: y"),
+    "another host": lambda path: get(f"http://y{path}"),
+    "a length that is none": lambda path: get(path, "Content-Length: +2"),
+    "two lengths in one": lambda path: get(path, "Content-Length: 2, 2"),
+    "a huge length": lambda path: get(path, "Content-Length: 99999999999999999999999"),
+    "a coding that is none": lambda path: get(path, "Transfer-Encoding: gzip"),
+    "chunks that are none": lambda path: get(path, "Transfer-Encoding: chunked") + b"zz\r\n",
+    "two of what was asked": lambda path: get(path, "X-Original-URI: /healthz", "X-Original-URI: /orders"),
+    "an OPTIONS that can be read in two ways": lambda path: get(path, "X-Original-Method: OPTIONS",
+                                                                "X-Original-Method: GET"),
+    "a control character beside a health path": lambda path: get(path, "X-Original-URI: /healthz", "Accept: \x01"),
+    "HTTP/1.0": lambda path: get(path, "Accept: \x01", version="1.0"),
+    "OPTIONS": lambda path: get(path, "Accept: \x01", method="OPTIONS"),
+}
+
+
+@pytest.mark.parametrize("path, passes, blocked", [("/gate", 204, 503), ("/gate/ok", 200, 403), ("/gate/deny", 204, 403),
+                                                   ("/gate/ok/orders", 200, 403), ("/gate/answer", 503, 503)])
+@pytest.mark.parametrize("name", HEADS_TO_REFUSE)
+def test_a_head_that_can_not_be_taken_is_answered_as_the_gate_stands(closed, opened, name, path, passes, blocked):
+    """To a proxy any other answer is none, and what it asks for would pass: one client's doing."""
+    head = HEADS_TO_REFUSE[name](path)
+    for world, status in ((closed, blocked), (opened, passes)):
+        got, headers, body = raw(world.sidecar.port, head)
+        assert got == status, (got, headers, body[:200])
+        assert headers["connection"].lower() == "close"
+        assert len(body) == int(headers.get("content-length", 0)), body
+    assert headers.get("content-type") == (None if path != "/gate/answer" else headers["content-type"])
+
+
+@pytest.mark.parametrize("name", ["a long Accept", "a control character", "a length that is none"])
+def test_its_answer_is_the_whole_of_the_ready_one(closed, name):
+    got, headers, body = raw(closed.sidecar.port, HEADS_TO_REFUSE[name]("/gate"))
+    assert got == 503 and headers["x-ops-maintenance"] == closed.window["maintenance_id"]
+    assert int(headers["retry-after"]) >= 20 and headers["cache-control"] == "no-store" and headers["date"]
+    assert json.loads(body)["error"]["details"]["description"] == closed.window["description"]
+
+
+@pytest.mark.parametrize("length", [*range(14000, 17500, 250), 40 << 10, 60 << 10, *range(88 << 10, 100 << 10, 512)])
+def test_no_length_of_a_head_goes_unanswered(closed, opened, length):
+    """Least of all one that just fits, and leaves no room for the answer."""
+    for name in ("Accept", "Cookie", "X-Forwarded-Host"):
+        head = get("/gate/deny", f"{name}: {'a' * length}", "Connection: close")
+        assert [raw(world.sidecar.port, head)[0] for world in (closed, opened)] == [403, 204], name
+
+
+def test_a_request_line_without_end_gets_what_every_proxy_takes_for_a_no(closed, opened):
+    head = b"GET /gate/ok/" + b"a" * (300 << 10)
+    assert [raw(world.sidecar.port, head)[0] for world in (closed, opened)] == [403, 200]
+
+
+def test_a_head_as_large_as_any_that_envoy_lets_through_is_read(closed):
+    many = [f"X-{number}: {'y' * 590}" for number in range(100)]
+    connection = closed.sidecar.connect()
+    for _ in range(3):
+        connection.request("GET", "/gate/ok", headers=dict(line.split(": ") for line in many))
+        answer = Answer(connection.getresponse())
+        assert answer.status == 403 and answer.headers.get("Connection") != "close"
+    connection.close()
+
+
+def test_what_is_not_the_gate_refuses_as_any_server(opened):
+    for path in ("/metrics", "/healthz", "/nowhere"):
+        assert raw(opened.sidecar.port, get(path, "X: \x01"))[0] == 400
+        assert raw(opened.sidecar.port, get(path, f"X: {LONG}"))[0] == 431
+
 
 def test_callers_are_not_told_to_come_back_all_at_once(closed):
     left = seconds_left(closed.window)
@@ -197,6 +308,9 @@ def test_a_window_with_all_the_updates_that_there_may_be_comes_whole(bare, make_
                                                     ("X-Forwarded-Method", "X-Forwarded-Uri")])
 @pytest.mark.parametrize("method, asked, passes", [
     ("OPTIONS", "/orders", True), ("GET", "/healthz", True), ("HEAD", "/healthz?deep=1", True), ("GET", "/static/", True),
+    ("GET", "/healthz#/../orders", False), ("GET", "/static/../orders", False), ("GET", "/static/%2E%2e/orders", False),
+    ("GET", "/static//x", False), ("GET", "/static/x;y", False), ("GET", "/static/\\x", False),
+    ("GET", "/static/" + "a" * 1000 + "/../orders", False),
     ("GET", "/static/a.css", True), (None, "/healthz", True), ("GET", "/orders", False), ("GET", "/healthzz", False),
     ("GET", "/health", False), ("GET", "/x/healthz", False), ("GET", "/static", False), ("options", "/orders", False),
     ("GET", "/orders?/healthz", False), ("GET", "/" + "x" * 6000, False), ("GET", None, False), (None, "/orders", False)])
@@ -529,6 +643,25 @@ def test_an_id_that_is_none_goes_into_no_header(make_sidecar):
         assert "x-ops-maintenance" not in answer.headers and "Set-Cookie" not in answer.headers
     finally:
         elsewhere.stop()
+
+
+def test_what_nobody_sees_is_shown_on_the_page_and_on_standard_error(make_sidecar, tmp_path):
+    """It may come from a source that is older than the rule, or none of ours."""
+    hidden = "Disks \x1b[31m\r\u202edlo\u200b <b> \x7f ü"
+    window = {"status": "active", "maintenance_id": "x", "description": hidden, "updates": [{"at": "\x1b", "text": hidden}]}
+    elsewhere = Elsewhere(200, ping(maintenance=window))
+    try:
+        sidecar = make_sidecar(elsewhere.url, *SOON)
+        sidecar.until_closed()
+        page = sidecar.get(headers={"Accept": BROWSER}).body.decode()
+        assert page.count("Disks \\x1b[31m\\x0d\\u202edlo\\u200b &lt;b&gt; \\x7f ü") == 2 and "<li>\\x1b " in page
+        assert not set(page) & set("\x1b\r\u202e\u200b\x7f")
+        assert json.loads(sidecar.get().body)["error"]["details"]["description"] == hidden
+    finally:
+        elsewhere.stop()
+    away = make_sidecar(f"store:{tmp_path}/none\x1b[31m\u202e", *SOON)
+    until(lambda: "g3nops: gate: " in away.output(), "why is told")
+    assert "none\\x1b[31m\\u202e" in away.output() and "\x1b" not in away.output()
 
 
 def test_a_service_that_hangs_is_no_answer_and_holds_up_nobody(make_sidecar):

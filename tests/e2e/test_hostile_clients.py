@@ -8,6 +8,7 @@ import resource
 import shutil
 import socket
 import sqlite3
+import ssl
 import subprocess
 import threading
 import time
@@ -220,6 +221,25 @@ def agreed(port, *arguments):
                             capture_output=True, timeout=DEADLINE_SECONDS)
     found = re.search(r"^New, (\S+), Cipher is (\S+)$", result.stdout, re.MULTILINE)
     return None if not found or found[2] == "(NONE)" else (found[1], found[2])
+
+
+@pytest.mark.parametrize("head, status, field", [
+    ("Content-Length: 2, 2", 400, "Content-Length"), ("Content-Length: 99999999999999999999999", 413, "Content-Length"),
+    ("X: " + "y" * 40_000, 431, "head"), ("X", 400, "head")], ids=["two lengths", "a huge length", "a long head", "no colon"])
+def test_what_the_library_refuses_gets_one_answer_over_tls_too(bare, certificate, head, status, field):
+    _, cert, key = certificate
+    port = bare.serve("--tls-cert", cert, "--tls-key", key).http_port
+    context = ssl.create_default_context(cafile=cert)
+    context.check_hostname = False
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_SECONDS) as plain, context.wrap_socket(plain) as connection:
+            connection.sendall(f"GET /ops/ping HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+            answer = b""
+            while part := connection.recv(65536):
+                answer += part
+        top, _, body = answer.decode().partition("\r\n\r\n")
+        assert top.startswith(f"HTTP/1.1 {status} ") and "\r\nConnection: close" in top
+        assert json.loads(body)["error"]["details"]["field"] == field
 
 
 def test_only_tls_1_2_and_1_3_with_forward_secrecy_are_spoken(bare, certificate):

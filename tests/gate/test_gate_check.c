@@ -3,6 +3,9 @@
 
 #include "support/cmocka_all.h"
 
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
 #include <pthread.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -42,10 +45,12 @@ static const struct path_row path_rows[] = {
     {NULL, "/healthz", 0},
     {"POST", "/healthz", 0},
     {"GET", "/healthz?full=1", 0},
-    {"GET", "/healthz#top", 0},
+    {"GET", "/healthz?#/../orders", 0},
+    {"GET", "/healthz?/../orders", 0},
+    {"GET", "/odd/../but;named", 0},
     {"GET", "/ready/", 0},
     {"GET", "/ready/db?x", 0},
-    {"GET", "/ready/../orders", 0}, /* a prefix is a prefix */
+    {"GET", "/ready/a%20b.c-d_e~f", 0},
     {"OPTIONS", "/orders", 0},
     {"OPTIONS", NULL, 0},
     {"GET", "/orders", 1},
@@ -64,11 +69,28 @@ static const struct path_row path_rows[] = {
     {"GET", "/ready", 1},
     {"GET", "/x/healthz", 1},
     {"GET", "/orders?path=/healthz", 1},
+    {"GET", "/healthz#top", 1},
+    {"GET", "/healthz#/../orders", 1},
+    {"GET", "/ready/../orders", 1},
+    {"GET", "/ready/.", 1},
+    {"GET", "/ready/./x", 1},
+    {"GET", "/ready//x", 1},
+    {"GET", "/ready/%2e%2E/orders", 1},
+    {"GET", "/ready/..%2forders", 1},
+    {"GET", "/ready/%2Forders", 1},
+    {"GET", "/ready/%252e%252e/orders", 1},
+    {"GET", "/ready/x;/../orders", 1},
+    {"GET", "/ready/x%3b", 1},
+    {"GET", "/ready/\\..\\orders", 1},
+    {"GET", "/ready/%5c", 1},
+    {"GET", "/ready/%00", 1},
+    {"GET", "/ready/#", 1},
+    {"GET", "/ready/\x01", 1},
 };
 
 static void options_and_health_paths_pass_uncounted(void **state)
 {
-    static const char *const paths[] = {"/healthz", "/ready/*", NULL};
+    static const char *const paths[] = {"/healthz", "/ready/*", "/odd/../but;named", NULL};
     struct script script = {.answer = 1};
     opsgate_config config = quick_config();
     uint64_t blocked = 0;
@@ -84,6 +106,64 @@ static void options_and_health_paths_pass_uncounted(void **state)
     opsgate_counters counters = count(gate);
     assert_int_equal(counters.blocked, blocked);
     assert_int_equal(sum(&counters), blocked);
+    opsgate_close(gate);
+}
+
+/* Put together at random of what is a health path, what looks like it, and what leads out of it. */
+static void no_path_that_may_come_out_elsewhere_passes(void **state)
+{
+    enum { ROUNDS = 200000, PIECES_MOST = 6, PATH_SIZE = 128 };
+    static const char *const named[] = {"/healthz", "/ready/*", NULL};
+    static const char *const pieces[] = {"/healthz", "/ready", "/",   "/orders", "a",   ".",   "..",  "/..", "#", ";",
+                                         "\\",       "%2e",    "%2F", "%25",     "%5C", "%00", "%3b", "%23", "?", "\x7f"};
+    static const char *const odd[] = {"..",  "//",  "/./", "%2e", "%2f", "%25", "%5c",
+                                      "%00", "%3b", "%23", "#",   ";",   "\\",  "\x7f"};
+    struct script script = {.answer = 1};
+    opsgate_config config = quick_config();
+    unsigned seed = 20261130, passed = 0;
+    (void)state;
+    config.health_paths = named;
+    opsgate *gate = script_open(&script, &config);
+    for (int round = 0; round < ROUNDS; round++) {
+        char path[PATH_SIZE] = "", lower[PATH_SIZE];
+        (void)strcat(path, round % 2 ? "/healthz" : "/ready/");
+        for (int left = rand_r(&seed) % PIECES_MOST; left > 0; left--)
+            (void)strcat(path, pieces[(size_t)rand_r(&seed) % COUNT_OF(pieces)]);
+        (void)strcpy(lower, path);
+        lower[strcspn(lower, "?")] = '\0';
+        for (char *c = lower; *c; c++)
+            *c = (char)tolower((unsigned char)*c);
+        if (opsgate_check_request(gate, "GET", path) != 0)
+            continue;
+        passed++;
+        if (strcmp(lower, "/healthz") == 0)
+            continue;
+        if (strncmp(lower, "/ready/", strlen("/ready/")) != 0)
+            fail_msg("%s", path);
+        for (size_t i = 0; i < COUNT_OF(odd); i++)
+            if (strstr(lower, odd[i]))
+                fail_msg("%s has %s", path, odd[i]);
+    }
+    assert_true(passed > ROUNDS / 100);
+    opsgate_close(gate);
+}
+
+static void the_end_of_a_path_that_was_cut_is_unknown(void **state)
+{
+    enum { CUT = 1000 };
+    static const char *const paths[] = {"/ready/*", NULL};
+    struct script script = {.answer = 1};
+    opsgate_config config = quick_config();
+    char path[CUT + 8];
+    (void)state;
+    config.health_paths = paths;
+    opsgate *gate = script_open(&script, &config);
+    memset(path, 'a', sizeof path);
+    memcpy(path, "/ready/", strlen("/ready/"));
+    path[CUT - 1] = '\0';
+    assert_int_equal(opsgate_check_request(gate, "GET", path), 0);
+    path[CUT - 1] = 'a', path[CUT] = '\0';
+    assert_int_equal(opsgate_check_request(gate, "GET", path), 1);
     opsgate_close(gate);
 }
 
@@ -375,6 +455,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_and_health_paths_pass_uncounted),
+        cmocka_unit_test(no_path_that_may_come_out_elsewhere_passes),
+        cmocka_unit_test(the_end_of_a_path_that_was_cut_is_unknown),
         cmocka_unit_test(a_star_behind_the_slash_lets_every_path_pass),
         cmocka_unit_test(an_empty_list_of_health_paths_is_none),
         cmocka_unit_test(a_window_is_seen_from_its_start_to_its_end),

@@ -133,6 +133,49 @@ static const struct head ambiguous[] = {
     HEAD("two blanks behind the target", "GET " LIST "  HTTP/1.1\r\nHost: a\r\n\r\n", "head"),
 };
 
+/* What can be read in two ways because it is there twice. */
+static const struct head doubled[] = {
+    HEAD("two sessions", GET_LINE "Host: a\r\nx-session-guid: a\r\nx-session-guid: b\r\n\r\n", "x-session-guid"),
+    HEAD("one session twice", GET_LINE "Host: a\r\nx-session-guid: a\r\nX-Session-Guid: a\r\n\r\n", "x-session-guid"),
+    HEAD("two types", POST_LINE "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", "Content-Type"),
+    HEAD("two sites", GET_LINE "Host: a\r\nSec-Fetch-Site: none\r\nSec-Fetch-Site: cross-site\r\n\r\n", "Sec-Fetch-Site"),
+    HEAD("two origins", GET_LINE "Host: a\r\nOrigin: http://a\r\nOrigin: http://b\r\n\r\n", "Origin"),
+    HEAD("two nonces", GET_LINE "Host: a\r\nx-ops-nonce: a\r\nx-ops-nonce: b\r\n\r\n", "x-ops-nonce"),
+    HEAD("what two gates know", GET_LINE "Host: a\r\nx-ops-gate-knows: open\r\nx-ops-gate-knows: x\r\n\r\n",
+         "x-ops-gate-knows"),
+    HEAD("another host", "GET http://b" LIST " HTTP/1.1\r\nHost: a\r\n\r\n", "Host"),
+    HEAD("another port", "GET http://a:81" LIST " HTTP/1.1\r\nHost: a\r\n\r\n", "Host"),
+    HEAD("another scheme's port", "GET https://a" LIST " HTTP/1.1\r\nHost: a:80\r\n\r\n", "Host"),
+    HEAD("a host for no host", "GET http://a" LIST " HTTP/1.1\r\nHost:\r\n\r\n", "Host"),
+    HEAD("no host for a host", "GET http://" LIST " HTTP/1.1\r\nHost: a\r\n\r\n", "Host"),
+    HEAD("a user", "GET http://a@a" LIST " HTTP/1.1\r\nHost: a\r\n\r\n", "Host"),
+    HEAD("a user in a name", "GET http://a:80@b" LIST " HTTP/1.1\r\nHost: a:80\r\n\r\n", "Host"),
+};
+
+/* What the library refuses itself. */
+static const struct head unread[] = {
+    HEAD("a length with a sign", POST_LINE "Content-Length: +2\r\n\r\n{}", "Content-Length"),
+    HEAD("a length below zero", POST_LINE "Content-Length: -1\r\n\r\n", "Content-Length"),
+    HEAD("two lengths in one", POST_LINE "Content-Length: 2, 2\r\n\r\n{}", "Content-Length"),
+    HEAD("a length that is none", POST_LINE "Content-Length: x\r\n\r\n{}", "Content-Length"),
+    HEAD("an empty length", POST_LINE "Content-Length:\r\n\r\n{}", "Content-Length"),
+    HEAD("a length with a letter", POST_LINE "Content-Length: 2x\r\n\r\n{}", "Content-Length"),
+    HEAD("no colon", GET_LINE "Host\r\n\r\n", "head"),
+    HEAD("no colon later on", GET_LINE "Host: a\r\nX\r\n\r\n", "head"),
+    HEAD("no version", "GET " LIST "\r\nHost: a\r\n\r\n", "head"),
+    HEAD("a chunk's size that is none", POST_LINE "Transfer-Encoding: chunked\r\n\r\nzz\r\n", "Transfer-Encoding"),
+    HEAD("no line end behind a chunk", POST_LINE "Transfer-Encoding: chunked\r\n\r\n2\r\n{}x0\r\n\r\n", "Transfer-Encoding"),
+};
+
+static const struct {
+    struct head head;
+    int status;
+} unread_otherwise[] = {
+    {HEAD("a huge length", POST_LINE "Content-Length: 99999999999999999999999\r\n\r\n{}", "Content-Length"), 413},
+    {HEAD("a version to come", "GET " LIST " HTTP/2.0\r\nHost: a\r\n\r\n", "head"), 505},
+    {HEAD("a version of old", "GET " LIST " HTTP/0.9\r\nHost: a\r\n\r\n", "head"), 505},
+};
+
 /* One of those that a function is invoked by. */
 #define INVOKE_LINE "POST /2015-03-31/functions/ops_echo/invocations HTTP/1.1\r\n"
 
@@ -145,14 +188,15 @@ static const struct head ambiguous_invocations[] = {
     HEAD("a CR", INVOKE_LINE "Host: a\r\nX: a\rb\r\nContent-Length: 2\r\n\r\n{}", "head"),
 };
 
-static void expect_refusal(struct client *client, const struct head *head)
+/* One answer, and behind it nothing. */
+static void expect_refusal_as(struct client *client, const struct head *head, int status)
 {
     char field[64];
     int before = atomic_load(&app.calls);
     (void)snprintf(field, sizeof field, "\"field\":\"%s\"", head->field);
     client_send_bytes(client, head->bytes, head->length);
     struct response got = client_receive(client);
-    if (got.status != 400 || !got.body || !strstr(got.body, "\"tag\":\"invalid-field\"") || !strstr(got.body, field) ||
+    if (got.status != status || !got.body || !strstr(got.body, "\"tag\":\"invalid-field\"") || !strstr(got.body, field) ||
         !strcasestr(got.head, "\r\nX-API-Version: 2026-03-04\r\n"))
         fail_msg("%s: %s%s", head->name, got.head ? got.head : "(none)", got.body ? got.body : "");
     if (!client_at_end(client, PATIENCE_MS))
@@ -160,6 +204,83 @@ static void expect_refusal(struct client *client, const struct head *head)
     assert_int_equal(atomic_load(&app.calls), before);
     response_release(&got);
     client_close(client);
+}
+
+static void expect_refusal(struct client *client, const struct head *head)
+{
+    expect_refusal_as(client, head, 400);
+}
+
+static void what_is_there_twice_is_refused_by_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof doubled / sizeof doubled[0]; i++) {
+        struct client client = client_tcp(port);
+        expect_refusal(&client, &doubled[i]);
+    }
+}
+
+static void what_the_library_refuses_gets_one_answer_of_ours(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof unread / sizeof unread[0]; i++) {
+        struct client client = client_tcp(port);
+        expect_refusal(&client, &unread[i]);
+    }
+    for (size_t i = 0; i < sizeof unread_otherwise / sizeof unread_otherwise[0]; i++) {
+        struct client client = client_tcp(port);
+        expect_refusal_as(&client, &unread_otherwise[i].head, unread_otherwise[i].status);
+    }
+}
+
+/* Around the size where it just fits and leaves no room for an answer. What does not fit is refused before it is whole. */
+static void a_head_of_any_length_is_answered_once(void **state)
+{
+    (void)state;
+    enum { LEAST = 12000, MOST = 18000, STEP = 100 };
+    static const char *const names[] = {"X", "Cookie"};
+    static char request[MOST + 200];
+    unsigned too_long = 0, taken = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        for (int length = LEAST; length <= MOST; length += STEP) {
+            int size = snprintf(request, sizeof request, GET_LINE "Host: a\r\nConnection: close\r\n%s: %0*d\r\n\r\n",
+                                names[i], length, 0);
+            struct client client = client_tcp(port);
+            (void)client_try_send(&client, request, (size_t)size);
+            struct response got = client_receive(&client);
+            if (got.status != 200 && (got.status != 431 || !strstr(got.body, "\"field\":\"head\"")))
+                fail_msg("%s of %d: %d", names[i], length, got.status);
+            too_long += got.status == 431;
+            taken += got.status == 200;
+            assert_true(client_at_end(&client, PATIENCE_MS));
+            response_release(&got);
+            client_close(&client);
+        }
+    assert_true(too_long > 0 && taken > 0);
+}
+
+static void so_it_is_on_the_socket_of_operators(void **state)
+{
+    (void)state;
+    static const struct head heads[] = {
+        HEAD("two lengths in one",
+             "POST /2015-03-31/functions/ops_echo/invocations HTTP/1.1\r\nHost: a\r\n"
+             "Content-Length: 2, 2\r\n\r\n{}",
+             "Content-Length"),
+        HEAD("two invocation types",
+             "POST /2015-03-31/functions/ops_echo/invocations HTTP/1.1\r\nHost: a\r\n"
+             "X-Amz-Invocation-Type: DryRun\r\nX-Amz-Invocation-Type: Event\r\n"
+             "Content-Length: 2\r\n\r\n{}",
+             "X-Amz-Invocation-Type"),
+        HEAD("two origins",
+             "POST /2015-03-31/functions/ops_echo/invocations HTTP/1.1\r\nHost: a\r\n"
+             "Origin: a\r\nOrigin: b\r\nContent-Length: 2\r\n\r\n{}",
+             "Origin"),
+    };
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        struct client client = client_unix(invoke_path);
+        expect_refusal(&client, &heads[i]);
+    }
 }
 
 static void a_head_that_can_be_read_in_two_ways_ends_the_connection(void **state)
@@ -193,7 +314,11 @@ static void a_head_without_tricks_passes_however_it_looks(void **state)
         "GET " LIST "? HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET " LIST "?status=all&limit=3 HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET " LIST "?status=a%20b+c HTTP/1.1\r\nHost: a\r\n\r\n",
-        "GET http://b" LIST "?status=all HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http://a" LIST "?status=all HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET HTTP://A.:80" LIST " HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET HTTPS://a" LIST "?limit=8 HTTP/1.1\r\nHost: a:443\r\n\r\n",
+        "GET http://[::1]:81" LIST " HTTP/1.1\r\nHost: [::1]:81\r\n\r\n",
+        "GET http://b" LIST " HTTP/1.0\r\n\r\n",
         "GET " LIST " HTTP/1.0\r\n\r\n",
         "GET " LIST " HTTP/1.0\r\nX: y\r\n\r\n",
         "\r\nGET " LIST " HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -260,8 +385,10 @@ static void only_requests_for_our_hosts_are_answered_where_they_are_named(void *
         {"/ops/ping", "ops.example.com.evil.example", 421},
         {"/ops/ping", "ops:80x", 421},
         {"/ops/ping", "", 421},
-        {"http://ops/ops/ping", "evil.example", 200},
-        {"http://evil.example/ops/ping", "ops", 421},
+        {"http://ops/ops/ping", "ops", 200},
+        {"http://ops/ops/ping", "evil.example", 400},
+        {"http://evil.example/ops/ping", "ops", 400},
+        {"http://evil.example/ops/ping", "evil.example", 421},
         {"/metrics", "evil.example", 421},
         {"/metrics", "ops", 200},
         {"/ops/openapi.yaml", "evil.example", 421},
@@ -476,6 +603,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_HTTP(a_head_that_can_be_read_in_two_ways_ends_the_connection),
+        WITH_HTTP(what_is_there_twice_is_refused_by_name),
+        WITH_HTTP(what_the_library_refuses_gets_one_answer_of_ours),
+        WITH_HTTP(a_head_of_any_length_is_answered_once),
+        cmocka_unit_test_setup_teardown(so_it_is_on_the_socket_of_operators, start_invoke, stop_invoke),
         cmocka_unit_test_setup_teardown(so_it_does_on_the_socket_of_operators, start_invoke, stop_invoke),
         WITH_HTTP(a_head_without_tricks_passes_however_it_looks),
         WITH_HTTP(a_head_in_single_bytes_is_read_as_one),

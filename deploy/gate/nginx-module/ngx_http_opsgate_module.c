@@ -128,6 +128,22 @@ static ngx_int_t note_path(ngx_http_request_t *r)
 
 /* ---- One request ---- */
 
+/* What nginx has cut off, resolved or decoded goes on to the service as it came (proxy_pass without a path), and that may make
+ * something else of it. */
+static ngx_flag_t came_odd(const ngx_str_t *raw)
+{
+    static const char *const odd[] = {"#", ";", "\\", "//", "..", "/./", "%2e", "%2f", "%5c", "%23", "%3b", "%25", "%00"};
+    u_char *end = raw->data + raw->len, *query = ngx_strlchr(raw->data, end, '?');
+    size_t length = (size_t)((query ? query : end) - raw->data);
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        size_t least = ngx_strlen(odd[i]);
+        for (size_t at = 0; at + least <= length; at++)
+            if (ngx_strncasecmp(raw->data + at, (u_char *)odd[i], least) == 0)
+                return 1;
+    }
+    return 0;
+}
+
 /* The library takes what stands behind a '?' for a query. nginx has taken that away already and has decoded what is left: a
  * '?' is a part of the name now, and no health path has one. NULL: this can't be a health path. */
 static const char *health_candidate(ngx_http_request_t *r)
@@ -138,7 +154,7 @@ static const char *health_candidate(ngx_http_request_t *r)
     const struct note *note = find_note(r);
     const ngx_str_t *path = note ? &note->path : &r->uri;
     u_char *end = path->data + path->len;
-    if (ngx_strlchr(path->data, end, '?') || ngx_strlchr(path->data, end, '#'))
+    if (came_odd(&r->main->unparsed_uri) || ngx_strlchr(path->data, end, '?'))
         return NULL;
     u_char *text = ngx_pnalloc(r->pool, path->len + 1);
     if (!text)

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ADDRESS_SIZE = 512, TEXT_SIZE = 2048 };
+/* A head may be longer than any that Envoy lets through with what it adds (60 KiB, many headers): to a proxy an answer to
+ * another question is none, and lets its request pass. */
+enum { ADDRESS_SIZE = 512, TEXT_SIZE = 2048, CONNECTION_MEMORY_BYTES = 96 * 1024 };
 
 struct ops_gate_server {
     opsgate *gate;
@@ -152,6 +154,20 @@ static void answer_health(struct ops_gate_server *server, const struct ops_wire_
     reply_text(reply, route->open_status, "ok\n");
 }
 
+/* What was asked can't be read, whether by what a proxy's client sent or by mistake. A refusal would be no answer to the
+ * proxy, and its request would pass; so it gets what everybody gets just now, and no method or path is an excuse. */
+static void answer_unread(struct ops_gate_server *server, const struct ops_wire_request *request,
+                          struct ops_wire_reply *reply, const struct route *route)
+{
+    if (route->answer == answer_closed || opsgate_check(server->gate))
+        reply_blocked(server, request, reply, route->closed_status);
+    else
+        reply_empty(reply, route->open_status);
+}
+
+/* Where not even the path can be read, both numbers mean the same to every proxy: 2xx to nginx, 200 to Envoy. */
+static const struct route unread_route = {"", false, answer_check, MHD_HTTP_OK, MHD_HTTP_FORBIDDEN};
+
 static const struct route routes[] = {
     {"/gate", false, answer_check, MHD_HTTP_NO_CONTENT, MHD_HTTP_SERVICE_UNAVAILABLE},
     {"/gate/ok", true, answer_check, MHD_HTTP_OK, MHD_HTTP_FORBIDDEN},
@@ -169,19 +185,35 @@ static bool is_at(const struct route *route, struct ops_view path)
     return begins && (path.length == length || (route->is_prefix && path.data[length] == '/'));
 }
 
+static const struct route *route_of(const struct ops_wire_request *request)
+{
+    if (request->fault && request->path.length == 0)
+        return &unread_route;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+        if (is_at(&routes[i], request->path))
+            return &routes[i];
+    return NULL;
+}
+
+static bool tells_of_gate(const struct route *route)
+{
+    return route && (route->answer == answer_check || route->answer == answer_closed);
+}
+
 static void answer(void *context, const struct ops_wire_request *request, struct ops_wire_reply *reply)
 {
     ops_buf_clear(&reply->scratch);
-    if (request->fault) {
-        reply_text(reply, MHD_HTTP_BAD_REQUEST, request->fault->sentence);
-        return;
-    }
-    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
-        if (is_at(&routes[i], request->path)) {
-            routes[i].answer(context, request, reply, &routes[i]);
-            return;
-        }
-    reply_text(reply, MHD_HTTP_NOT_FOUND, "There is /gate, /gate/ok, /gate/deny, /gate/answer, /metrics and /healthz.\n");
+    const struct route *route = route_of(request);
+    if (request->fault && tells_of_gate(route))
+        answer_unread(context, request, reply, route);
+    else if (request->fault)
+        reply_text(reply, request->fault->http_status ? request->fault->http_status : MHD_HTTP_BAD_REQUEST,
+                   request->fault->sentence);
+    else if (route)
+        route->answer(context, request, reply, route);
+    else
+        reply_text(reply, MHD_HTTP_NOT_FOUND,
+                   "There is /gate, /gate/ok, /gate/deny, /gate/answer, /metrics and /healthz.\n");
 }
 
 /* ---- Start and stop ---- */
@@ -190,8 +222,12 @@ static enum ops_status start(struct ops_gate_server *server, const struct ops_ga
                              struct ops_error *error)
 {
     /* Nobody reads a body here: what comes of one is dropped as it comes. */
-    const struct ops_wire_config wire = {
-        .answer = answer, .context = server, .body_max_bytes = 0, .threads = config->threads};
+    const struct ops_wire_config wire = {.answer = answer,
+                                         .context = server,
+                                         .body_max_bytes = 0,
+                                         .connection_memory_bytes = CONNECTION_MEMORY_BYTES,
+                                         .awaits_rest = true,
+                                         .threads = config->threads};
     const char *scheme = ops_listens_on_unix(config->listen) ? "" : "http://";
     enum ops_status status = ops_listen(config->listen, false, &server->listener, error);
     if (status != OPS_OK)

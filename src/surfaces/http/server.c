@@ -254,6 +254,7 @@ static enum ops_status check_request(const struct ops_http_server *server, const
     if (request->fault) {
         (void)ops_fail(&query->error, OPS_INVALID_FIELD, "%s", request->fault->sentence);
         ops_error_detail(&query->error, "field", request->fault->field);
+        *ret_http_status = request->fault->http_status;
         return OPS_INVALID_FIELD;
     }
     if (!(page && page->is_probe) && !is_for_us(server, request)) {

@@ -280,12 +280,15 @@ static void answer(void *context, const struct ops_wire_request *request, struct
     }
     if (!refusal)
         refusal = check_body(request, &error);
-    if (refusal)
+    if (refusal) {
         refuse(server, refusal, &error, reply);
-    else if (invocation == INVOKE_NOT)
+        if (request->fault && request->fault->http_status)
+            reply->http_status = request->fault->http_status;
+    } else if (invocation == INVOKE_NOT) {
         reply->http_status = MHD_HTTP_NO_CONTENT;
-    else
+    } else {
         run(server, request, &call, invocation, reply);
+    }
 }
 
 static void leave(void *context, struct ops_turn *turn)

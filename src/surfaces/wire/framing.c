@@ -1,5 +1,8 @@
 #include "surfaces/wire/framing.h"
 
+#include "base/proof.h"
+#include "surfaces/wire/host.h"
+
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <string.h>
@@ -8,20 +11,57 @@
 static const struct ops_wire_fault head_fault = {
     "head", "The request's head has a byte or a line end in it that HTTP does not allow there."};
 static const struct ops_wire_fault name_fault = {"head", "A header's name is not one that HTTP allows."};
+static const struct ops_wire_fault other_host = {
+    "Host", "The header Host and the request's target name two hosts; it can be read in two ways."};
 static const struct ops_wire_fault no_host = {"Host", "An HTTP/1.1 request needs the header Host."};
 static const struct ops_wire_fault two_hosts = {"Host", "The header Host is there more than once."};
 static const struct ops_wire_fault bad_host = {"Host", "The header Host does not name a host."};
 static const struct ops_wire_fault two_lengths = {"Content-Length", "The header Content-Length is there more than once."};
 static const struct ops_wire_fault both_lengths = {
     "Transfer-Encoding", "The headers Transfer-Encoding and Content-Length are both there; only one can be true."};
+const struct ops_wire_fault ops_framing_too_long = {"head", "The request's head is longer than what is taken here.",
+                                                    MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE};
+static const struct ops_wire_fault long_target = {"head", "The request's target is longer than what is taken here.",
+                                                  MHD_HTTP_URI_TOO_LONG};
+static const struct ops_wire_fault bad_version = {"head", "The request's version of HTTP is not one that is spoken here.",
+                                                  MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED};
+static const struct ops_wire_fault bad_length = {"Content-Length", "The header Content-Length is not one number."};
+static const struct ops_wire_fault large_length = {"Content-Length", "The body is larger than what is taken here.",
+                                                   MHD_HTTP_CONTENT_TOO_LARGE};
+static const struct ops_wire_fault bad_chunks = {"Transfer-Encoding", "The body's chunks are not framed as HTTP wants it."};
 static const struct ops_wire_fault bad_coding = {"Transfer-Encoding",
                                                  "The only transfer coding that is taken is 'chunked', once, in HTTP/1.1."};
+
+/* What surfaces decide by, and whoever is before us may have read another of the two. None of them is a list. */
+#define ONCE(name)                                                                                                          \
+    {                                                                                                                       \
+        name, "The header " name " is there more than once; it can be read in two ways."                                    \
+    }
+static const struct ops_wire_fault once[] = {
+    ONCE("Content-Type"),
+    ONCE("Expect"),
+    ONCE("Origin"),
+    ONCE("Sec-Fetch-Site"),
+    ONCE("x-session-guid"),
+    ONCE("X-Amz-Invocation-Type"),
+    ONCE("X-Original-Method"),
+    ONCE("X-Original-URI"),
+    ONCE("X-Forwarded-Method"),
+    ONCE("X-Forwarded-Uri"),
+    ONCE("x-ops-gate-knows"),
+    ONCE("x-ops-gate-service"),
+    ONCE("x-ops-gate-instance"),
+    ONCE(OPS_PROOF_NONCE_HEADER),
+};
+enum { ONCE_COUNT = sizeof once / sizeof once[0] };
 
 struct scan {
     const char *at; /* where the last line ended; NULL: that can't be told */
     bool has_bad_line, has_bad_name;
     const char *host, *coding; /* the first of each */
     unsigned hosts, codings, lengths;
+    unsigned named[ONCE_COUNT];
+    const struct ops_wire_fault *twice; /* the first of those that are there again; NULL: none */
 };
 
 /* ---- bytes ---- */
@@ -128,6 +168,13 @@ static bool is_named(const char *name, size_t length, const char *wanted)
     return strlen(wanted) == length && strncasecmp(name, wanted, length) == 0;
 }
 
+static void count_once(struct scan *scan, const char *name, size_t length)
+{
+    for (size_t i = 0; i < ONCE_COUNT; i++)
+        if (is_named(name, length, once[i].field) && scan->named[i]++ > 0 && !scan->twice)
+            scan->twice = &once[i];
+}
+
 static enum MHD_Result visit(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_length, const char *value,
                              size_t value_length)
 {
@@ -142,8 +189,28 @@ static enum MHD_Result visit(void *cls, enum MHD_ValueKind kind, const char *nam
         scan->host = value;
     if (is_named(name, name_length, MHD_HTTP_HEADER_TRANSFER_ENCODING) && scan->codings++ == 0)
         scan->coding = value;
+    count_once(scan, name, name_length);
     scan->lengths += is_named(name, name_length, MHD_HTTP_HEADER_CONTENT_LENGTH);
     return scan->has_bad_line ? MHD_NO : MHD_YES;
+}
+
+static uint16_t port_of(const struct ops_host *host, bool is_tls)
+{
+    enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
+    return host->port ? host->port : is_tls ? HTTPS_PORT : HTTP_PORT;
+}
+
+/* RFC 9112, section 3.2.2: who sends a target in absolute form says its host in Host as well. There are servers that go by
+ * the one and such that go by the other. */
+static bool names_other_host(const struct ops_request_line *line, const char *host_text)
+{
+    struct ops_host target, host;
+    bool is_tls = strncasecmp(line->target, "https", strlen("https")) == 0;
+    if (!line->authority.data || !host_text)
+        return false;
+    return !ops_host_read(line->authority, &target) || !ops_host_read(ops_view_of(host_text), &host) ||
+           target.name.length != host.name.length || strncasecmp(target.name.data, host.name.data, host.name.length) != 0 ||
+           port_of(&target, is_tls) != port_of(&host, is_tls);
 }
 
 const struct ops_wire_fault *ops_framing_fault(struct MHD_Connection *connection, const struct ops_request_line *line)
@@ -162,6 +229,7 @@ const struct ops_wire_fault *ops_framing_fault(struct MHD_Connection *connection
         {scan.hosts == 0 && !is_old, &no_host},
         {scan.hosts > 1, &two_hosts},
         {scan.host && !is_host(scan.host), &bad_host},
+        {names_other_host(line, scan.host), &other_host},
         {scan.lengths > 1, &two_lengths},
         {scan.codings > 0 && scan.lengths > 0, &both_lengths},
         {scan.codings > 1 || (scan.coding && (is_old || strcasecmp(scan.coding, "chunked") != 0)), &bad_coding},
@@ -169,5 +237,29 @@ const struct ops_wire_fault *ops_framing_fault(struct MHD_Connection *connection
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
         if (faults[i].is_so)
             return faults[i].fault;
-    return NULL;
+    return scan.twice;
+}
+
+static bool has_header(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name) != NULL;
+}
+
+const struct ops_wire_fault *ops_framing_refused(struct MHD_Connection *connection, unsigned http_status)
+{
+    const struct {
+        unsigned http_status;
+        const struct ops_wire_fault *fault;
+    } faults[] = {
+        {MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, &ops_framing_too_long},
+        {MHD_HTTP_URI_TOO_LONG, &long_target},
+        {MHD_HTTP_CONTENT_TOO_LARGE, &large_length},
+        {MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED, &bad_version},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        if (http_status == faults[i].http_status)
+            return faults[i].fault;
+    if (has_header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+        return &bad_chunks;
+    return has_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH) ? &bad_length : &head_fault;
 }

@@ -6,6 +6,8 @@
 #ifndef OPS_SURFACES_WIRE_FRAMING_H
 #define OPS_SURFACES_WIRE_FRAMING_H
 
+#include "base/view.h"
+
 #include <stdbool.h>
 
 struct MHD_Connection;
@@ -13,6 +15,7 @@ struct MHD_Connection;
 struct ops_wire_fault {
     const char *field; /* the header, or "head" */
     const char *sentence;
+    int http_status; /* 0: 400 */
 };
 
 /* The parts of a request line, where the library has left them; they last as long as the request. */
@@ -21,6 +24,7 @@ struct ops_request_line {
     const char *target;     /* without its query, which stands behind it */
     const char *target_end; /* of ops_target_end */
     const char *version;
+    struct ops_view authority; /* of a target in absolute form; else its data is NULL */
 };
 
 /* The end of a target and its query, before the library has cut anything out of it. NULL: there is a byte in it that must
@@ -32,5 +36,11 @@ bool ops_framing_needs_strict_library(void);
 
 /* NULL: there is nothing wrong with it. Static. To be asked before anything of the body is read. */
 const struct ops_wire_fault *ops_framing_fault(struct MHD_Connection *connection, const struct ops_request_line *line);
+
+/* The head takes more room than there is. */
+extern const struct ops_wire_fault ops_framing_too_long;
+
+/* What is wrong with a request that the library refuses with http_status, as far as can be told. Static. */
+const struct ops_wire_fault *ops_framing_refused(struct MHD_Connection *connection, unsigned http_status);
 
 #endif

@@ -6,6 +6,7 @@
 #include "surfaces/wire/bodies.h"
 #include "surfaces/wire/crowd.h"
 #include "surfaces/wire/proof.h"
+#include "surfaces/wire/queue.h"
 #include "surfaces/wire/tls.h"
 #include "surfaces/wire/waiting.h"
 
@@ -25,6 +26,12 @@ const char ops_wire_json_type[] = "application/json; charset=utf-8";
  * MHD_OPTION_CLIENT_DISCIPLINE_LVL 1 is called in later libraries by those who don't have their header. */
 enum { BE_PEDANTIC = 32 };
 
+/* What the library keeps of each header, cookie and argument, and what it needs besides to begin an answer. */
+enum { HEADER_RECORD_BYTES = 64, REPLY_BYTES = 2048 };
+
+/* Of a target as much as tells what is asked for, and of a head that is refused a line for each header of ours. */
+enum { TARGET_BEGIN_SIZE = 256, HEADERS_OF_REPLY_MAX = 6 + OPS_WIRE_HEADERS_MAX, SECONDS_SIZE = 24, HEAD_SIZE = 4096 };
+
 enum { LOG_LINE_SIZE = 200, UPLOAD_INCREMENT_BYTES = 4096, DRAIN_NAP_MS = 2, SCRATCH_MAX_BYTES = 64 * 1024 };
 
 struct ops_wire_server {
@@ -35,19 +42,23 @@ struct ops_wire_server {
     struct ops_slot tls; /* what new connections are shown; where config.tls, which says no more than that, is not NULL */
     pthread_key_t reply_key; /* of each thread's struct ops_wire_reply */
     atomic_uint reply_count; /* threads that have answered so far */
-    atomic_uint under_way;   /* requests whose headers are read and whose answer is not sent */
+    atomic_uint under_way;   /* requests whose headers are read, or which were refused, and whose answer is not sent */
     struct ops_bodies bodies;
     atomic_bool stopping;
-    pthread_t starter; /* the library's words are kept while, and where, it starts */
+    atomic_bool awaiting; /* a thread waits for what a client still sends that was refused */
+    pthread_t starter;    /* the library's words are kept while, and where, it starts */
     atomic_bool started;
     char log_line[LOG_LINE_SIZE];
 };
 
 /* What is kept of a connection, as long as it lasts: the library's socket context. */
 struct visit {
+    struct ops_wire_server *server;
     struct ops_guest guest;
-    struct ops_shared *tls; /* held; NULL: no TLS */
-    const char *target_end; /* of the request line that was read last */
+    struct ops_shared *tls;         /* held; NULL: no TLS */
+    bool is_refused;                /* by the library, which counts as a request under way until the connection ends */
+    const char *target_end;         /* of the request line that was read last */
+    char target[TARGET_BEGIN_SIZE]; /* its begin, without a query; "" before it is read */
 };
 
 /* A body as it comes in. */
@@ -145,22 +156,42 @@ static struct MHD_Response *response_of(struct ops_wire_reply *reply)
     return MHD_create_response_from_buffer(body.length, without_const(body.data), mode);
 }
 
-static bool add_headers(struct MHD_Response *response, const struct ops_wire_reply *reply, bool closing)
+struct reply_headers {
+    struct ops_wire_header all[HEADERS_OF_REPLY_MAX];
+    size_t count;
+    char seconds[SECONDS_SIZE];
+};
+
+static void list_header(struct reply_headers *headers, const char *name, const char *value)
 {
-    bool added = MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
-                 MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
-                 MHD_add_response_header(response, OPS_API_VERSION_HEADER, OPS_API_VERSION) == MHD_YES;
+    headers->all[headers->count++] = (struct ops_wire_header){name, value};
+}
+
+static void list_headers(const struct ops_wire_reply *reply, bool closing, struct reply_headers *headers)
+{
+    headers->count = 0;
+    list_header(headers, "Cache-Control", "no-store");
+    list_header(headers, "X-Content-Type-Options", "nosniff");
+    list_header(headers, OPS_API_VERSION_HEADER, OPS_API_VERSION);
     if (reply->content_type)
-        added = added && MHD_add_response_header(response, "Content-Type", reply->content_type) == MHD_YES;
+        list_header(headers, "Content-Type", reply->content_type);
     if (reply->retry_after_seconds > 0) {
-        char seconds[24];
-        (void)snprintf(seconds, sizeof seconds, "%lld", (long long)reply->retry_after_seconds);
-        added = added && MHD_add_response_header(response, "Retry-After", seconds) == MHD_YES;
+        (void)snprintf(headers->seconds, sizeof headers->seconds, "%lld", (long long)reply->retry_after_seconds);
+        list_header(headers, "Retry-After", headers->seconds);
     }
     if (closing)
-        added = added && MHD_add_response_header(response, "Connection", "close") == MHD_YES;
+        list_header(headers, "Connection", "close");
     for (size_t i = 0; i < reply->header_count; i++)
-        added = added && MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value) == MHD_YES;
+        list_header(headers, reply->headers[i].name, reply->headers[i].value);
+}
+
+static bool add_headers(struct MHD_Response *response, const struct ops_wire_reply *reply, bool closing)
+{
+    struct reply_headers headers;
+    bool added = true;
+    list_headers(reply, closing, &headers);
+    for (size_t i = 0; i < headers.count; i++)
+        added = added && MHD_add_response_header(response, headers.all[i].name, headers.all[i].value) == MHD_YES;
     return added;
 }
 
@@ -181,7 +212,7 @@ static enum MHD_Result send_reply(struct ops_wire_server *server, const struct o
         return MHD_NO;
     enum MHD_Result result = MHD_NO;
     if (add_headers(response, reply, closes(server, request)))
-        result = MHD_queue_response(request->connection, (unsigned)reply->http_status, response);
+        result = ops_queue_response(request->connection, (unsigned)reply->http_status, response);
     MHD_destroy_response(response);
     return result;
 }
@@ -293,6 +324,90 @@ static enum MHD_Result answer_request(struct ops_wire_server *server, struct ops
     return result;
 }
 
+/* ---- refusals that the library has no part in ---- */
+
+static void append_reply(struct ops_buf *buf, const struct ops_wire_reply *reply)
+{
+    struct reply_headers headers;
+    struct tm now;
+    char date[64];
+    time_t seconds = time(NULL);
+    list_headers(reply, true, &headers);
+    ops_buf_append_format(buf, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", reply->http_status,
+                          MHD_get_reason_phrase_for((unsigned)reply->http_status), reply->body.length);
+    if (gmtime_r(&seconds, &now) && strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &now) > 0)
+        ops_buf_append_format(buf, "Date: %s\r\n", date);
+    for (size_t i = 0; i < headers.count; i++)
+        ops_buf_append_format(buf, "%s: %s\r\n", headers.all[i].name, headers.all[i].value);
+    ops_buf_append_text(buf, "\r\n");
+}
+
+static void write_reply(struct ops_wire_server *server, const struct ops_wire_request *request, struct ops_wire_reply *reply)
+{
+    struct ops_buf buf;
+    bool has_body = strcmp(request->method, MHD_HTTP_METHOD_HEAD) != 0;
+    ops_buf_init(&buf, reply->body.length + HEAD_SIZE);
+    append_reply(&buf, reply);
+    if (has_body)
+        ops_buf_append_view(&buf, reply->body);
+    bool is_only = !atomic_exchange(&server->awaiting, true);
+    if (ops_buf_status(&buf) == OPS_OK)
+        ops_queue_directly(request->connection, ops_buf_view(&buf), is_only || server->config.awaits_rest);
+    if (is_only)
+        atomic_store(&server->awaiting, false);
+    ops_buf_release(&buf);
+}
+
+/* What it wants to be answered with is written at once; then the connection has to be closed. */
+static void refuse_directly(struct ops_wire_server *server, const struct ops_wire_request *request)
+{
+    struct ops_wire_reply *reply = reply_of_thread(server);
+    const struct ops_wire_config *config = &server->config;
+    if (!reply || !enter_phase(server, request->connection, OPS_GUEST_ANSWER))
+        return;
+    int64_t began_ns = config->traffic ? ops_traffic_now_ns() : 0;
+    reply_reset(reply);
+    config->answer(config->context, request, reply);
+    write_reply(server, request, reply);
+    (void)enter_phase(server, request->connection, OPS_GUEST_SEND); /* it is at its end anyway */
+    if (!config->traffic)
+        return;
+    int64_t duration_ns = ops_traffic_now_ns() - began_ns;
+    ops_traffic_count(config->traffic, config->surface, reply->line, reply->http_status, duration_ns);
+    ops_access_tell(config->access_log, config->surface, request, reply, duration_ns);
+}
+
+static void split_target(struct ops_wire_request *request);
+
+/* Of a request that the library gave up there is no more than the begin of its line, at the most. */
+static void on_refusal(struct MHD_Connection *connection, unsigned http_status)
+{
+    struct visit *visit = visit_of(connection);
+    if (!visit)
+        return;
+    struct ops_wire_request request = {.connection = connection, .method = "-", .target = visit->target};
+    if (!visit->is_refused)
+        atomic_fetch_add_explicit(&visit->server->under_way, 1, memory_order_relaxed);
+    visit->is_refused = true;
+    split_target(&request);
+    request.fault = ops_framing_refused(connection, http_status);
+    refuse_directly(visit->server, &request);
+}
+
+/* Of a head that takes so much of the connection's memory that there is none for the answer's. */
+static bool is_too_long(const struct ops_wire_server *server, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    int count =
+        MHD_get_connection_values_n(connection, MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND, NULL, NULL);
+    const char *cookie;
+    size_t cookie_length = 0;
+    (void)MHD_lookup_connection_value_n(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_COOKIE, strlen(MHD_HTTP_HEADER_COOKIE),
+                                        &cookie, &cookie_length); /* which is copied; 0 for none */
+    size_t taken = (info ? info->header_size : 0) + (size_t)(count > 0 ? count : 0) * HEADER_RECORD_BYTES + cookie_length;
+    return taken + REPLY_BYTES > server->config.connection_memory_bytes;
+}
+
 /* UINT64_MAX for a body of unknown length. The library has refused what is not a number. */
 static uint64_t declared_length(const struct ops_wire_request *request)
 {
@@ -343,8 +458,13 @@ static enum MHD_Result begin_request(struct ops_wire_server *server, struct ops_
     const struct visit *visit = visit_of(request->connection);
     if (!visit)
         return MHD_NO;
-    const struct ops_request_line line = {request->method, request->target, visit->target_end, version};
-    request->fault = ops_framing_fault(request->connection, &line);
+    const struct ops_request_line line = {request->method, request->target, visit->target_end, version, request->authority};
+    request->fault =
+        is_too_long(server, request->connection) ? &ops_framing_too_long : ops_framing_fault(request->connection, &line);
+    if (request->fault == &ops_framing_too_long) {
+        refuse_directly(server, request);
+        return MHD_NO;
+    }
     if (request->fault)
         return answer_request(server, request, &no_body);
     uint64_t length = declared_length(request);
@@ -416,6 +536,9 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
         ops_bodies_forget(&server->bodies, &body->bytes);
         ops_mem_free(body);
     }
+    struct visit *visit = visit_of(connection);
+    if (visit)
+        visit->target[0] = '\0';
     if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         (void)enter_phase(server, connection, OPS_GUEST_IDLE); /* whoever has to go finds the end soon enough */
     atomic_fetch_sub_explicit(&server->under_way, 1, memory_order_release);
@@ -435,8 +558,11 @@ static void *on_request_line(void *cls, const char *target, struct MHD_Connectio
 {
     (void)cls;
     struct visit *visit = visit_of(connection);
-    if (visit)
-        visit->target_end = target ? ops_target_end(target) : NULL;
+    if (!visit)
+        return NULL;
+    visit->target_end = target ? ops_target_end(target) : NULL;
+    (void)snprintf(visit->target, sizeof visit->target, "%.*s", (int)(target ? strcspn(target, "?") : 0),
+                   target ? target : "");
     return NULL;
 }
 
@@ -460,6 +586,7 @@ static struct visit *begin_visit(struct ops_wire_server *server, int fd)
         ops_mem_free(visit);
         return NULL;
     }
+    visit->server = server;
     if (server->config.tls)
         visit->tls = ops_slot_hold(&server->tls);
     return visit;
@@ -470,6 +597,8 @@ static void end_visit(struct ops_wire_server *server, struct visit *visit)
     if (!visit)
         return;
     ops_crowd_leave(server->crowd, &visit->guest);
+    if (visit->is_refused)
+        atomic_fetch_sub_explicit(&server->under_way, 1, memory_order_release);
     ops_shared_let_go(visit->tls);
     ops_mem_free(visit);
 }
@@ -581,7 +710,7 @@ static bool start_daemon(struct ops_wire_server *server, int listen_fd)
         on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_URI_LOG_CALLBACK,
         on_request_line, NULL, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT, config->limits.idle_timeout_seconds,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)OPS_WIRE_CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, config->connection_memory_bytes, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
         (size_t)UPLOAD_INCREMENT_BYTES, MHD_OPTION_ARRAY, config->tls ? tls : none, MHD_OPTION_ARRAY,
         threads > 1 ? pool : none, MHD_OPTION_END);
     return server->daemon != NULL;
@@ -606,6 +735,9 @@ enum ops_status ops_wire_server_start(int listen_fd, const struct ops_wire_confi
     }
     server->config = *config;
     ops_wire_limits_fill(&server->config.limits);
+    if (config->connection_memory_bytes == 0)
+        server->config.connection_memory_bytes = OPS_WIRE_CONNECTION_MEMORY_BYTES;
+    ops_queue_on_refusal(on_refusal);
     ops_bodies_init(&server->bodies, server->config.limits.bodies_max_bytes);
     if (config->tls)
         ops_slot_init(&server->tls, config->tls);

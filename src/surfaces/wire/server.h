@@ -20,7 +20,8 @@
 struct MHD_Connection;
 
 enum {
-    OPS_WIRE_CONNECTION_MEMORY_BYTES = 16 * 1024,  /* request line, headers and buffers of one connection */
+    OPS_WIRE_CONNECTION_MEMORY_BYTES = 16 * 1024,  /* request line, headers and buffers of one connection, where the surface
+                                                      names no number */
     OPS_WIRE_DISCARD_MAX_BYTES = 64 * 1024 * 1024, /* a refused body is read and dropped up to here, to keep the answer */
     OPS_WIRE_DRAIN_MAX_MS = 3000,                  /* how long stop waits for requests under way */
     OPS_WIRE_HANDOVER_MIN_BYTES = 64 * 1024,       /* smaller answers are copied, larger ones handed over */
@@ -40,7 +41,8 @@ struct ops_wire_request {
                                     beside the others; body is what came, or empty */
     struct ops_view body;
     const struct ops_wire_fault *fault; /* NULL; else it is to be refused with 400 and OPS_INVALID_FIELD, and nothing in it
-                                           is to be trusted */
+                                           is to be trusted; of one that the library could not read there may be but the
+                                           begin of the path, or none ("") */
     struct ops_view authority;          /* of a target in absolute form; else empty */
     struct ops_turn *turn;              /* the request's, for its call of app; NULL: it can't wait */
 };
@@ -76,6 +78,12 @@ struct ops_wire_config {
                                 its client has gone, or the server stops, before it comes once more, without a turn */
     void *context;
     size_t body_max_bytes;
+    size_t connection_memory_bytes; /* 0: OPS_WIRE_CONNECTION_MEMORY_BYTES. A head may take all but 2 KiB of it; each of its
+                                       headers, cookies and arguments takes 64 bytes besides its own, and a cookie counts
+                                       twice */
+    bool awaits_rest; /* who is refused in the midst of a head may send more of it, and is sure to have the answer. It holds
+                         the thread, for OPS_QUEUE_PATIENCE_MS at most, so others than the gate wait for one client at a time
+                       */
     unsigned threads; /* 0: one for each core, and OPS_WIRE_THREADS_LEAST at least */
     struct ops_wire_limits limits;
     struct ops_shared *tls;      /* of ops_tls_read; NULL: no TLS; else the caller's hold is taken */

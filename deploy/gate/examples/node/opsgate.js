@@ -17,15 +17,22 @@
  *     healthPaths   paths that are never turned away; one that ends in '*' is a prefix; none
  *
  * Only "pass" is kept. While a window is active every request asks: each caller gets a 503 of its own, with a Retry-After of
- * its own, and nobody is turned away by an answer that has been lying about here on top of its age in the sidecar.
+ * its own, and nobody is turned away by an answer that has been lying about here on top of its age in the sidecar. A question
+ * without an answer lets its own request pass; others only where the sidecar has not said "closed" within the 20 seconds for
+ * which an answer counts.
  */
 
 const http = require('node:http');
 
+const KNOWLEDGE_MS = 20_000;
 const PASSED_ON = ['content-type', 'retry-after', 'cache-control', 'x-api-version', 'x-ops-maintenance'];
 
+/* What may come out at another place than it begins at; such a path is under no prefix. */
+const ODD = /[#;\\\x00-\x1f\x7f]|\.\.|\/\/|\/\.(\/|$)|%(00|23|25|2e|2f|3b|3f|5c)/i;
+
 function isOneOf(patterns, path) {
-    return patterns.some((pattern) => (pattern.endsWith('*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern));
+    const isUnder = (prefix) => path.startsWith(prefix) && path.length < 1000 && !ODD.test(path);
+    return patterns.some((pattern) => (pattern.endsWith('*') ? isUnder(pattern.slice(0, -1)) : path === pattern));
 }
 
 function refusalOf(response, body) {
@@ -34,22 +41,31 @@ function refusalOf(response, body) {
     return { status: 503, headers: { ...headers, 'content-length': body.length }, body };
 }
 
-/* Asks once. done(refusal), or done(null) when requests may pass: the sidecar says so, or does not answer, or it is no
- * sidecar. */
+/* What a caller wants to read, if that is short and plain: with anything else the question might be no question. */
+function acceptOf(req) {
+    const { accept = '' } = req.headers;
+    return /^[\x20-\x7e]{1,1000}$/.test(accept) ? accept : 'application/json';
+}
+
+/* Asks once. done(refusal, true); done(null, true) when requests may pass; done(null, false) when the sidecar does not
+ * answer, or it is no sidecar. */
 function ask(sidecar, accept, timeoutMs, done) {
     let isDone = false;
-    const finish = (refusal) => {
+    const finish = (refusal, isAnswer = false) => {
         if (isDone) return;
         isDone = true;
         clearTimeout(timer);
-        done(refusal);
+        done(refusal, isAnswer);
     };
     const send = () => {
-        const request = http.get({ ...sidecar, headers: accept ? { accept } : {} }, (response) => {
+        const request = http.get({ ...sidecar, headers: { accept } }, (response) => {
             const parts = [];
             response.on('data', (part) => parts.push(part));
             response.on('error', () => finish(null));
-            response.on('end', () => finish(response.statusCode === 503 ? refusalOf(response, Buffer.concat(parts)) : null));
+            response.on('end', () => {
+                const isNo = response.statusCode === 503;
+                finish(isNo ? refusalOf(response, Buffer.concat(parts)) : null, isNo || response.statusCode === 204);
+            });
         });
         request.on('error', (error) => {
             /* The sidecar closed a kept connection just when it was used again; that says nothing about the gate. */
@@ -72,6 +88,7 @@ function opsgate({ url = 'http://127.0.0.1:9180/gate', cacheMs = 1000, timeoutMs
     const agent = new http.Agent({ keepAlive: true, timeout: 20_000 });
     const sidecar = { hostname: hostname.replace(/^\[|\]$/g, ''), port: port || 80, path: pathname, agent };
     let passUntil = -Infinity; /* on a clock that nobody sets */
+    let closedUntil = -Infinity; /* so long what was heard last counts, if it was "closed" */
 
     return function gate(req, res, next) {
         const path = (req.originalUrl ?? req.url).split('?', 1)[0];
@@ -79,13 +96,15 @@ function opsgate({ url = 'http://127.0.0.1:9180/gate', cacheMs = 1000, timeoutMs
             next();
             return;
         }
-        ask(sidecar, req.headers.accept, timeoutMs, (refusal) => {
+        ask(sidecar, acceptOf(req), timeoutMs, (refusal, isAnswer) => {
+            const now = performance.now();
+            if (isAnswer) closedUntil = refusal ? now + KNOWLEDGE_MS : -Infinity;
             if (refusal) {
                 res.writeHead(refusal.status, refusal.headers);
                 res.end(req.method === 'HEAD' ? undefined : refusal.body);
                 return;
             }
-            passUntil = performance.now() + cacheMs;
+            if (now >= closedUntil) passUntil = now + cacheMs;
             next();
         });
     };
