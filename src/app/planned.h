@@ -14,8 +14,8 @@ enum ops_status ops_planned_open(struct ops_app *app, const json_t *doc, struct 
  * ops_planned_open that may change while a target is open. */
 enum ops_status ops_planned_check(struct ops_app *app, const json_t *doc, struct ops_error *error) OPS_MUST_USE;
 
-/* Tells an open target of the tables of the manifest of now, as ops_planned_open does: the files of more than before may have
- * to stay. */
+/* Tells an open target of the tables of the manifest of now, as ops_planned_open does: the files of more than before may
+ * have to stay. */
 enum ops_status ops_planned_keep(struct ops_app *app, struct ops_target *target, struct ops_error *error) OPS_MUST_USE;
 
 #endif

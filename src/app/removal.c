@@ -36,8 +36,8 @@ static const char *protected_resource(const struct ops_guard *guard, const struc
 /* The same thing may go by a name that another manifest protects, or have the file of a table in it that only that one
  * names. The engine is asked for its names once for each manifest:
  * that may take it a while. */
-static enum ops_status check_names(struct ops_app *app, const struct ops_removal_warrant *warrant,
-                                   struct ops_target *target, struct ops_error *error)
+static enum ops_status check_names(struct ops_app *app, const struct ops_removal_warrant *warrant, struct ops_target *target,
+                                   struct ops_error *error)
 {
     int64_t number = atomic_load(&app->manifest_number);
     if (*warrant->manifest_number == number)

@@ -17,7 +17,8 @@ static bool is_told_already(const struct ops_identity *identity, size_t at)
     const struct ops_alias *alias = &identity->aliases[at];
     for (size_t i = 0; i < at; i++) {
         const struct ops_alias *other = &identity->aliases[i];
-        if (other->kind == alias->kind && strcasecmp(other->name, alias->name) == 0 && strcasecmp(other->key, alias->key) == 0)
+        if (other->kind == alias->kind && strcasecmp(other->name, alias->name) == 0 &&
+            strcasecmp(other->key, alias->key) == 0)
             return true;
     }
     return false;
@@ -49,9 +50,10 @@ static enum ops_status warn_container(const struct ops_survey *survey, json_t *t
 {
     const struct ops_manifest *manifest = survey->manifest;
     char text[OPS_ERROR_TEXT_SIZE];
-    (void)snprintf(text, sizeof text,
-                   "%.220s in it is the file of the table %.160s and stays, with what SQLite keeps beside it: it is protected.",
-                   alias->key, manifest->targets[index].name);
+    (void)snprintf(
+        text, sizeof text,
+        "%.220s in it is the file of the table %.160s and stays, with what SQLite keeps beside it: it is protected.",
+        alias->key, manifest->targets[index].name);
     for (size_t i = 0; i < manifest->target_count; i++) {
         json_t *target = json_array_get(targets, i);
         if (manifest->targets[i].kind == alias->kind && strcmp(manifest->targets[i].name, alias->name) == 0)
@@ -114,8 +116,8 @@ static enum ops_status give_up(json_t *target, enum ops_target_kind kind, const 
 static size_t find_covered(const struct ops_manifest *manifest, size_t index, const struct ops_alias *alias)
 {
     size_t i = 0;
-    while (i < manifest->target_count &&
-           (i == index || !covers(manifest->targets[index].kind, alias, manifest->targets[i].kind, manifest->targets[i].name)))
+    while (i < manifest->target_count && (i == index || !covers(manifest->targets[index].kind, alias,
+                                                                manifest->targets[i].kind, manifest->targets[i].name)))
         i++;
     return i;
 }
@@ -173,8 +175,8 @@ static enum ops_status look_at(void *context, const struct ops_resource *resourc
             !covers(search->manifest->targets[suspect->index].kind, &suspect->alias, resource->kind, resource->name))
             continue;
         suspect->found = true;
-        status = give_up(json_array_get(search->targets, suspect->index), resource->kind, resource->name,
-                         suspect->alias.key, "the manifest does not name that, and what it does not name is not touched");
+        status = give_up(json_array_get(search->targets, suspect->index), resource->kind, resource->name, suspect->alias.key,
+                         "the manifest does not name that, and what it does not name is not touched");
     }
     return status;
 }

@@ -21,12 +21,13 @@ struct ops_within {
     size_t count, capacity;
 };
 
-/* By what identity says of the target at this index, which is the plan's too. Gives the target up where it is one with another
- * one of the manifest, and warns a bucket or log group in which a table's file is. */
+/* By what identity says of the target at this index, which is the plan's too. Gives the target up where it is one with
+ * another one of the manifest, and warns a bucket or log group in which a table's file is. */
 enum ops_status ops_within_note(struct ops_within *within, const struct ops_survey *survey, json_t *targets, size_t index,
                                 const struct ops_identity *identity) OPS_MUST_USE;
 
-/* When all have been noted: gives those up that can be reached as something that exists and that the manifest does not name. */
+/* When all have been noted: gives those up that can be reached as something that exists and that the manifest does not name.
+ */
 enum ops_status ops_within_settle(struct ops_within *within, const struct ops_survey *survey, json_t *targets,
                                   struct ops_error *error) OPS_MUST_USE;
 

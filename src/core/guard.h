@@ -39,8 +39,8 @@ const char *ops_guard_thing(const struct ops_guard *guard, enum ops_target_kind 
 /* Why this partition key, object key or stream is protected, or NULL. */
 const char *ops_guard_key(const struct ops_guard *guard, enum ops_target_kind kind, struct ops_view key);
 
-/* Why this record is protected, or NULL: by what ops_guard_key says of any of its guarded values, or since it is none but the
- * file of a table. */
+/* Why this record is protected, or NULL: by what ops_guard_key says of any of its guarded values, or since it is none but
+ * the file of a table. */
 const char *ops_guard_record(const struct ops_guard *guard, enum ops_target_kind kind, const struct ops_key *key);
 
 #endif

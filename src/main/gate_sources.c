@@ -125,9 +125,10 @@ static enum ops_status check_rest(const struct scheme_row *row, const char *name
         return ops_fail(error, OPS_USAGE, "source %.60s... is too long: its %s may have %zu characters.",
                         ops_url_show(name, shown), row->what, row->most);
     if (row->open == open_ping && resource_of_ops(rest))
-        return ops_fail(error, OPS_USAGE,
-                        "source %.100s goes on behind /ops: give what comes before /ops/ping (\"https://api.example.com/prod\").",
-                        ops_url_show(name, shown));
+        return ops_fail(
+            error, OPS_USAGE,
+            "source %.100s goes on behind /ops: give what comes before /ops/ping (\"https://api.example.com/prod\").",
+            ops_url_show(name, shown));
     if (!row->is_valid(rest))
         return ops_fail(error, OPS_USAGE, "source %.100s names no %s that there could be.", ops_url_show(name, shown),
                         row->what);

@@ -22,6 +22,7 @@ static const char stack_text[] =
     " 'tables': [{'name': 'rows', 'org': {'by': 'attribute', 'name': 'orgcode'}},"
     "            {'name': 'more', 'org': {'by': 'attribute', 'name': 'orgcode'}}],"
     " 'buckets': [{'name': 'objects', 'org': {'by': 'key_prefix', 'pattern': '{orgcode}/'}},"
+    "             {'name': 'second', 'org': {'by': 'key_prefix', 'pattern': '{orgcode}/'}},"
     "             {'name': 'archive', 'org': {'by': 'skip', 'reason': 'kept for seven years'}}]}]}";
 
 enum { ROWS = 20, OBJECTS = 4 };
@@ -232,6 +233,94 @@ static void what_is_kept_is_kept_under_every_name(void **state)
         assert_int_equal(rows_left("rows"), ROWS);
         assert_int_equal(rows_left("more"), 0);
         json_decref(vacuum);
+        assert_int_equal(tear_down(state), 0);
+        assert_int_equal(set_up(state), 0);
+    }
+}
+
+/* ---- One thing in another ---- */
+
+static void put_object(const char *key)
+{
+    const struct ops_memory_record record = {.partition = key, .size_bytes = 7};
+    assert_int_equal(ops_memory_record_put(world.real.catalogue, OPS_BUCKET, "objects", &record), OPS_OK);
+}
+
+static bool has_warning(const json_t *target, const char *text)
+{
+    size_t i;
+    json_t *warning;
+    json_array_foreach(json_object_get(target, "warnings"), i, warning)
+        if (strstr(json_string_value(warning), text))
+            return true;
+    return false;
+}
+
+/* Whatever is done with the table: one that is vacuumed is so by its records. */
+static void the_file_of_a_table_is_protected_in_the_bucket_that_it_lies_in(void **state)
+{
+    struct ops_identity identity = {
+        .text = "66:12:orders", .alias_count = 1, .aliases = {{OPS_BUCKET, "objects", "acme/shop.db"}}};
+    for (int skipped = 0; skipped < 2; skipped++) {
+        identity.own = skipped;
+        identify("rows", OPS_TABLE, &identity);
+        put_object("acme/shop.db");
+        put_object("acme/shop.db.txt");
+        json_t *dry = dry_run("completed"), *vacuum = vacuum_to_its_end(NULL, "completed");
+        json_t *reports[] = {dry, vacuum};
+        for (size_t k = 0; k < COUNT_OF(reports); k++) {
+            const json_t *objects = world_target(reports[k], "objects");
+            assert_int_equal(number(objects, "protected"), 1);
+            assert_int_equal(number(objects, "matched"), OBJECTS + 1);
+            assert_true(has_warning(objects, "acme/shop.db in it is the file of the table "));
+        }
+        assert_int_equal(world_count(&world, OPS_BUCKET, "objects"), 1);
+        assert_int_equal(rows_left("rows"), skipped ? ROWS : 0);
+        json_decref(dry);
+        json_decref(vacuum);
+        assert_int_equal(tear_down(state), 0);
+        assert_int_equal(set_up(state), 0);
+    }
+}
+
+struct within_case {
+    struct ops_alias alias;
+    const char *error;
+};
+
+static const struct within_case within_cases[] = {
+    {{OPS_BUCKET, "objects", "sub/"},
+     "It lies within the bucket objects, as sub/; the manifest must name only one of the two."},
+    {{OPS_BUCKET, "objects", ""},
+     "The bucket objects is the same directory, or lies within it; the manifest must name only one of the two."},
+    {{OPS_BUCKET, "stray", ""},
+     "The bucket stray is the same directory, or lies within it; the manifest does not name that, and what it does not name "
+     "is "
+     "not touched."},
+    {{OPS_LOG_GROUP, "/stray", ""},
+     "The log group /stray/api is the same directory, or lies within it; the manifest does not name that, and what it does "
+     "not "
+     "name is not touched."},
+    {{OPS_BUCKET, "nowhere", ""}, NULL},
+    {{OPS_LOG_GROUP, "/stra", ""}, NULL},
+    {{OPS_BUCKET, "SECOND", ""}, NULL},
+};
+
+static void a_bucket_in_another_one_or_in_what_nobody_names_is_told_and_left(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(within_cases); i++) {
+        struct ops_identity identity = {.text = "66:12", .alias_count = 1, .aliases = {within_cases[i].alias}};
+        assert_int_equal(ops_memory_resource_add(world.real.catalogue, OPS_BUCKET, "second", NULL), OPS_OK);
+        assert_int_equal(ops_memory_resource_add(world.real.catalogue, OPS_BUCKET, "stray", NULL), OPS_OK);
+        assert_int_equal(ops_memory_resource_add(world.real.catalogue, OPS_LOG_GROUP, "/stray/api", NULL), OPS_OK);
+        identify("second", OPS_BUCKET, &identity);
+        json_t *dry = dry_run(within_cases[i].error ? "failed" : "completed");
+        const char *error = ops_json_text(world_target(dry, "second"), "error", NULL);
+        if (!within_cases[i].error)
+            assert_null(error);
+        else
+            assert_string_equal(error ? error : "none", within_cases[i].error);
+        json_decref(dry);
         assert_int_equal(tear_down(state), 0);
         assert_int_equal(set_up(state), 0);
     }
@@ -1066,6 +1155,8 @@ int main(void)
         CASE(a_tenant_that_is_a_number_is_the_tenant_of_its_text),
         CASE(two_targets_that_are_one_thing_are_both_refused_and_the_rest_goes),
         CASE(what_is_kept_is_kept_under_every_name),
+        CASE(the_file_of_a_table_is_protected_in_the_bucket_that_it_lies_in),
+        CASE(a_bucket_in_another_one_or_in_what_nobody_names_is_told_and_left),
         CASE(what_is_opened_is_what_was_planned),
         CASE(what_takes_the_place_while_it_is_opened_is_not_touched),
         CASE(a_plan_of_one_store_does_not_fit_another),

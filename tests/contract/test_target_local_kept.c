@@ -17,10 +17,8 @@ static struct ops_target_spec tables[TABLES_MAX];
 static void tell_of(const char *name, const char *file)
 {
     assert_true(local_table_count < TABLES_MAX);
-    tables[local_table_count++] =
-        (struct ops_target_spec){.kind = OPS_TABLE,
-                                 .name = name,
-                                 .location = file ? json_pack("{s:s, s:s}", "file", file, "table", "orders") : NULL};
+    tables[local_table_count++] = (struct ops_target_spec){
+        .kind = OPS_TABLE, .name = name, .location = file ? json_pack("{s:s, s:s}", "file", file, "table", "orders") : NULL};
     local_tables = tables;
 }
 
@@ -39,7 +37,8 @@ static const char *in(size_t target, const char *key)
 }
 
 /* Of a dry run and a vacuum: what it keeps, and how many go. */
-static void expect_kept(const struct ops_target_spec *spec, struct ops_scope scope, const char *keys, size_t kept, size_t goes)
+static void expect_kept(const struct ops_target_spec *spec, struct ops_scope scope, const char *keys, size_t kept,
+                        size_t goes)
 {
     const struct local_tally *dry = local_dry(spec, scope, 2);
     assert_string_equal(dry->keys, keys);
@@ -123,8 +122,8 @@ static void the_file_of_a_table_stays_where_its_directory_is_mounted_as_the_buck
 static void the_engines_own_tables_and_what_belongs_to_g3nops_stay_listed_or_not(void **state)
 {
     (void)state;
-    static const char *const own[] = {"stack/tables/pvm_main.sqlite", "stack/tables/stray.sqlite", "ops.sqlite", "serve.json",
-                                      "stack/log_groups/g3nretailstack/ops/maintenance-audit/audit-1"};
+    static const char *const own[] = {"stack/tables/pvm_main.sqlite", "stack/tables/stray.sqlite", "ops.sqlite",
+                                      "serve.json", "stack/log_groups/g3nretailstack/ops/maintenance-audit/audit-1"};
     tell_of("pvm_main", NULL);
     for (size_t i = 0; i < 5; i++) {
         char key[] = "own0";

@@ -107,7 +107,8 @@ static void what_is_only_looked_at_may_be_long(void **state)
 {
     (void)state;
     table_sql("CREATE TABLE t(id INTEGER PRIMARY KEY, org TEXT, body BLOB UNIQUE);"
-              "INSERT INTO t VALUES (1, 'acme', zeroblob(3000000)), (2, 'acme', CAST('g3nmhsadmin' || hex(zeroblob(1000000)) AS BLOB))");
+              "INSERT INTO t VALUES (1, 'acme', zeroblob(3000000)), (2, 'acme', CAST('g3nmhsadmin' || "
+              "hex(zeroblob(1000000)) AS BLOB))");
     struct ops_target *target = open_acme(NULL);
     assert_int_equal(table_page(target, "", 10), 2);
     assert_false(is_guarded(&table.page.keys[0]));

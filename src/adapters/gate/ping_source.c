@@ -131,8 +131,8 @@ static size_t without(const char *url, size_t length, const char *what)
 {
     size_t what_length = strlen(what);
     const char *host = strstr(url, "://"), *path = host ? strchr(host + 3, '/') : NULL;
-    bool ends_so = path && length >= (size_t)(path - url) + what_length &&
-                   strncmp(url + length - what_length, what, what_length) == 0;
+    bool ends_so =
+        path && length >= (size_t)(path - url) + what_length && strncmp(url + length - what_length, what, what_length) == 0;
     return ends_so ? trimmed(url, length - what_length) : length;
 }
 

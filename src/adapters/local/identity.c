@@ -33,8 +33,9 @@ static const char *const place_paths[PLACE_COUNT] = {
 };
 
 const char *const local_own_files[] = {
-    "ops.sqlite", "ops.sqlite-wal", "ops.sqlite-shm", "ops.sqlite-journal", "serve.lock",
-    "serve.json", "serve.json.new", "invoke.sock",    NULL,
+    "ops.sqlite",         "ops.sqlite-wal", "ops.sqlite-shm",
+    "ops.sqlite-journal", "serve.lock",     "serve.json",
+    "serve.json.new",     "invoke.sock",    NULL,
 };
 
 /* A path as far as it exists, resolved, and what follows of it. */

@@ -33,8 +33,8 @@ const char *local_printable(struct ops_view key, char ret_text[static OPS_REMARK
 void local_path_truncate(struct ops_buf *path, size_t length);
 
 /* Looks at name in the directory fd, or at fd itself where name is "": type, permissions, owner, links, inode, device,
- * size, stx_mnt_id, and the attributes that the file system tells. A link is looked at itself, nothing is opened, and no automount
- * begins. False and errno; EOPNOTSUPP: it can't be told on which mount it is. */
+ * size, stx_mnt_id, and the attributes that the file system tells. A link is looked at itself, nothing is opened, and no
+ * automount begins. False and errno; EOPNOTSUPP: it can't be told on which mount it is. */
 bool local_look(int fd, const char *name, struct statx *ret_place);
 
 /* As local_open_below, and nothing is entered that is mounted below fd, which is on the mount mount_id: errno is EXDEV. */

@@ -11,8 +11,8 @@
 void local_remover_begin(struct local_remover *remover, int root_fd, uint64_t mount_id, const struct local_kept *kept,
                          struct ops_view prefix)
 {
-    *remover = (struct local_remover){
-        .root_fd = root_fd, .mount_id = mount_id, .kept = kept, .prefix = prefix, .parent_fd = -1};
+    *remover =
+        (struct local_remover){.root_fd = root_fd, .mount_id = mount_id, .kept = kept, .prefix = prefix, .parent_fd = -1};
     ops_buf_init(&remover->parent, PATH_MAX);
 }
 

@@ -18,10 +18,10 @@ struct local_remover {
     bool out_of_sight; /* the last key was refused since it can't be seen any more */
 };
 
-/* mount_id: of the root; nothing is removed from another mount. kept: nothing of it is removed either. prefix: a directory that does not begin with it, with its
- * final '/', is not removed for being empty. */
-void local_remover_begin(struct local_remover *remover, int root_fd, uint64_t mount_id,
-                         const struct local_kept *kept, struct ops_view prefix);
+/* mount_id: of the root; nothing is removed from another mount. kept: nothing of it is removed either. prefix: a directory
+ * that does not begin with it, with its final '/', is not removed for being empty. */
+void local_remover_begin(struct local_remover *remover, int root_fd, uint64_t mount_id, const struct local_kept *kept,
+                         struct ops_view prefix);
 /* A key with a final '/' is an empty directory: one that is not empty any more is no key, and counts as gone. *ret_why is
  * set where the outcome is OPS_FAILED: a clause, until the next call. */
 enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_view key, const char **ret_why);

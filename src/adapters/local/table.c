@@ -42,11 +42,12 @@ static enum ops_status table_inspect(struct ops_target *self, struct ops_finding
             "case or in spaces is another tenant's.",
             table->schema.scope_column, table->schema.name, table->schema.scope_collation);
     if (table->schema.contentless_count > 0)
-        ops_findings_add(ret_findings, false,
-                         "Beside table %.60s, %zu full-text tables without content (%.60s first) keep words and not whose they "
-                         "are: if they are this table's, they stay, and can be found. Delete them, or rebuild that table, in the "
-                         "application.",
-                         table->schema.name, table->schema.contentless_count, table->schema.contentless);
+        ops_findings_add(
+            ret_findings, false,
+            "Beside table %.60s, %zu full-text tables without content (%.60s first) keep words and not whose they "
+            "are: if they are this table's, they stay, and can be found. Delete them, or rebuild that table, in the "
+            "application.",
+            table->schema.name, table->schema.contentless_count, table->schema.contentless);
     for (size_t i = 0; i < table->schema.index_count; i++)
         ops_findings_add(ret_findings, false,
                          "The full-text table %s will be made anew from all records that table %s then has.",

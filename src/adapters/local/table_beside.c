@@ -51,11 +51,8 @@ static enum ops_status tell_table(const struct beside *beside, const char *table
         status = ops_buf_status(&lower);
     if (status == OPS_OK)
         status = local_identity_text(&beside->info, ops_buf_text(&lower), identity);
-    const struct ops_resource resource = {.kind = OPS_TABLE,
-                                          .name = ops_buf_text(&name),
-                                          .guarded = table,
-                                          .identity = identity,
-                                          .note = ops_buf_text(&note)};
+    const struct ops_resource resource = {
+        .kind = OPS_TABLE, .name = ops_buf_text(&name), .guarded = table, .identity = identity, .note = ops_buf_text(&note)};
     if (status == OPS_OK)
         status = beside->on_resource(beside->context, &resource);
     ops_buf_release(&lower);

@@ -151,8 +151,8 @@ enum ops_status local_index_settle(struct local_table *table, struct ops_error *
 
 /* ---- table_id.c ---- */
 
-/* How a record's id begins; then its key columns follow, and what else the guard looks at, each as a type letter, a length and
- * its bytes (as ops_key_next_guarded has it). */
+/* How a record's id begins; then its key columns follow, and what else the guard looks at, each as a type letter, a length
+ * and its bytes (as ops_key_next_guarded has it). */
 struct local_id_head {
     sqlite3_int64 rowid;
     uint32_t page_serial;

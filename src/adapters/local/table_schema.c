@@ -386,8 +386,9 @@ static enum ops_status guard_add(struct local_table_schema *schema, char *quoted
     return OPS_OK;
 }
 
-/* Of a table of one's own nobody knows which column its owner takes for the partition key, and what the manifest says must not
- * take anything away from the guard: every column by which a record is known counts, and one that is called as ours is. */
+/* Of a table of one's own nobody knows which column its owner takes for the partition key, and what the manifest says must
+ * not take anything away from the guard: every column by which a record is known counts, and one that is called as ours is.
+ */
 static enum ops_status guards_read(struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
 {
     static const char columns[] =

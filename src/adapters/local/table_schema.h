@@ -26,7 +26,7 @@ struct local_table_schema {
     char *table;                       /* quoted, with its schema: main."items" */
     char *keys[LOCAL_KEY_COLUMNS_MAX]; /* quoted; the first is the partition key */
     size_t key_count;
-    bool guards_all; /* any of the keys may be what the guard has to look at, not only the first */
+    bool guards_all;                /* any of the keys may be what the guard has to look at, not only the first */
     char *guards[LOCAL_GUARDS_MAX]; /* quoted; what it has to look at besides */
     size_t guard_count;
     char *partition_key;   /* the first one, not quoted; NULL where the key is the rowid */
