@@ -177,6 +177,7 @@ enum ops_status ops_local_catalogue_new(const char *data_dir, struct ops_catalog
     if (!catalogue)
         return OPS_NO_MEMORY;
     catalogue->catalogue.ops = &local_catalogue_ops;
+    atomic_init(&catalogue->catalogue.ending, false);
     memcpy(catalogue->data_dir, data_dir, size);
     *ret_catalogue = &catalogue->catalogue;
     return OPS_OK;
