@@ -147,11 +147,13 @@ static enum ops_status local_catalogue_open(struct ops_catalogue *self, const st
 {
     static enum ops_status (*const openers[OPS_TARGET_KIND_COUNT])(
         const char *, const struct ops_target_spec *, const struct ops_scope *, struct ops_target **, struct ops_error *) = {
-        [OPS_TABLE] = local_table_open,
         [OPS_BUCKET] = local_bucket_open,
         [OPS_LOG_GROUP] = local_log_group_open,
     };
     const struct local_catalogue *catalogue = (const struct local_catalogue *)self;
+    const struct local_table_home home = {catalogue->data_dir, &catalogue->catalogue.ending};
+    if (spec->kind == OPS_TABLE)
+        return local_table_open(&home, spec, scope, ret_target, error);
     return openers[spec->kind](catalogue->data_dir, spec, scope, ret_target, error);
 }
 
