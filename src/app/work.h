@@ -43,6 +43,10 @@ struct ops_sweep_result {
 enum ops_status ops_app_sweep(struct ops_app *app, struct ops_sweep_result *ret_result,
                               struct ops_error *error) OPS_MUST_USE;
 
+/* The process is to end: a step that is under way is over within a few seconds, also where it would take longer. For good.
+ */
+void ops_app_end_work(struct ops_app *app);
+
 struct ops_worker;
 
 /* on_free is called from within the step of a worker that finds more tasks free than it can take: those that sleep need not

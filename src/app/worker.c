@@ -72,6 +72,11 @@ void ops_worker_free(struct ops_worker *worker)
     ops_mem_free(worker);
 }
 
+void ops_app_end_work(struct ops_app *app)
+{
+    ops_catalogue_end(app->ports.catalogue);
+}
+
 static enum ops_status write_next_pass(struct ops_app *app, const json_t *vacuum, json_t *in_pass, struct ops_error *error)
 {
     json_t *next = NULL;

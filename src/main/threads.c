@@ -279,6 +279,7 @@ void ops_threads_stop(struct ops_threads *threads)
     threads->stopping = true;
     pthread_cond_broadcast(&threads->wake);
     pthread_mutex_unlock(&threads->lock);
+    ops_app_end_work(threads->app);
     for (unsigned i = 0; i < threads->worker_count; i++) {
         (void)pthread_join(threads->workers[i].thread, NULL);
         ops_worker_free(threads->workers[i].worker);

@@ -37,6 +37,11 @@ enum ops_status ops_catalogue_open(struct ops_catalogue *catalogue, const struct
     return catalogue->ops->open(catalogue, spec, scope, ret_target, error);
 }
 
+void ops_catalogue_end(struct ops_catalogue *catalogue)
+{
+    atomic_store(&catalogue->ending, true);
+}
+
 void ops_catalogue_release(struct ops_catalogue *catalogue)
 {
     if (catalogue)

@@ -4,6 +4,8 @@
 
 #include "ports/target.h"
 
+#include <stdatomic.h>
+
 struct ops_catalogue;
 
 typedef enum ops_status (*ops_on_resource_fn)(void *context, const struct ops_resource *resource);
@@ -35,6 +37,7 @@ struct ops_catalogue_ops {
 /* Embed as the first member. All calls but release are thread-safe. */
 struct ops_catalogue {
     const struct ops_catalogue_ops *ops;
+    atomic_bool ending; /* ops_catalogue_end was called; for adapters, who make it false */
 };
 
 /* Calls on_resource for a thing of which the engine knows no more than its name. For adapters. */
@@ -53,6 +56,9 @@ enum ops_status ops_catalogue_where(struct ops_catalogue *catalogue, json_t **re
 enum ops_status ops_catalogue_open(struct ops_catalogue *catalogue, const struct ops_target_spec *spec,
                                    const struct ops_scope *scope, struct ops_target **ret_target,
                                    struct ops_error *error) OPS_MUST_USE;
+/* The process is to end: what is under way in a target, and what is begun from now on, ends within a few seconds, with
+ * OPS_STORE_UNAVAILABLE where it is not done by then. For engines whose calls may take longer. */
+void ops_catalogue_end(struct ops_catalogue *catalogue);
 void ops_catalogue_release(struct ops_catalogue *catalogue); /* NULL is fine */
 
 #endif

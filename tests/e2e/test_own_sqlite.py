@@ -454,3 +454,92 @@ def test_a_file_that_changes_its_place_while_a_vacuum_runs_is_left_alone_from_th
     if change is replace:
         copied = sum(stack.query(file, f"SELECT count(*) FROM {name} WHERE tenant = 'acme'")[0][0] for name in ("orders", "events"))
         assert copied >= left, "nothing of the new file is gone"
+
+
+def costly(home, tables):
+    """A database whose tables take much to read, each with its making and rows, and the manifest that names them."""
+    file = home.directory / "costly.db"
+    with closing(sqlite3.connect(file)) as db:
+        for name, (make, rows) in tables.items():
+            db.execute(f"CREATE TABLE {name} ({make})")
+            for row in rows:
+                db.execute(f"INSERT INTO {name} {row}")
+        db.commit()
+    stack.write_manifest(home, [{"code": "pvm", "tables": [
+        {"name": name, "org": {"by": "attribute", "name": "customer"}, "sqlite": {"file": str(file), "table": name}} for name in tables]}])
+    return file
+
+
+def memory_mib(serve):
+    """The most that the process has had."""
+    with open(f"/proc/{serve.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+
+
+OK = ("id INTEGER PRIMARY KEY, customer TEXT", ["VALUES (1, 'acme'), (2, 'globex')"])
+
+
+def test_what_is_too_large_to_be_read_fails_its_target_alone_and_takes_little_memory(bare):
+    home = bare
+    costly(home, {
+        "made": ("id INTEGER PRIMARY KEY, n, customer TEXT AS (substr(hex(zeroblob(n)), 1, 0) || 'acme')", ["(n) VALUES (400000000)"]),
+        "large": ("id INTEGER PRIMARY KEY, customer TEXT", ["VALUES (1, CAST(zeroblob(300000000) AS TEXT))"]),
+        "ok": OK})
+    checked = home.run("manifest-check")
+    assert checked.returncode == 1 and checked.stdout.count("would fail") == 2, checked.stdout
+    serve = home.serve(clock=True)
+    before = memory_mib(serve)
+    for done in (serve.dry_run("vacuumorg", orgcode="acme"), vacuum(home, serve, "vacuumorg", orgcode="acme")):
+        assert done["status"] == "failed", done
+        targets = {target["name"]: target for target in done["targets"]}
+        assert targets["ok"]["status"] == "completed" and targets["ok"]["matched"] == 1, targets
+        for name in ("made", "large"):
+            assert targets[name]["status"] == "failed" and f"table {name}" in targets[name]["error"] and "limit" in targets[name]["error"]
+    assert memory_mib(serve) < before + 200
+
+
+def test_a_record_with_a_large_column_that_is_neither_key_nor_tenant_goes(bare):
+    home = bare
+    file = costly(home, {"bodies": ("body, id TEXT PRIMARY KEY, customer TEXT",
+                                    ["VALUES (zeroblob(300000000), 'a', 'acme'), (zeroblob(20000000), 'b', 'globex'), ('', 'c', 'acme')"])})
+    serve = home.serve(clock=True)
+    before = memory_mib(serve)
+    done = vacuum(home, serve, "vacuumorg", orgcode="acme")
+    assert done["status"] == "completed" and done["totals"]["deleted"] == 2, done
+    assert stack.query(file, "SELECT id FROM bodies") == [("b",)]
+    assert memory_mib(serve) < before + 100
+
+
+def test_what_a_schema_computes_for_long_holds_up_neither_others_nor_the_end(bare):
+    home = bare
+    file = costly(home, {
+        "slow": ("id INTEGER PRIMARY KEY, n", ["(n) VALUES (20000000)"]),
+        "many": ("id INTEGER PRIMARY KEY, n", ["(n) WITH c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1000000) SELECT 20000 FROM c"]),
+        "ok": OK})
+    for name in ("slow", "many"):
+        stack.query(file, f"ALTER TABLE {name} ADD COLUMN customer TEXT AS"
+                          " (CASE WHEN instr(hex(zeroblob(n)), hex(zeroblob(n / 2)) || '1') THEN 'no' ELSE 'acme' END)")
+    serve = home.serve()
+    vacuum_id = serve.do("vacuumorg", orgcode="acme", dry_run=True)["vacuum_id"]
+
+    def targets():
+        return {target["name"]: target for target in serve.vacuum(vacuum_id)["targets"]}
+    until(lambda: targets()["slow"]["status"] == "failed" and targets()["ok"]["status"] == "completed", "the others are done")
+    assert "table slow" in targets()["slow"]["error"] and targets()["many"]["status"] == "running"
+    assert serve.stop(deadline=15) == 0
+
+
+def test_a_damaged_index_hides_no_record(bare):
+    home = bare
+    file = costly(home, {"hidden": ("id INTEGER PRIMARY KEY, customer TEXT", ["VALUES (1, 'acme'), (2, 'acme'), (3, 'globex')"])})
+    with closing(sqlite3.connect(file)) as db:
+        db.executescript("CREATE INDEX i ON hidden (customer) WHERE customer <> 'acme'; PRAGMA writable_schema = ON;"
+                         "UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON hidden (customer)' WHERE name = 'i'")
+    serve = home.serve(clock=True)
+    assert serve.dry_run("vacuumorg", orgcode="acme")["totals"]["matched"] == 2
+    done = vacuum(home, serve, "vacuumorg", orgcode="acme")
+    assert done["status"] == "failed" and "REINDEX" in str(done), done
+    stack.query(file, "REINDEX")
+    done = vacuum(home, serve, "vacuumorg", ahead=1000, orgcode="acme")
+    assert done["status"] == "completed" and done["totals"]["deleted"] == 2, done
+    assert stack.query(file, "SELECT id FROM hidden") == [(3,)]

@@ -147,11 +147,13 @@ static enum ops_status local_catalogue_open(struct ops_catalogue *self, const st
 {
     static enum ops_status (*const openers[OPS_TARGET_KIND_COUNT])(
         const char *, const struct ops_target_spec *, const struct ops_scope *, struct ops_target **, struct ops_error *) = {
-        [OPS_TABLE] = local_table_open,
         [OPS_BUCKET] = local_bucket_open,
         [OPS_LOG_GROUP] = local_log_group_open,
     };
     const struct local_catalogue *catalogue = (const struct local_catalogue *)self;
+    const struct local_table_home home = {catalogue->data_dir, &catalogue->catalogue.ending};
+    if (spec->kind == OPS_TABLE)
+        return local_table_open(&home, spec, scope, ret_target, error);
     return openers[spec->kind](catalogue->data_dir, spec, scope, ret_target, error);
 }
 
@@ -177,6 +179,7 @@ enum ops_status ops_local_catalogue_new(const char *data_dir, struct ops_catalog
     if (!catalogue)
         return OPS_NO_MEMORY;
     catalogue->catalogue.ops = &local_catalogue_ops;
+    atomic_init(&catalogue->catalogue.ending, false);
     memcpy(catalogue->data_dir, data_dir, size);
     *ret_catalogue = &catalogue->catalogue;
     return OPS_OK;

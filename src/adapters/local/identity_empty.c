@@ -1,6 +1,7 @@
 #include "adapters/local/identity_empty.h"
 
 #include "adapters/local/beside.h"
+#include "adapters/local/limits.h"
 #include "adapters/local/sql.h"
 
 #include <dirent.h>
@@ -16,7 +17,7 @@ static bool has_no_row(sqlite3 *db, const char *table)
     ops_buf_init(&sql, SQL_MAX_BYTES);
     ops_buf_append_text(&sql, "SELECT 1 FROM main.");
     local_sql_append_identifier(&sql, table);
-    ops_buf_append_text(&sql, " LIMIT 1");
+    ops_buf_append_text(&sql, " NOT INDEXED LIMIT 1"); /* an index may lack what the table has */
     bool empty = ops_buf_status(&sql) == OPS_OK && sqlite3_prepare_v2(db, ops_buf_text(&sql), -1, &row, NULL) == SQLITE_OK &&
                  sqlite3_step(row) == SQLITE_DONE;
     (void)sqlite3_finalize(row); /* what failed says that it can't be told */
@@ -33,8 +34,10 @@ static bool table_is_empty(const char *path, const char *table, const struct sta
     if (!S_ISREG(info->st_mode) || info->st_nlink > 1)
         return false;
     char trouble[128]; /* is no answer to whether it is empty */
-    bool empty = sqlite3_open_v2(path, &db, flags, NULL) == SQLITE_OK &&
-                 local_beside_prepare(db, path, trouble, sizeof trouble) && has_no_row(db, table);
+    bool is_open = sqlite3_open_v2(path, &db, flags, NULL) == SQLITE_OK;
+    if (is_open)
+        local_limits_set(db);
+    bool empty = is_open && local_beside_prepare(db, path, trouble, sizeof trouble) && has_no_row(db, table);
     (void)sqlite3_close(db); /* nothing is left open that could make it busy */
     return empty;
 }

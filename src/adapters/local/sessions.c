@@ -2,6 +2,7 @@
 
 #include "adapters/local/beside.h"
 #include "adapters/local/connection.h"
+#include "adapters/local/limits.h"
 #include "base/buf.h"
 #include "base/instant.h"
 #include "base/json.h"
@@ -74,6 +75,8 @@ static int open_table(const char *path, int flags, sqlite3 **ret_db)
     int code =
         sqlite3_open_v2(path, ret_db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, NULL);
     char trouble[128];
+    if (code == SQLITE_OK)
+        local_limits_set(*ret_db);
     if (code == SQLITE_OK)
         (void)local_beside_prepare(*ret_db, path, trouble,
                                    sizeof trouble); /* where it can't be, sessions are read all the same */

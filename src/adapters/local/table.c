@@ -1,6 +1,7 @@
 #include "adapters/local/table.h"
 
 #include "adapters/local/beside.h"
+#include "adapters/local/limits.h"
 #include "adapters/local/table_parts.h"
 #include "base/mem.h"
 
@@ -8,7 +9,18 @@ enum { BUSY_TIMEOUT_MS = 2000 };
 
 enum ops_status local_table_fail(struct local_table *table, int result, struct ops_error *error)
 {
-    return local_sql_fail(table->db, result, table->schema.file, error);
+    const char *file = table->schema.file, *name = table->schema.name;
+    switch (result & 0xff) {
+    case SQLITE_INTERRUPT:
+        return local_watch_fail(table, error);
+    case SQLITE_TOOBIG:
+        return ops_fail(error, OPS_LIMIT,
+                        "In file %s, a record of table %s has or computes a value of more than %d bytes, which is the limit "
+                        "for what a vacuum reads of it: its key, the tenant's name, what is indexed.",
+                        file, name ? name : "", local_limits_value_max(table->db));
+    default:
+        return local_sql_fail(table->db, result, file, error);
+    }
 }
 
 static void table_close(struct ops_target *self)
@@ -21,9 +33,12 @@ static void table_close(struct ops_target *self)
         (void)sqlite3_finalize(table->schema.indexes[i].rebuild);
     }
     (void)sqlite3_close(table->db); /* nothing is left open that could make it busy */
+    (void)sqlite3_close(table->printf_db);
     local_table_schema_release(&table->schema);
     local_scope_release(&table->scope);
     ops_buf_release(&table->last_id);
+    ops_buf_release(&table->order[0]);
+    ops_buf_release(&table->order[1]);
     ops_mem_free(table);
 }
 
@@ -31,7 +46,11 @@ static enum ops_status table_inspect(struct ops_target *self, struct ops_finding
 {
     struct local_table *table = (struct local_table *)self;
     char trouble[LOCAL_TROUBLE_SIZE];
-    (void)error;
+    enum ops_status status = local_table_sample(table, error);
+    if (status == OPS_NO_MEMORY)
+        return status;
+    if (status == OPS_LIMIT || status == OPS_TARGET_ERROR)
+        ops_findings_add(ret_findings, true, "%s", ops_error_text(error, status));
     if (local_table_trouble(table, trouble))
         ops_findings_add(ret_findings, true, "The table file %s can't be changed, so a vacuum would delete nothing: %s.",
                          table->schema.file, trouble);
@@ -69,6 +88,8 @@ static enum ops_status connect(struct local_table *table, struct ops_error *erro
     int result = sqlite3_open_v2(table->schema.file, &table->db, flags, NULL);
     if (result != SQLITE_OK)
         return local_table_fail(table, result, error);
+    local_limits_set(table->db);
+    local_watch_begin(table);
     char trouble[LOCAL_TROUBLE_SIZE];
     if (!local_beside_prepare(table->db, table->schema.file, trouble, sizeof trouble))
         return ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be used, not even be read: %s.",
@@ -112,6 +133,8 @@ static enum ops_status table_start(struct local_table *table, const char *data_d
         (void)sqlite3_db_config(table->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     if (status == OPS_OK)
         status = local_table_prepare(table, error);
+    if (status == OPS_OK)
+        status = local_costs_limit(table, error);
     return status;
 }
 
@@ -126,16 +149,21 @@ static void explain_refusal(const struct local_table *table, struct ops_error *e
                        trouble);
 }
 
-enum ops_status local_table_open(const char *data_dir, const struct ops_target_spec *spec, const struct ops_scope *scope,
-                                 struct ops_target **ret_target, struct ops_error *error)
+enum ops_status local_table_open(const struct local_table_home *home, const struct ops_target_spec *spec,
+                                 const struct ops_scope *scope, struct ops_target **ret_target, struct ops_error *error)
 {
     struct local_table *table = ops_mem_zeroed(1, sizeof *table);
     if (!table)
         return OPS_NO_MEMORY;
     table->target = (struct ops_target){
         .ops = &table_ops, .segment_count = 1, .page_max = LOCAL_TABLE_PAGE_MAX, .batch_max = LOCAL_TABLE_PAGE_MAX};
+    table->watch = (struct local_watch){.ending = home->ending, .most_ms = LOCAL_STATEMENT_MAX_MS};
     ops_buf_init(&table->last_id, LOCAL_TABLE_ID_MAX_BYTES);
-    enum ops_status status = table_start(table, data_dir, spec, scope, error);
+    ops_buf_init(&table->order[0], LOCAL_TABLE_ID_MAX_BYTES);
+    ops_buf_init(&table->order[1], LOCAL_TABLE_ID_MAX_BYTES);
+    enum ops_status status = table_start(table, home->data_dir, spec, scope, error);
+    if (status != OPS_OK && table->watch.fired)
+        status = local_watch_fail(table, error);
     if (status == OPS_TARGET_ERROR && table->db)
         explain_refusal(table, error);
     if (status != OPS_OK) {

@@ -18,7 +18,16 @@
 
 #include "ports/target.h"
 
-enum ops_status local_table_open(const char *data_dir, const struct ops_target_spec *spec, const struct ops_scope *scope,
-                                 struct ops_target **ret_target, struct ops_error *error) OPS_MUST_USE;
+#include <stdatomic.h>
+
+/* Both borrowed; ending for the target's life: once it is true, what is under way ends soon. */
+struct local_table_home {
+    const char *data_dir;
+    const atomic_bool *ending;
+};
+
+enum ops_status local_table_open(const struct local_table_home *home, const struct ops_target_spec *spec,
+                                 const struct ops_scope *scope, struct ops_target **ret_target,
+                                 struct ops_error *error) OPS_MUST_USE;
 
 #endif

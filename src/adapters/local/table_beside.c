@@ -3,6 +3,7 @@
 
 #include "adapters/local/beside.h"
 #include "adapters/local/identity.h"
+#include "adapters/local/limits.h"
 #include "adapters/local/table_schema.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -101,6 +102,8 @@ static enum ops_status look_into(struct beside *beside, const char *file, struct
     int result = stat(file, &beside->info) == 0 ? sqlite3_open_v2(file, &db, flags, NULL) : SQLITE_CANTOPEN;
     enum ops_status status;
     char trouble[OPS_ERROR_TEXT_SIZE / 2];
+    if (result == SQLITE_OK)
+        local_limits_set(db);
     if (result == SQLITE_OK && !local_beside_prepare(db, file, trouble, sizeof trouble)) {
         status = ops_fail(error, OPS_TARGET_ERROR, "The table file %s can't be looked into: %s.", file, trouble);
     } else if (result == SQLITE_OK) {

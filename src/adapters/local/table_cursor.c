@@ -205,6 +205,7 @@ enum ops_status local_table_recount(struct ops_target *self, uint32_t segment, c
     if (status != OPS_OK)
         return status;
     bool after = json_object_get(receipt, "after") != NULL;
+    local_watch_begin(table);
     enum local_table_statement which = after ? LOCAL_TABLE_COUNT_AFTER : LOCAL_TABLE_COUNT;
     status = bind_receipt(table, receipt, table->statements[which], error);
     if (status == OPS_TARGET_ERROR)

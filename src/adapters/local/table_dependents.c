@@ -79,17 +79,15 @@ static enum ops_status is_of_table(const struct local_table_schema *schema, sqli
     return status;
 }
 
-static enum ops_status add_index(struct local_table_schema *schema, const char *name, enum local_full_text full_text,
-                                 struct ops_error *error)
+static enum ops_status add_index(struct local_table_schema *schema, const char *name, const char *content,
+                                 enum local_full_text full_text, struct ops_error *error)
 {
     if (schema->index_count == LOCAL_INDEXES_MAX)
         return ops_fail(error, OPS_TARGET_ERROR, "In file %s, table %s has more than %d full-text tables over it.",
                         schema->file, schema->name, LOCAL_INDEXES_MAX);
-    char *copy = ops_mem_strdup(name);
-    if (!copy)
-        return OPS_NO_MEMORY;
-    schema->indexes[schema->index_count++] = (struct local_index){.name = copy, .full_text = full_text};
-    return OPS_OK;
+    struct local_index *index = &schema->indexes[schema->index_count++];
+    *index = (struct local_index){.name = ops_mem_strdup(name), .content = ops_mem_strdup(content), .full_text = full_text};
+    return index->name && index->content ? OPS_OK : OPS_NO_MEMORY;
 }
 
 /* Of what it has words nothing says. */
@@ -115,7 +113,7 @@ static enum ops_status look_at_virtual(struct local_table_schema *schema, sqlite
     else if (is_full_text)
         status = is_of_table(schema, db, name, table.content, &is, error);
     if (status == OPS_OK && is)
-        status = add_index(schema, name, table.full_text, error);
+        status = add_index(schema, name, table.content, table.full_text, error);
     local_virtual_release(&table);
     return status;
 }

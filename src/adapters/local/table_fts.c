@@ -10,8 +10,6 @@
 #include "adapters/local/table_parts.h"
 #include "base/mem.h"
 
-#include <time.h>
-
 /* INSERT INTO f(f) VALUES('integrity-check') is FTS's way to be given a command. Only with a rank FTS5 compares its index
  * with the table's records; FTS4 always does. */
 static enum ops_status prepare_command(struct local_table *table, const struct local_index *index, const char *command,
@@ -42,18 +40,6 @@ enum ops_status local_index_prepare(struct local_table *table, struct ops_error 
     return status;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* it can't fail */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int is_late(void *context)
-{
-    return now_ms() > *(const int64_t *)context;
-}
-
 static int run(sqlite3_stmt *statement)
 {
     int result = sqlite3_step(statement);
@@ -65,11 +51,11 @@ static enum ops_status command_fail(struct local_table *table, const struct loca
                                     struct ops_error *error)
 {
     const char *file = table->schema.file;
-    if ((result & 0xff) == SQLITE_INTERRUPT)
+    if ((result & 0xff) == SQLITE_INTERRUPT && !table->watch.hurried)
         return ops_fail(error, OPS_TARGET_ERROR,
                         "In file %s, the full-text table %s can't be made anew within %d s; give it the command 'rebuild' "
                         "yourself and vacuum again.",
-                        file, index->name, OPS_REMOVE_MAX_MS / 1000);
+                        file, index->name, LOCAL_STATEMENT_MAX_MS / 1000);
     if ((result & 0xff) == SQLITE_CORRUPT)
         return ops_fail(error, OPS_TARGET_ERROR,
                         "In file %s, the full-text table %s does not match its records, even after it was made anew.", file,
@@ -91,16 +77,14 @@ static enum ops_status settle_index(struct local_table *table, const struct loca
 
 enum ops_status local_index_settle(struct local_table *table, struct ops_error *error)
 {
-    enum { PROGRESS_OPCODES = 10000 };
     if (table->schema.index_count == 0 || !table->target.removes || table->has_removed)
         return OPS_OK;
     char trouble[LOCAL_TROUBLE_SIZE];
-    int64_t until_ms = now_ms() + OPS_REMOVE_MAX_MS;
+    local_watch_begin(table);
     enum ops_status status = local_table_begin_write(table, trouble, error);
-    sqlite3_progress_handler(table->db, PROGRESS_OPCODES, is_late, &until_ms);
     for (size_t i = 0; i < table->schema.index_count && status == OPS_OK; i++)
         status = settle_index(table, &table->schema.indexes[i], error);
-    sqlite3_progress_handler(table->db, 0, NULL, NULL);
+    table->watch.rests = true;
     if (status == OPS_OK)
         status = local_table_run(table, LOCAL_TABLE_COMMIT, NULL, error);
     local_table_roll_back(table);

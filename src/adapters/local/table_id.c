@@ -82,6 +82,50 @@ size_t local_id_append(const struct local_table *table, sqlite3_stmt *row, uint3
     return guarded_length;
 }
 
+/* NULL, numbers, texts, BLOBs, as SQLite orders them. */
+static int rank_of(char type)
+{
+    return type == 'n' ? 0 : type == 'i' || type == 'r' ? 1 : type == 't' ? 2 : 3;
+}
+
+static int compare_numbers(struct local_value a, struct local_value b)
+{
+    char texts[2][32];
+    (void)snprintf(texts[0], sizeof texts[0], "%.*s", (int)a.bytes.length, a.bytes.data);
+    (void)snprintf(texts[1], sizeof texts[1], "%.*s", (int)b.bytes.length, b.bytes.data);
+    if (a.type == 'i' && b.type == 'i') {
+        long long left = strtoll(texts[0], NULL, 10), right = strtoll(texts[1], NULL, 10);
+        return (left > right) - (left < right);
+    }
+    double left = strtod(texts[0], NULL), right = strtod(texts[1], NULL);
+    return (left > right) - (left < right);
+}
+
+static int compare_values(struct local_value a, struct local_value b)
+{
+    int ranks = rank_of(a.type) - rank_of(b.type);
+    if (ranks != 0 || a.type == 'n')
+        return ranks;
+    if (rank_of(a.type) == rank_of('i'))
+        return compare_numbers(a, b);
+    size_t shorter = a.bytes.length < b.bytes.length ? a.bytes.length : b.bytes.length;
+    int bytes = shorter ? memcmp(a.bytes.data, b.bytes.data, shorter) : 0;
+    return bytes ? bytes : (a.bytes.length > b.bytes.length) - (a.bytes.length < b.bytes.length);
+}
+
+bool local_id_may_precede(const struct local_table *table, struct ops_view id, struct ops_view next)
+{
+    size_t offset = sizeof(struct local_id_head), next_offset = offset;
+    if (table->schema.rowid)
+        return local_id_head(id).rowid < local_id_head(next).rowid;
+    for (size_t i = 0; i < table->schema.key_count; i++) {
+        int order = compare_values(local_id_value(id, &offset), local_id_value(next, &next_offset));
+        if (order != 0)
+            return order < 0;
+    }
+    return true;
+}
+
 bool local_id_append_key(const struct local_table *table, sqlite3_stmt *row, struct ops_key_page *page, struct ops_key *key)
 {
     size_t start = page->storage.length;

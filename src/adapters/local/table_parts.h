@@ -9,6 +9,9 @@
  *   table_rights.c     whether the file can be changed at all
  *   table_scope.c      what a value is to the scope
  *   table_statements.c the SQL, and running it
+ *   table_costs.c      what the schema computes, and how large a value may be
+ *   table_printf.c     printf, where the schema calls it
+ *   table_watch.c      how long a statement may take
  *   table_id.c         the ids of records, and the values in them
  *   table_cursor.c     cursors, receipts and recounts
  *   table_page.c       pages
@@ -19,6 +22,7 @@
 
 #include "adapters/local/table_schema.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 /* A page is a transaction of its own, and a transaction costs two or three waits for the disk and one write of every page of
@@ -29,16 +33,20 @@ enum {
     LOCAL_TABLE_ID_MAX_BYTES = 8 * 1024 * 1024,
 };
 
+/* How long things may take, by the monotonic clock. A walk over a table ends its page after a while, so that neither the
+ * application's writers nor our own lease wait for it. Where there are no rowids it goes on for longer: to find its place
+ * again it has to trust the order, and a look that finds nothing should not have to. */
+enum {
+    LOCAL_STATEMENT_MAX_MS = OPS_REMOVE_MAX_MS, /* without giving a record */
+    LOCAL_PAGE_MAX_MS = 5 * 1000,
+    LOCAL_ORDERED_PAGE_MAX_MS = 20 * 1000,
+    LOCAL_ENDING_MAX_MS = 2 * 1000, /* from when g3nops ends */
+};
+
 /* The places of parameters, the same in all statements. */
 enum {
     LOCAL_PARAM_FIRST = 1, /* rowid */
-    LOCAL_PARAM_LAST,      /* rowid, or the limit of a page */
-    LOCAL_PARAM_TEXT,      /* the scope's value as text */
-    LOCAL_PARAM_BLOB,      /* the same bytes as a blob */
-    LOCAL_PARAM_TEXT_END,  /* the first text after all that begin with value */
-    LOCAL_PARAM_BLOB_END,
-    LOCAL_PARAM_INTEGER, /* the integer and the real whose canonical text is the scope's value; NULL where there is none */
-    LOCAL_PARAM_REAL,
+    LOCAL_PARAM_LAST,      /* rowid */
     LOCAL_PARAM_KEY = 10,
     LOCAL_PARAM_UPTO_KEY = 20,
 };
@@ -67,8 +75,6 @@ struct local_scope {
     char *attribute; /* ATTRIBUTE, INDEX */
     char *value;     /* NULL for ALL */
     size_t value_length;
-    char *value_end; /* for a prefix; NULL when there is none */
-    size_t value_end_length;
     /* What value is as a number: base/number_text.h has the rule. An integer and a real of one text may be different
      * numbers, since a real has its shortest text. */
     bool is_number;
@@ -78,17 +84,42 @@ struct local_scope {
     double real;
 };
 
+/* Of what is asked of the table right now. */
+struct local_watch {
+    const atomic_bool *ending; /* the catalogue's */
+    int64_t most_ms;           /* LOCAL_STATEMENT_MAX_MS */
+    int64_t until_ms;
+    int64_t page_until_ms; /* the time for one page; INT64_MAX: what is under way is none */
+    bool rests;            /* nothing is stopped */
+    bool hurried;          /* g3nops ends */
+    bool fired;            /* the statement was stopped */
+    bool page_is_over;
+};
+
+/* Where a page has come to, and what is there to the scope. SQLite walks past most records without giving them. */
+struct local_visit {
+    sqlite3_int64 rowid;
+    bool any;
+    int standing;
+    bool disordered;
+};
+
 struct local_table {
     struct ops_target target;
     struct local_table_schema schema;
     struct local_file_id file_id;
     sqlite3 *db;
+    sqlite3 *printf_db; /* NULL: the schema does not call printf */
     sqlite3_stmt *statements[LOCAL_TABLE_STATEMENTS];
     struct local_scope scope;
-    bool is_wal;            /* it has a write-ahead log instead of a journal */
-    bool narrow;            /* so few records are in scope that an index finds them all for each page */
-    bool has_removed;       /* so another walk follows this one */
-    struct ops_buf last_id; /* of the last record that was read, where that is no key of the page; else empty */
+    bool is_wal;      /* it has a write-ahead log instead of a journal */
+    bool has_removed; /* so another walk follows this one */
+    bool costly;      /* the schema calls functions that may take long */
+    struct local_watch watch;
+    bool visits; /* SQLite walks along the rowids, and tells of each record that it comes to */
+    struct local_visit visit;
+    struct ops_buf last_id;  /* of the last record that was read, where that is no key of the page; else empty */
+    struct ops_buf order[2]; /* ids of the record at hand and of the one before, to see that they are in order */
 
     /* What remove needs to know about the page that was read last. */
     uint32_t page_serial;
@@ -111,7 +142,8 @@ void local_scope_release(struct local_scope *scope);
 /* Whether the page tells of records that can't be compared. */
 bool local_scope_tells(const struct local_scope *scope);
 
-/* Makes LOCAL_STANDING(value) known to the connection: 0, 1, or LOCAL_INCOMPARABLE and more. */
+/* Makes LOCAL_STANDING(value) known to the connection: 0, 1, or LOCAL_INCOMPARABLE and more. LOCAL_STANDING(value, rowid)
+ * notes the visit as well. */
 #define LOCAL_STANDING "g3nops_standing"
 int local_scope_register(struct local_table *table);
 
@@ -129,6 +161,27 @@ enum ops_status local_table_run(struct local_table *table, enum local_table_stat
                                 struct ops_error *error);
 
 void local_table_roll_back(struct local_table *table); /* also when no transaction is open */
+
+/* ---- table_costs.c ---- */
+
+/* How large a value may be, by what the prepared statements compute. OPS_TARGET_ERROR: more than can be allowed. */
+enum ops_status local_costs_limit(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
+
+/* ---- table_printf.c ---- */
+
+/* From now on a text of printf that is too large is an error to the connection. An SQLite result code. */
+int local_printf_register(struct local_table *table);
+
+/* ---- table_watch.c ---- */
+
+int64_t local_watch_now_ms(void);
+
+/* From now on what is asked of the connection has LOCAL_STATEMENT_MAX_MS, or LOCAL_ENDING_MAX_MS from when g3nops ends. */
+void local_watch_begin(struct local_table *table);
+bool local_watch_is_ending(const struct local_watch *watch);
+
+/* The status and the sentence for a statement that the watch stopped. */
+enum ops_status local_watch_fail(const struct local_table *table, struct ops_error *error) OPS_MUST_USE;
 
 /* ---- table_rights.c ---- */
 
@@ -195,6 +248,10 @@ size_t local_id_append(const struct local_table *table, sqlite3_stmt *row, uint3
 bool local_id_append_key(const struct local_table *table, sqlite3_stmt *row, struct ops_key_page *page, struct ops_key *key);
 void local_id_set_views(struct ops_key_page *page);
 
+/* Whether a record of that id may come before the other where records are in the order of their keys' bytes; also where both
+ * are alike, as far as can be told. */
+bool local_id_may_precede(const struct local_table *table, struct ops_view id, struct ops_view next);
+
 /* A remark about the record of this id, by the values of its key columns. */
 void local_id_remark(const struct local_table *table, enum ops_remark_kind kind, struct ops_view id, const char *reason);
 
@@ -216,6 +273,11 @@ enum ops_status local_rowids_check(struct local_table *table, sqlite3_int64 sche
 /* Fills page->receipt; cursor is what the page was read from. */
 enum ops_status local_receipt_write(const struct local_table *table, const char *cursor, struct ops_key_page *page,
                                     struct ops_error *error) OPS_MUST_USE;
+
+/* ---- table_page.c ---- */
+
+/* Reads the first records as a page would, as far as that is quick: whether they can be read. */
+enum ops_status local_table_sample(struct local_table *table, struct ops_error *error) OPS_MUST_USE;
 
 /* ---- The slots of the port ---- */
 

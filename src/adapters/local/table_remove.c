@@ -89,6 +89,7 @@ static enum ops_status delete_batch(struct local_table *table, const struct ops_
 /* A commit that was refused has changed nothing. One that broke may have reached the disk. */
 static enum ops_status commit(struct local_table *table, struct ops_error *error)
 {
+    table->watch.rests = true;
     enum ops_status status = local_table_run(table, LOCAL_TABLE_COMMIT, NULL, error);
     bool still_open = !sqlite3_get_autocommit(table->db);
     local_table_roll_back(table);
@@ -111,7 +112,25 @@ static void refuse_batch(struct local_table *table, const struct ops_key *keys, 
 static bool sqlite_refuses(const struct local_table *table, enum ops_status status)
 {
     int code = sqlite3_errcode(table->db) & 0xff;
-    return status == OPS_TARGET_ERROR && code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE;
+    return status == OPS_TARGET_ERROR && !table->watch.fired && code != SQLITE_OK && code != SQLITE_ROW &&
+           code != SQLITE_DONE;
+}
+
+static const char *refusal(const struct local_table *table)
+{
+    if (sqlite3_extended_errcode(table->db) == SQLITE_CORRUPT_INDEX)
+        return "the file is damaged: an index lacks the record (REINDEX makes indexes anew)";
+    return sqlite3_errmsg(table->db);
+}
+
+/* What takes too long at once is done in smaller parts: nothing of it is gone yet. */
+static enum ops_status take_less(struct local_table *table, size_t count, enum ops_status status)
+{
+    enum { PARTS = 8 };
+    if (!table->watch.fired || table->watch.hurried || count <= 1)
+        return status;
+    table->target.batch_max = (count + PARTS - 1) / PARTS;
+    return OPS_THROTTLED;
 }
 
 enum ops_status local_table_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
@@ -119,14 +138,16 @@ enum ops_status local_table_remove(struct ops_target *self, const struct ops_key
 {
     struct local_table *table = (struct local_table *)self;
     char reason[LOCAL_TROUBLE_SIZE];
+    local_watch_begin(table);
     enum ops_status status = local_table_begin_write(table, reason, error);
     table->has_removed = true;
     if (status == OPS_OK)
         status = delete_batch(table, keys, count, error);
+    status = take_less(table, count, status);
     if (status == OPS_OK)
         status = commit(table, error);
     if (!reason[0] && sqlite_refuses(table, status))
-        (void)snprintf(reason, sizeof reason, "%s", sqlite3_errmsg(table->db));
+        (void)snprintf(reason, sizeof reason, "%s", refusal(table));
     local_table_roll_back(table);
     if (reason[0])
         refuse_batch(table, keys, count, reason, ret_outcomes);

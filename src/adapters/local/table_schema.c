@@ -334,21 +334,18 @@ static enum ops_status scope_read(struct local_table_schema *schema, sqlite3 *db
         return ops_fail(error, OPS_TARGET_ERROR, "In file %s, table %s has no key that could have a tenant's name in it.",
                         schema->file, schema->name);
     enum ops_status status = column_find(schema, db, name, &schema->scope_column, error);
-    sqlite3_int64 flag = 0;
-    if (status == OPS_OK)
-        status = local_ask_integer(db, schema->file,
-                                   "SELECT count(*) FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS c"
-                                   " WHERE NOT i.partial AND c.seqno = 0 AND c.name = ?2 COLLATE NOCASE",
-                                   schema->name, name, &flag, error);
-    schema->scope_has_index = flag > 0;
-    if (status == OPS_OK)
-        status = local_ask_integer(
-            db, schema->file,
-            "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE"
-            " AND type NOT LIKE '%INT%' AND (type LIKE '%CHAR%' OR type LIKE '%TEXT%' OR type LIKE '%CLOB%')",
-            schema->name, name, &flag, error);
-    schema->scope_is_text = flag > 0;
     return status == OPS_OK ? collation_read(schema, db, name, error) : status;
+}
+
+static enum ops_status primary_index_find(struct local_table_schema *schema, sqlite3 *db, struct ops_error *error)
+{
+    char *index = NULL;
+    enum ops_status status = local_ask_text(db, schema->file, "SELECT name FROM pragma_index_list(?1) WHERE origin = 'pk'",
+                                            schema->name, NULL, &index, error);
+    if (status == OPS_OK && index)
+        status = quote("", index, &schema->primary_index);
+    ops_mem_free(index);
+    return status;
 }
 
 /* Prefixes are compared by their UTF-8 bytes, which a UTF-16 database does not keep. */
@@ -427,8 +424,11 @@ enum ops_status local_table_schema_read(struct local_table_schema *schema, sqlit
         status = encoding_check(schema, db, error);
     if (status == OPS_OK)
         status = quote("main.", names.table, &schema->table);
+    schema->is_virtual = form == VIRTUAL_TABLE;
     if (status == OPS_OK && form != WITHOUT_ROWID)
         status = rowid_find(schema, db, form == VIRTUAL_TABLE, error);
+    if (status == OPS_OK && form == WITHOUT_ROWID)
+        status = primary_index_find(schema, db, error);
     if (status == OPS_OK)
         status = key_read(schema, db, &names, error);
     if (status == OPS_OK && !names.standard)
@@ -446,11 +446,14 @@ void local_table_schema_release(struct local_table_schema *schema)
         ops_mem_free(schema->keys[i]);
     for (size_t i = 0; i < schema->guard_count; i++)
         ops_mem_free(schema->guards[i]);
-    for (size_t i = 0; i < schema->index_count; i++)
-        ops_mem_free(schema->indexes[i].name);
     ops_mem_free(schema->contentless);
+    for (size_t i = 0; i < schema->index_count; i++) {
+        ops_mem_free(schema->indexes[i].name);
+        ops_mem_free(schema->indexes[i].content);
+    }
     ops_mem_free(schema->scope_collation);
     ops_mem_free(schema->scope_column);
+    ops_mem_free(schema->primary_index);
     ops_mem_free(schema->partition_key);
     ops_mem_free(schema->rowid);
     ops_mem_free(schema->table);

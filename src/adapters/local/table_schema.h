@@ -15,6 +15,7 @@ enum { LOCAL_KEY_COLUMNS_MAX = 8, LOCAL_GUARDS_MAX = 64, LOCAL_INDEXES_MAX = 16 
 /* A full-text table that is an index of the table's records. */
 struct local_index {
     char *name;
+    char *content; /* what it is an index of: the table, or a view of it */
     enum local_full_text full_text;
     sqlite3_stmt *check;
     sqlite3_stmt *rebuild;
@@ -30,14 +31,14 @@ struct local_table_schema {
     char *guards[LOCAL_GUARDS_MAX]; /* quoted; what it has to look at besides */
     size_t guard_count;
     char *partition_key;   /* the first one, not quoted; NULL where the key is the rowid */
+    bool is_virtual;       /* a full-text table that keeps its own records */
     char *rowid;           /* the name that reaches the rowid, quoted; NULL when the table has none */
     bool rowid_moves;      /* SQLite's VACUUM may give a record another rowid */
     bool key_is_rowid;     /* there is no other */
+    char *primary_index;   /* quoted; the index that a table without rowids is; else NULL */
     char *scope_collation; /* of scope_column, where it is not BINARY; else NULL */
     char *scope_column;    /* quoted; what the scope compares; NULL for all */
     bool scope_in_body;    /* the scope's attribute is a member of the JSON in column body */
-    bool scope_has_index;  /* an index begins with scope_column */
-    bool scope_is_text;    /* scope_column keeps texts as they are: comparing it with a text never makes numbers of both */
     struct local_index indexes[LOCAL_INDEXES_MAX];
     size_t index_count;
     char *contentless; /* the first full-text table of the file that has words without their records, or NULL */

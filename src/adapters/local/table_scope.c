@@ -28,22 +28,6 @@ static const char *const reasons[STANDING_COUNT] = {
     [STANDING_NO_JSON] = "the body is no valid JSON, so %s can't be read",
 };
 
-/* The first bytes after all that begin with value: its last byte that can grow grows, and what follows is cut. */
-static enum ops_status make_value_end(struct local_scope *scope)
-{
-    size_t length = scope->value_length;
-    while (length > 0 && (unsigned char)scope->value[length - 1] == 0xff)
-        length--;
-    if (length == 0)
-        return OPS_OK;
-    scope->value_end = ops_mem_strndup(scope->value, length);
-    if (!scope->value_end)
-        return OPS_NO_MEMORY;
-    scope->value_end[length - 1] = (char)((unsigned char)scope->value_end[length - 1] + 1);
-    scope->value_end_length = length;
-    return OPS_OK;
-}
-
 static void read_numbers(struct local_scope *scope)
 {
     char text[OPS_NUMBER_TEXT_SIZE];
@@ -68,14 +52,13 @@ enum ops_status local_scope_copy(struct local_scope *ret_scope, const struct ops
         return OPS_NO_MEMORY;
     ret_scope->value_length = strlen(scope->value);
     read_numbers(ret_scope);
-    return scope->by == OPS_SCOPE_KEY_PREFIX ? make_value_end(ret_scope) : OPS_OK;
+    return OPS_OK;
 }
 
 void local_scope_release(struct local_scope *scope)
 {
     ops_mem_free(scope->attribute);
     ops_mem_free(scope->value);
-    ops_mem_free(scope->value_end);
     *scope = (struct local_scope){.value = NULL};
 }
 
@@ -162,22 +145,40 @@ static int standing_of_body(const struct local_scope *scope, sqlite3_value *valu
     return LOCAL_OUTSIDE;
 }
 
+static int standing_of(const struct local_table *table, sqlite3_value *value)
+{
+    if (table->schema.scope_in_body)
+        return standing_of_body(&table->scope, value);
+    return table->scope.by == OPS_SCOPE_KEY_PREFIX ? standing_of_prefix(&table->scope, value)
+                                                   : standing_of_column(&table->scope, value);
+}
+
 static void standing(sqlite3_context *context, int count, sqlite3_value **values)
 {
-    const struct local_table *table = sqlite3_user_data(context);
     (void)count;
-    if (table->schema.scope_in_body)
-        sqlite3_result_int(context, standing_of_body(&table->scope, values[0]));
-    else if (table->scope.by == OPS_SCOPE_KEY_PREFIX)
-        sqlite3_result_int(context, standing_of_prefix(&table->scope, values[0]));
-    else
-        sqlite3_result_int(context, standing_of_column(&table->scope, values[0]));
+    sqlite3_result_int(context, standing_of(sqlite3_user_data(context), values[0]));
+}
+
+static void standing_at(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct local_table *table = sqlite3_user_data(context);
+    struct local_visit *visit = &table->visit;
+    sqlite3_int64 rowid = sqlite3_value_int64(values[1]);
+    (void)count;
+    visit->disordered = visit->disordered || (visit->any && rowid < visit->rowid);
+    visit->any = true;
+    visit->rowid = rowid;
+    visit->standing = standing_of(table, values[0]);
+    sqlite3_result_int(context, visit->standing);
 }
 
 int local_scope_register(struct local_table *table)
 {
-    return sqlite3_create_function_v2(table->db, LOCAL_STANDING, 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
-                                      table, standing, NULL, NULL, NULL);
+    int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
+    int result = sqlite3_create_function_v2(table->db, LOCAL_STANDING, 1, flags, table, standing, NULL, NULL, NULL);
+    return result == SQLITE_OK
+               ? sqlite3_create_function_v2(table->db, LOCAL_STANDING, 2, flags, table, standing_at, NULL, NULL, NULL)
+               : result;
 }
 
 void local_scope_reason(const struct local_table *table, int standing, char reason[static OPS_REMARK_REASON_SIZE])
