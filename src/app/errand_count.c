@@ -63,12 +63,7 @@ void ops_errand_note_outcomes(struct ops_page_in_hand *hand, const enum ops_remo
 enum ops_status ops_errand_recount(struct ops_errand *errand, struct ops_recount *ret_there, struct ops_error *error)
 {
     const struct ops_task *task = &errand->claim.task;
-    enum ops_status status =
-        ops_target_recount(errand->target, (uint32_t)task->segment, ops_buf_text(&task->receipt), ret_there, error);
-    if (status != OPS_TARGET_MISSING)
-        return status;
-    *ret_there = (struct ops_recount){.count = 0};
-    return OPS_OK;
+    return ops_target_recount(errand->target, (uint32_t)task->segment, ops_buf_text(&task->receipt), ret_there, error);
 }
 
 enum ops_status ops_errand_count_truly(struct ops_errand *errand, struct ops_error *error)
@@ -100,10 +95,29 @@ enum ops_status ops_errand_account_page(struct ops_errand *errand)
     return ops_buf_status(&task->cursor);
 }
 
+/* The receipt is then of the records of which it is not known, and of the protected ones. */
+static void account_known(struct ops_errand *errand)
+{
+    struct ops_page_in_hand *hand = &errand->hand;
+    const struct ops_counters known = {
+        .matched = hand->counters.deleted,
+        .deleted = hand->counters.deleted,
+        .unreadable = hand->counters.unreadable,
+        .incomparable = hand->counters.incomparable,
+    };
+    ops_counters_add(&errand->claim.task.counters, &known);
+    ops_remarks_merge(&errand->claim.task.remarks, &hand->remarks);
+    errand->claim.task.receipt_matched -= hand->counters.deleted;
+}
+
 enum ops_status ops_errand_account_unfinished(struct ops_errand *errand)
 {
-    bool in_hand = errand->stage == OPS_STAGE_REMOVE;
-    return in_hand && ops_errand_count_truly(errand, NULL) == OPS_OK ? ops_errand_account_page(errand) : OPS_OK;
+    if (errand->stage != OPS_STAGE_REMOVE)
+        return OPS_OK;
+    if (ops_errand_count_truly(errand, NULL) == OPS_OK)
+        return ops_errand_account_page(errand);
+    account_known(errand);
+    return OPS_OK;
 }
 
 void ops_errand_name_refused(struct ops_page_in_hand *hand, const enum ops_removal *outcomes, size_t count, const char *why)

@@ -14,4 +14,13 @@ enum ops_status ops_planned_open(struct ops_app *app, const json_t *doc, struct 
  * ops_planned_open that may change while a target is open. */
 enum ops_status ops_planned_check(struct ops_app *app, const json_t *doc, struct ops_error *error) OPS_MUST_USE;
 
+/* Whether what kept a planned target from being worked on will most likely not get better: it is missing, not what was
+ * planned, damaged, too large, protected, or there is no right to it. What else there is may pass by itself: it is busy,
+ * throttled or unavailable. */
+bool ops_planned_lasts(enum ops_status status);
+
+/* That, as a sentence. Of a target that is missing only the vacuum knows that it was there: where it went can't be told, a
+ * volume that is away looks like a table that was dropped, and so it never counts as empty. */
+const char *ops_planned_trouble(enum ops_status status, const struct ops_error *error);
+
 #endif

@@ -443,6 +443,7 @@ static enum ops_status sim_remove(struct ops_target *self, const struct ops_key 
         sim_note_answer(process, target->number, status);
     trace_target(target, "removal", status, count);
     process->world->removals--;
+    sim_thing_may_go(process, target->number);
     return leave(process, SIM_SITE_REMOVE) ? status : OPS_STORE_UNAVAILABLE;
 }
 
