@@ -11,7 +11,7 @@
 #define OPS_SETTLE_PATIENCE_MS (15 * OPS_MINUTE_MS)
 /* Likewise for one that answers what will most likely not change: it is missing, damaged, another one (app/planned.h). A few
  * tries, since a volume may only just be mounted. */
-#define OPS_SETTLE_LASTING_MS (30 * OPS_SECOND_MS)
+#define OPS_SETTLE_LASTING_MS (15 * OPS_SECOND_MS)
 
 /* Asks the targets what became of the pages whose receipts are open, and writes their counts down. tasks are all of the
  * vacuum's, and no removal can be under way. fence is the mutex's as whoever ends it knows it: the vacuum's own, or that

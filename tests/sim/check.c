@@ -22,7 +22,7 @@ enum { EXPECTED_MAX = 8 };
  * unknown. */
 #define PLANNING_PATIENCE_MS (5 * OPS_MINUTE_MS)
 #define PAGE_PATIENCE_MS (15 * OPS_MINUTE_MS)
-#define PAGE_FOR_GOOD_MS (30 * OPS_SECOND_MS) /* where the target says what does not pass by itself */
+#define PAGE_FOR_GOOD_MS (15 * OPS_SECOND_MS) /* where the target says what does not pass by itself */
 
 /* The audit records that a transaction should have brought: "type subject". */
 struct expected {
@@ -232,8 +232,8 @@ static void see_secret(struct sim_world *world, struct expected *expected)
     json_decref(doc);
 }
 
-/* That it is not known what became of a page is said only of a target that has not told for a quarter of an hour, or for half
- * a minute where it says that it is missing or no good, or has another thing in its place. process: the one that says so, or NULL where that has died meanwhile. */
+/* That it is not known what became of a page is said only of a target that has not told for a quarter of an hour, or for a quarter
+ * of a minute where it says that it is missing or no good, or has another thing in its place. process: the one that says so, or NULL where that has died meanwhile. */
 static void check_unknown_page(struct sim_world *world, const struct sim_process *process, struct sim_vacuum *vacuum,
                                size_t target, json_int_t records)
 {
