@@ -235,6 +235,8 @@ def test_a_tenant_s_vacuum_under_faults_takes_all_of_the_tenant_and_nothing_of_i
 # taken; what can't even be read has a reason of its own.
 LASTING = {
     "a table that is throttled": ([rule("throttle", "BatchWriteItem", containing="pvm_main")], "pvm_main", "records-remain"),
+    "a table that breaks down": ([rule("internal_error", "BatchWriteItem", containing="pvm_main")], "pvm_main", "records-remain"),
+    "a table whose connections break": ([rule("reset_before", "BatchWriteItem", containing="pvm_main")], "pvm_main", "records-remain"),
     "objects that can't be deleted": (
         [rule("key_errors", "DeleteObjects", containing="pvm-data", share=0.001, code="AccessDenied")], "pvm-data",
         "records-remain"),
@@ -245,6 +247,11 @@ LASTING = {
     "a table that can't be read": ([rule("garbage", "Scan", containing="pvm_days")], "pvm_days", "target-error"),
     "streams that can't be deleted": ([rule("unavailable", "DeleteLogStream")], "/pvm/api", "records-remain"),
 }
+
+
+# What the service said at last, or the connection.
+SAID = ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError", "AccessDenied", "SlowDown", "InternalError",
+        "ServiceUnavailable", "Connection reset", "closed"]
 
 
 @pytest.mark.parametrize("rules, name, tag", LASTING.values(), ids=LASTING)
@@ -262,6 +269,8 @@ def test_a_fault_that_lasts_ends_in_a_failure_that_tells_the_exact_remainder(hom
     details = done["error"]["details"]
     assert details["first_target"] == name and details["targets"] == 1
     if tag == "records-remain":
+        assert any(word in targets[name]["error"] for word in SAID), targets[name]
+        assert targets[name]["error"] in done["error"]["message"], done["error"]
         assert details["records"] == left == targets[name]["failed"]
     records = [record for record in serve.audit() if record.get("vacuum_id") == done["vacuum_id"]]
     assert [record["type"] for record in records][-1] == "vacuum.failed"

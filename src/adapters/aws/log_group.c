@@ -281,6 +281,8 @@ static enum ops_status log_group_remove(struct ops_target *self, const struct op
         ret_outcomes[i] = outcome_of(&calls->calls[i]);
         if (ret_outcomes[i] == OPS_FAILED)
             say_refused(group, &keys[i], &calls->calls[i], error);
+        else if (ret_outcomes[i] == OPS_RETRY)
+            ops_aws_answer_note(&calls->calls[i], error);
     }
     release_calls(calls);
     return status;
