@@ -98,8 +98,8 @@ static void tell_trouble(struct ops_errand *errand, enum ops_status status, cons
     ops_progress_trouble(errand->app, ops_json_text(errand->claim.vacuum, "vacuum_id", ""), reason);
 }
 
-/* A port failed. What may pass is tried again later, up to the limit; the rest ends the task. What is missing may be back in a
- * moment: a table's file is replaced by another one in two steps. */
+/* A port failed. What may pass is tried again later, up to the limit; the rest ends the task. What is missing may be back in
+ * a moment: a table's file is replaced by another one in two steps. */
 static enum ops_status retry_later(struct ops_errand *errand, enum ops_status status, const struct ops_error *error)
 {
     uint32_t random;
@@ -240,6 +240,7 @@ static enum ops_status remove_batch(struct ops_errand *errand, size_t count, str
     enum ops_status status =
         ops_removal(errand->app, &warrant, errand->target, hand->page.keys + hand->at, count, errand->outcomes, &why);
     note_why(hand, status, &why);
+    hand->lost = hand->lost || status == OPS_UNKNOWN;
     if (may_pass(status)) {
         errand->throttled = errand->throttled || status == OPS_THROTTLED;
         for (size_t i = 0; i < count; i++)
@@ -316,7 +317,8 @@ static enum ops_status open_target(struct ops_errand *errand, struct ops_error *
     const json_t *doc = json_array_get(json_object_get(errand->claim.vacuum, "targets"), (size_t)task->target);
     errand->kind = ops_plan_target_kind(doc);
     (void)snprintf(errand->target_name, sizeof errand->target_name, "%s", ops_json_text(doc, "name", ""));
-    errand->manifest_number = atomic_load(&errand->app->manifest_number); /* or an older one, and then it is looked at again */
+    errand->manifest_number =
+        atomic_load(&errand->app->manifest_number); /* or an older one, and then it is looked at again */
     enum ops_status status = ops_planned_open(errand->app, doc, &errand->target, error);
     if (status == OPS_CORRUPT || status == OPS_NO_MEMORY)
         return status;

@@ -6,7 +6,8 @@ static void page_begin(struct ops_page_in_hand *hand)
 {
     hand->left = hand->at = hand->waiting = 0;
     hand->counters = (struct ops_counters){0};
-    hand->doubtful = false;
+    hand->protected_bytes = 0;
+    hand->doubtful = hand->lost = false;
     hand->why[0] = '\0';
 }
 
@@ -34,7 +35,8 @@ void ops_errand_sort_page(struct ops_errand *errand)
         struct ops_key key = hand->page.keys[i];
         task->receipt_bytes += key.size_bytes;
         if (ops_guard_key(&manifest->guard, errand->kind, key.guarded)) {
-            hand->counters.protected++;
+            hand->counters.protected ++;
+            hand->protected_bytes += key.size_bytes;
             continue;
         }
         hand->counters.matched++;
@@ -46,16 +48,42 @@ void ops_errand_sort_page(struct ops_errand *errand)
     ops_shared_let_go(held);
 }
 
+/* Somebody else removed it, or moved it away for a while: then it will be found again, and must not count twice. */
+static void count_absent(struct ops_page_in_hand *hand, const struct ops_key *key)
+{
+    hand->counters.absent++;
+    hand->counters.matched--;
+    hand->counters.bytes -= key->size_bytes;
+}
+
+static void note_outcome(struct ops_page_in_hand *hand, const struct ops_key *key, enum ops_removal outcome)
+{
+    switch (outcome) {
+    case OPS_REMOVED:
+        hand->counters.deleted++;
+        break;
+    case OPS_ABSENT:
+        if (hand->lost)
+            hand->counters.deleted++;
+        else
+            count_absent(hand, key);
+        break;
+    case OPS_FAILED:
+        hand->counters.failed++;
+        hand->doubtful = true;
+        break;
+    case OPS_RETRY:
+        hand->page.keys[hand->waiting++] = *key;
+        hand->doubtful = true;
+        break;
+    }
+}
+
 void ops_errand_note_outcomes(struct ops_page_in_hand *hand, const enum ops_removal *outcomes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (outcomes[i] == OPS_REMOVED)
-            hand->counters.deleted++;
-        else if (outcomes[i] == OPS_FAILED)
-            hand->counters.failed++;
-        else
-            hand->page.keys[hand->waiting++] = hand->page.keys[hand->at + i];
-        hand->doubtful = hand->doubtful || outcomes[i] != OPS_REMOVED;
+        const struct ops_key key = hand->page.keys[hand->at + i]; /* a copy: those that wait move to the front */
+        note_outcome(hand, &key, outcomes[i]);
     }
     hand->at += count;
 }
@@ -74,10 +102,12 @@ enum ops_status ops_errand_count_truly(struct ops_errand *errand, struct ops_err
     enum ops_status status = ops_errand_recount(errand, &there, error);
     if (status != OPS_OK)
         return status;
+    /* What was surely removed, or was away, and is there is new, or back: the next pass finds it. */
     json_int_t left = (json_int_t)there.count - task->receipt_protected;
-    hand->counters.failed = left < 0 ? 0 : left > hand->counters.matched ? hand->counters.matched : left;
+    json_int_t unsure = hand->counters.matched - hand->counters.deleted;
+    hand->counters.failed = left < 0 ? 0 : left > unsure ? unsure : left;
     hand->counters.deleted = hand->counters.matched - hand->counters.failed;
-    json_int_t left_bytes = there.size_bytes - (task->receipt_bytes - hand->counters.bytes); /* less the protected ones */
+    json_int_t left_bytes = there.size_bytes - hand->protected_bytes;
     hand->counters.failed_bytes = left_bytes < 0 ? 0 : left_bytes > hand->counters.bytes ? hand->counters.bytes : left_bytes;
     return OPS_OK;
 }
@@ -104,10 +134,11 @@ static void account_known(struct ops_errand *errand)
         .deleted = hand->counters.deleted,
         .unreadable = hand->counters.unreadable,
         .incomparable = hand->counters.incomparable,
+        .absent = hand->counters.absent,
     };
     ops_counters_add(&errand->claim.task.counters, &known);
     ops_remarks_merge(&errand->claim.task.remarks, &hand->remarks);
-    errand->claim.task.receipt_matched -= hand->counters.deleted;
+    errand->claim.task.receipt_matched -= hand->counters.deleted + hand->counters.absent;
 }
 
 enum ops_status ops_errand_account_unfinished(struct ops_errand *errand)

@@ -10,8 +10,8 @@
 enum ops_status ops_planned_open(struct ops_app *app, const json_t *doc, struct ops_target **ret_target,
                                  struct ops_error *error) OPS_MUST_USE;
 
-/* Whether what is there is still what was planned, and protected under none of its names, by the manifest of now: the part of
- * ops_planned_open that may change while a target is open. */
+/* Whether what is there is still what was planned, and protected under none of its names, by the manifest of now: the part
+ * of ops_planned_open that may change while a target is open. */
 enum ops_status ops_planned_check(struct ops_app *app, const json_t *doc, struct ops_error *error) OPS_MUST_USE;
 
 /* Whether what kept a planned target from being worked on will most likely not get better: it is missing, not what was

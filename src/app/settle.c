@@ -17,8 +17,8 @@
  *
  * A target that does not answer keeps the vacuum from ending, and with it the next one from starting: that is better than a
  * false figure, but not for ever. Past OPS_SETTLE_PATIENCE_MS without an answer of that target the page counts as
- * unreadable, with the reason; past OPS_SETTLE_LASTING_MS where the reason is one that does not pass by itself. A target that
- * is missing is no answer: a volume that is not mounted has its records all the same.
+ * unreadable, with the reason; past OPS_SETTLE_LASTING_MS where the reason is one that does not pass by itself. A target
+ * that is missing is no answer: a volume that is not mounted has its records all the same.
  */
 #include "app/settle.h"
 

@@ -113,14 +113,19 @@ static bool remains(const struct target_tally *tally)
     return tally->error || tally->last.failed > 0 || tally->last.unreadable > 0 || tally->last.incomparable > 0;
 }
 
+static bool found_something(const struct target_tally *tally)
+{
+    return tally->last.matched > 0 || tally->last.absent > 0;
+}
+
 static void find_arrival(struct target_tally *tally, const json_t *vacuum, const json_t *target)
 {
-    tally->arrives = !ops_vacuum_dry_run(vacuum) && !remains(tally) && tally->last.matched > 0 &&
+    tally->arrives = !ops_vacuum_dry_run(vacuum) && !remains(tally) && found_something(tally) &&
                      tally->passes == OPS_PASSES_MAX && tally->done == ops_json_integer(target, "segments", 1);
     (void)snprintf(tally->arrival, sizeof tally->arrival,
                    "Records kept arriving: the last of %d looks found %" JSON_INTEGER_FORMAT
-                   " more and deleted them; what came since is left.",
-                   OPS_PASSES_MAX, tally->last.matched);
+                   " more, and what came since is left.",
+                   OPS_PASSES_MAX, tally->last.matched + tally->last.absent);
 }
 
 static enum ops_status tally_init(struct tally *tally, const json_t *vacuum, const json_t *tasks)
@@ -150,7 +155,7 @@ static enum ops_status tally_init(struct tally *tally, const json_t *vacuum, con
 
 static bool found_nothing_more(const json_t *vacuum, const struct target_tally *target)
 {
-    return !remains(target) && (target->last.matched == 0 || ops_vacuum_dry_run(vacuum));
+    return !remains(target) && (!found_something(target) || ops_vacuum_dry_run(vacuum));
 }
 
 static const char *status_word(const json_t *target, const struct target_tally *tally)
@@ -260,10 +265,12 @@ static bool pass_done(const json_t *vacuum, const json_t *tasks)
     return done == ops_pass_task_count(vacuum);
 }
 
-/* Whether another pass over the target is of use: this one found something, removed some of it, and met no error. */
+/* Whether another pass over the target is of use: this one found something, which is not there any more, and met no error.
+ */
 static bool look_again(const json_t *vacuum, const struct target_tally *tally)
 {
-    return !ops_vacuum_dry_run(vacuum) && !tally->error && tally->last.deleted > 0 && tally->passes < OPS_PASSES_MAX;
+    bool something_went = tally->last.deleted > 0 || tally->last.absent > 0;
+    return !ops_vacuum_dry_run(vacuum) && !tally->error && something_went && tally->passes < OPS_PASSES_MAX;
 }
 
 static const char *name_of(const json_t *vacuum, size_t target)

@@ -32,6 +32,7 @@ const struct ops_counter_member ops_counter_members[OPS_COUNTER_COUNT] = {
     {"unreadable", offsetof(struct ops_counters, unreadable), true, true, true},
     {"incomparable", offsetof(struct ops_counters, incomparable), true, true, true},
     {"undeletable", offsetof(struct ops_counters, undeletable), true, true, true},
+    {"absent", offsetof(struct ops_counters, absent), false, true, true},
 };
 
 void ops_counters_add(struct ops_counters *sum, const struct ops_counters *more)

@@ -36,9 +36,9 @@ const char *ops_scope_by_name(enum ops_scope_by by);
  * (base/number_text.h). */
 struct ops_scope {
     enum ops_scope_by by;
-    const char *attribute; /* ATTRIBUTE, INDEX; else NULL */
-    const char *index;     /* INDEX; else NULL */
-    const char *value;     /* the orgcode, or the pattern with the orgcode put in; NULL for ALL */
+    const char *attribute;    /* ATTRIBUTE, INDEX; else NULL */
+    const char *index;        /* INDEX; else NULL */
+    const char *value;        /* the orgcode, or the pattern with the orgcode put in; NULL for ALL */
     bool ignore_incomparable; /* ATTRIBUTE, INDEX: a record whose attribute can't be compared is no remark */
 };
 
@@ -120,7 +120,9 @@ void ops_key_page_release(struct ops_key_page *page);
 struct ops_key *ops_key_page_add(struct ops_key_page *page);
 
 enum ops_removal {
-    OPS_REMOVED, /* it is gone, whether we or someone else removed it */
+    OPS_REMOVED, /* it is gone: we removed it, or somebody else, where the engine can't tell (DynamoDB, S3, CloudWatch Logs)
+                  */
+    OPS_ABSENT,  /* it was not there any more, and nothing was removed */
     OPS_RETRY,   /* not taken this time (UnprocessedItems, SlowDown, busy); may be tried again */
     OPS_FAILED,  /* refused; trying again is no use */
 };
@@ -187,8 +189,8 @@ struct ops_target {
     size_t page_max;             /* the largest useful limit for page */
     size_t batch_max;            /* the most keys that remove takes at once */
     struct ops_remarks *remarks; /* where page and remove add their remarks: the caller's, who sets it; NULL: nobody asks */
-    bool removes;                /* the caller's, who sets it: this is no dry run, so page may put in order what removals leave
-                                  * in disorder, such as a full-text index */
+    bool removes; /* the caller's, who sets it: this is no dry run, so page may put in order what removals leave
+                   * in disorder, such as a full-text index */
 };
 
 enum ops_status ops_target_page(struct ops_target *target, uint32_t segment, const char *cursor, size_t limit,

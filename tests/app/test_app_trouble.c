@@ -632,7 +632,49 @@ static void records_that_never_stop_arriving_end_the_vacuum_after_five_passes(vo
     const json_t *rows = world_target(vacuum, "rows");
     assert_string_equal(ops_json_text(json_object_get(vacuum, "error"), "tag", ""), "records-remain");
     assert_int_equal(number(rows, "matched"), number(rows, "deleted"));
+    assert_string_equal(ops_json_text(rows, "status", ""), "failed");
+    assert_non_null(strstr(ops_json_text(rows, "error", ""), "Records kept arriving"));
+    assert_non_null(strstr(ops_json_text(json_object_get(vacuum, "error"), "message", ""), "arriving in 1 of the targets: rows;"));
     json_decref(vacuum);
+}
+
+/* A row that is moved away just when it was to be removed, and back when all the others are gone. */
+struct stray {
+    const char *key;
+    bool comes_back;
+    bool is_away;
+};
+
+static struct port_fault stray(void *context, enum port_call call)
+{
+    struct stray *one = context;
+    const struct ops_memory_record record = {.partition = one->key, .orgcode = "acme"};
+    if (call == CALL_TARGET_REMOVE && !one->is_away && one->key) {
+        one->is_away = ops_memory_record_delete(world.real.catalogue, OPS_TABLE, "rows", one->key, NULL);
+        assert_true(one->is_away);
+    } else if (one->is_away && world_count(&world, OPS_TABLE, "rows") == PROTECTED) {
+        if (one->comes_back)
+            assert_int_equal(ops_memory_record_put(world.real.catalogue, OPS_TABLE, "rows", &record), OPS_OK);
+        one->is_away = false;
+        one->key = NULL;
+    }
+    return NO_PORT_FAULT;
+}
+
+static void what_was_gone_when_it_was_to_be_removed_is_not_deleted_and_looked_for_again(void **state)
+{
+    for (int comes_back = 0; comes_back <= 1; comes_back++) {
+        struct stray one = {"row-acme-00000", comes_back, false};
+        world.ports.on_call = stray;
+        world.ports.call_context = &one;
+        json_t *vacuum = vacuum_until("completed");
+        int deleted = comes_back ? ROWS : ROWS - 1;
+        expect_target(vacuum, "rows", "completed", deleted, deleted, 0);
+        assert_int_equal(world_count(&world, OPS_TABLE, "rows"), PROTECTED);
+        json_decref(vacuum);
+        assert_int_equal(tear_down(state), 0);
+        assert_int_equal(set_up(state), 0);
+    }
 }
 
 /* ---- Workers that die ---- */
@@ -1016,6 +1058,7 @@ int main(void)
         CASE(one_throttled_answer_halves_the_pace_once),
         CASE(records_that_arrive_meanwhile_are_removed_by_the_next_pass),
         CASE(records_that_never_stop_arriving_end_the_vacuum_after_five_passes),
+        CASE(what_was_gone_when_it_was_to_be_removed_is_not_deleted_and_looked_for_again),
         CASE(a_vacuum_whose_worker_dies_at_any_call_goes_on_and_ends_with_true_counts),
         CASE(a_dry_run_whose_worker_dies_at_any_call_counts_every_record_once),
         CASE(a_worker_that_is_stopped_between_any_two_steps_hands_over_true_counts),

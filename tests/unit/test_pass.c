@@ -179,8 +179,8 @@ static void a_target_in_which_records_keep_arriving_has_failed_and_says_so(void 
             const json_t *target = json_array_get(targets, i);
             assert_string_equal(ops_json_text(target, "status", ""), is_last ? "failed" : "completed");
             assert_string_equal(ops_json_text(target, "error", ""),
-                                is_last ? "Records kept arriving: the last of 5 looks found 3 more and deleted them; what came "
-                                          "since is left."
+                                is_last ? "Records kept arriving: the last of 5 looks found 3 more, and what came since is "
+                                          "left."
                                         : "");
         }
         json_decref(targets);

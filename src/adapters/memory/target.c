@@ -150,15 +150,16 @@ static enum ops_status memory_page(struct ops_target *self, uint32_t segment, co
     return status;
 }
 
-static void remove_one_locked(struct memory_target *target, struct memory_resource *resource, const char *id)
+static enum ops_removal remove_one_locked(struct memory_target *target, struct memory_resource *resource, const char *id)
 {
     struct memory_stack *stack = target->stack;
     size_t index = memory_record_index(resource, id, id_sort(id), false);
     if (!memory_record_is_at(resource, index, id, id_sort(id)))
-        return;
+        return OPS_ABSENT;
     if (stack->synced.on_removed)
         stack->synced.on_removed(stack->synced.context, target->kind, target->name, &resource->records[index]->public);
     memory_record_remove_at(resource, index);
+    return OPS_REMOVED;
 }
 
 static enum ops_status memory_remove(struct ops_target *self, const struct ops_key *keys, size_t count,
@@ -166,10 +167,8 @@ static enum ops_status memory_remove(struct ops_target *self, const struct ops_k
 {
     struct memory_target *target = (struct memory_target *)self;
     struct memory_resource *resource = enter(target);
-    for (size_t i = 0; i < count && resource; i++) {
-        remove_one_locked(target, resource, keys[i].id.data);
-        ret_outcomes[i] = OPS_REMOVED;
-    }
+    for (size_t i = 0; i < count && resource; i++)
+        ret_outcomes[i] = remove_one_locked(target, resource, keys[i].id.data);
     leave(target);
     return resource ? OPS_OK : missing(target, error);
 }
