@@ -303,6 +303,34 @@ def test_a_target_that_can_never_be_looked_at_fails_alone_with_the_reason(home, 
     check_audit(home, account, serve)
 
 
+def gone(code, operations, containing):
+    """After the first ones, what these operations are about does not exist any more."""
+    return [rule("access_denied", operation, containing=containing, code=code, skip=skip) for operation, skip in operations.items()]
+
+
+GONE = {
+    "a table": (gone("ResourceNotFoundException", {"BatchWriteItem": 4, "BatchGetItem": 0}, "pvm_main"), "pvm_main"),
+    "a bucket": (gone("NoSuchBucket", {"DeleteObjects": 1, "ListObjectsV2": 4}, "pvm-data"), "pvm-data"),
+    "a log group": (gone("ResourceNotFoundException", {"DescribeLogStreams": 1}, "/pvm/api"), "/pvm/api"),
+}
+
+
+@pytest.mark.parametrize("rules, name", GONE.values(), ids=GONE)
+def test_a_target_that_is_deleted_meanwhile_has_failed_and_counts_nothing_that_is_not_known(home, account, rules, name):
+    before = truth(account)
+    serve = home.serve("--workers", 4, clock=True)
+    done = ended(serve, start(home, serve, *rules))
+    assert done["status"] == "failed" and done["error"]["tag"] == "target-error", done
+    targets = {target["name"]: target for target in done["targets"]}
+    assert targets[name]["status"] == "failed" and "does not exist now" in targets[name]["error"], targets[name]
+    assert targets[name]["matched"] == targets[name]["deleted"] + targets[name]["failed"], targets[name]
+    assert targets[name]["deleted"] <= truth(account)[name][1], (targets[name], truth(account)[name])
+    for other in set(before) - {name}:
+        assert targets[other]["status"] == "completed" and targets[other]["failed"] == 0, targets[other]
+    serve.do("vacuumorg", orgcode=TENANT)  # nothing keeps the next one waiting
+    check_audit(home, account, serve)
+
+
 def test_a_target_that_can_t_be_looked_at_yet_holds_up_no_other_and_is_vacuumed_once_it_can(home, account):
     before = truth(account)
     serve = home.serve("--workers", 2, clock=True)

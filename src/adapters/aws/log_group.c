@@ -246,6 +246,12 @@ static void release_calls(struct stream_calls *calls)
     ops_mem_free(calls);
 }
 
+/* "The specified log group does not exist." and "The specified log stream does not exist." have one code. */
+static bool misses_group(const struct ops_aws_call *call)
+{
+    return call->status == OPS_TARGET_MISSING && strstr(call->message, "log group");
+}
+
 /* A stream that is not there any more is removed, whoever did it. */
 static enum ops_removal outcome_of(const struct ops_aws_call *call)
 {
@@ -279,6 +285,8 @@ static enum ops_status log_group_remove(struct ops_target *self, const struct op
     }
     for (size_t i = 0; i < count && status == OPS_OK; i++) {
         ret_outcomes[i] = outcome_of(&calls->calls[i]);
+        if (misses_group(&calls->calls[i]))
+            status = ops_fail(error, OPS_TARGET_MISSING, "The log group %s does not exist any more.", group->name);
         if (ret_outcomes[i] == OPS_FAILED)
             say_refused(group, &keys[i], &calls->calls[i], error);
         else if (ret_outcomes[i] == OPS_RETRY)
