@@ -202,6 +202,20 @@ static void what_is_gone_or_moved_away_when_it_is_to_be_removed_is_absent(void *
         assert_int_equal(outcomes[i], OPS_ABSENT);
 }
 
+static void a_bucket_that_was_removed_after_it_was_opened_is_missing(void **state)
+{
+    (void)state;
+    struct ops_recount there = {0, 0};
+    put("a", "1");
+    read_all(all);
+    char *receipt = strdup(ops_buf_text(&page.receipt));
+    assert_int_equal(unlink(object_path("a")), 0);
+    assert_int_equal(rmdir(scratch_path(data, BUCKET)), 0);
+    assert_int_equal(ops_target_page(target, 0, "", 10, &page, NULL), OPS_TARGET_MISSING);
+    assert_int_equal(ops_target_recount(target, 0, receipt, &there, NULL), OPS_TARGET_MISSING);
+    free(receipt);
+}
+
 static void a_key_can_not_leave_the_bucket(void **state)
 {
     (void)state;
@@ -336,6 +350,7 @@ int main(void)
         CASE(links_and_pipes_go_themselves_and_are_not_followed),
         CASE(a_directory_that_turned_into_a_link_is_not_entered),
         CASE(what_is_gone_or_moved_away_when_it_is_to_be_removed_is_absent),
+        CASE(a_bucket_that_was_removed_after_it_was_opened_is_missing),
         CASE(a_key_can_not_leave_the_bucket),
         CASE(a_bucket_that_is_a_link_or_climbs_out_is_refused),
         CASE(keys_that_are_not_utf8_are_kept_byte_by_byte),
