@@ -97,6 +97,8 @@ static enum ops_status settle(struct ops_app *app, const json_t *vacuum, json_in
     enum ops_status status = ops_settle_receipts(app, vacuum, fence, tasks, &changed, error);
     if (status == OPS_OK)
         ops_app_waited(app, wait);
+    else if (status == OPS_VACUUM_IN_PROGRESS)
+        ops_progress_trouble(app, id_of(vacuum), ops_error_text(error, status));
     return status;
 }
 

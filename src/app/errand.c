@@ -40,15 +40,20 @@ void ops_errand_begin(struct ops_errand *errand)
     errand->stage = OPS_STAGE_READ;
 }
 
+static void close_target(struct ops_errand *errand)
+{
+    ops_target_close(errand->target);
+    ops_mem_free(errand->outcomes);
+    errand->target = NULL;
+    errand->outcomes = NULL;
+}
+
 /* Lets go of the claim and of the memory that its pages took. */
 static void drop_claim(struct ops_errand *errand)
 {
     ops_claim_release(&errand->claim);
-    ops_target_close(errand->target);
+    close_target(errand);
     ops_key_page_release(&errand->hand.page);
-    ops_mem_free(errand->outcomes);
-    errand->target = NULL;
-    errand->outcomes = NULL;
     errand->has_claim = false;
     errand->attempt = 0;
     errand->not_before_ms = 0;
@@ -78,7 +83,7 @@ static bool deletes(const struct ops_errand *errand)
 /* The task can't go on: its target gets the reason, and the vacuum ends as failed. */
 static enum ops_status give_up_target(struct ops_errand *errand, enum ops_status status, const struct ops_error *error)
 {
-    (void)snprintf(errand->claim.task.error, OPS_TASK_ERROR_SIZE, "%s", ops_error_text(error, status));
+    (void)snprintf(errand->claim.task.error, OPS_TASK_ERROR_SIZE, "%s", ops_planned_trouble(status, error));
     enum ops_status accounted = ops_errand_account_unfinished(errand);
     errand->attempt = 0;
     errand->stage = OPS_STAGE_FINISH;
@@ -89,17 +94,18 @@ static void tell_trouble(struct ops_errand *errand, enum ops_status status, cons
 {
     char reason[OPS_PROGRESS_REASON_SIZE];
     (void)snprintf(reason, sizeof reason, "%.*s: %s", OPS_PROGRESS_REASON_SIZE / 3, errand->target_name,
-                   ops_error_text(error, status));
+                   ops_planned_trouble(status, error));
     ops_progress_trouble(errand->app, ops_json_text(errand->claim.vacuum, "vacuum_id", ""), reason);
 }
 
-/* A port failed. What may pass is tried again later, up to the limit; the rest ends the task. */
+/* A port failed. What may pass is tried again later, up to the limit; the rest ends the task. What is missing may be back in
+ * a moment: a table's file is replaced by another one in two steps. */
 static enum ops_status retry_later(struct ops_errand *errand, enum ops_status status, const struct ops_error *error)
 {
     uint32_t random;
     errand->throttled = status == OPS_THROTTLED;
     tell_trouble(errand, status, error);
-    bool lasts = status == OPS_TARGET_ERROR || status == OPS_LIMIT || status == OPS_PROTECTED;
+    bool lasts = ops_planned_lasts(status) && status != OPS_TARGET_MISSING;
     if (lasts || errand->attempt + 1 >= OPS_RETRY_ATTEMPTS_MAX)
         return give_up_target(errand, status, error);
     errand->attempt++;
@@ -128,11 +134,8 @@ static enum ops_status stage_read(struct ops_errand *errand, struct ops_error *e
     ops_remarks_clear(&errand->hand.remarks);
     enum ops_status status = ops_target_page(errand->target, (uint32_t)task->segment, ops_buf_text(&task->cursor),
                                              errand->target->page_max, page, error);
-    if (status == OPS_TARGET_MISSING) {
-        /* It went away while we were at it: nothing of it is left. */
-        errand->stage = OPS_STAGE_FINISH;
-        return OPS_OK;
-    }
+    if (status == OPS_TARGET_MISSING)
+        close_target(errand); /* the next try looks anew what is there */
     if (status != OPS_OK)
         return retry_later(errand, status, error);
     errand->attempt = 0;
@@ -237,6 +240,7 @@ static enum ops_status remove_batch(struct ops_errand *errand, size_t count, str
     enum ops_status status =
         ops_removal(errand->app, &warrant, errand->target, hand->page.keys + hand->at, count, errand->outcomes, &why);
     note_why(hand, status, &why);
+    hand->lost = hand->lost || status == OPS_UNKNOWN;
     if (may_pass(status)) {
         errand->throttled = errand->throttled || status == OPS_THROTTLED;
         for (size_t i = 0; i < count; i++)
@@ -252,15 +256,6 @@ static enum ops_status remove_batch(struct ops_errand *errand, size_t count, str
     }
     ops_error_release(&why);
     return status;
-}
-
-/* The whole target went away under us: what was in hand is gone too, and nothing follows. */
-static enum ops_status finish_missing(struct ops_errand *errand)
-{
-    errand->hand.counters.deleted = errand->hand.counters.matched;
-    errand->hand.counters.failed = errand->hand.counters.failed_bytes = 0;
-    errand->stage = OPS_STAGE_FINISH;
-    return ops_errand_account_page(errand);
 }
 
 static bool lease_is_fresh(const struct ops_errand *errand)
@@ -287,8 +282,6 @@ static enum ops_status stage_remove(struct ops_errand *errand, struct ops_error 
             drop_claim(errand);
             return OPS_OK;
         }
-        if (status == OPS_TARGET_MISSING)
-            return finish_missing(errand);
         if (status != OPS_OK) {
             hand->doubtful = true;
             return retry_later(errand, status, error);
@@ -324,27 +317,20 @@ static enum ops_status open_target(struct ops_errand *errand, struct ops_error *
     const json_t *doc = json_array_get(json_object_get(errand->claim.vacuum, "targets"), (size_t)task->target);
     errand->kind = ops_plan_target_kind(doc);
     (void)snprintf(errand->target_name, sizeof errand->target_name, "%s", ops_json_text(doc, "name", ""));
-    errand->manifest_number = atomic_load(&errand->app->manifest_number); /* or an older one, and then it is looked at again */
+    errand->manifest_number =
+        atomic_load(&errand->app->manifest_number); /* or an older one, and then it is looked at again */
     enum ops_status status = ops_planned_open(errand->app, doc, &errand->target, error);
     if (status == OPS_CORRUPT || status == OPS_NO_MEMORY)
         return status;
-    if (status == OPS_TARGET_MISSING) {
-        const struct ops_recount nothing = {.count = 0};
-        ops_task_settle_lost(&errand->claim.task, &nothing);
-        errand->stage = OPS_STAGE_FINISH;
-        return OPS_OK;
-    }
     if (status != OPS_OK)
         return retry_later(errand, status, error);
     errand->target->remarks = &errand->hand.remarks;
     errand->target->removes = deletes(errand);
     errand->outcomes = ops_mem_alloc(errand->target->batch_max * sizeof *errand->outcomes);
     if (!errand->outcomes) {
-        ops_target_close(errand->target);
-        errand->target = NULL;
+        close_target(errand);
         return OPS_NO_MEMORY;
     }
-    errand->attempt = 0;
     errand->stage = task->receipt.length > 0 ? OPS_STAGE_SETTLE : OPS_STAGE_READ;
     return OPS_OK;
 }

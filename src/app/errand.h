@@ -14,7 +14,9 @@ struct ops_page_in_hand {
     size_t at;                     /* of these, the next batch begins here; those before it wait for another try */
     size_t waiting;                /* page.keys[0..waiting) were not taken in this round */
     struct ops_counters counters;  /* of this page */
+    int64_t protected_bytes;       /* of the page's keys that are not removed */
     bool doubtful;                 /* not every key was surely removed: ask the target before counting */
+    bool lost;                     /* a removal's answer was lost: what is gone by now, we may have removed */
     struct ops_remarks remarks;    /* of this page, from its reading and its removal */
     char why[OPS_TASK_ERROR_SIZE]; /* what was last said of keys that were not taken, or "" */
 };

@@ -6,7 +6,8 @@ static void page_begin(struct ops_page_in_hand *hand)
 {
     hand->left = hand->at = hand->waiting = 0;
     hand->counters = (struct ops_counters){0};
-    hand->doubtful = false;
+    hand->protected_bytes = 0;
+    hand->doubtful = hand->lost = false;
     hand->why[0] = '\0';
 }
 
@@ -36,6 +37,7 @@ void ops_errand_sort_page(struct ops_errand *errand)
         task->receipt_bytes += key.size_bytes;
         if (ops_guard_record(&manifest->guard, errand->kind, &key)) {
             hand->counters.protected++;
+            hand->protected_bytes += key.size_bytes;
             continue;
         }
         hand->counters.matched++;
@@ -47,16 +49,42 @@ void ops_errand_sort_page(struct ops_errand *errand)
     ops_shared_let_go(held);
 }
 
+/* Somebody else removed it, or moved it away for a while: then it will be found again, and must not count twice. */
+static void count_absent(struct ops_page_in_hand *hand, const struct ops_key *key)
+{
+    hand->counters.absent++;
+    hand->counters.matched--;
+    hand->counters.bytes -= key->size_bytes;
+}
+
+static void note_outcome(struct ops_page_in_hand *hand, const struct ops_key *key, enum ops_removal outcome)
+{
+    switch (outcome) {
+    case OPS_REMOVED:
+        hand->counters.deleted++;
+        break;
+    case OPS_ABSENT:
+        if (hand->lost)
+            hand->counters.deleted++;
+        else
+            count_absent(hand, key);
+        break;
+    case OPS_FAILED:
+        hand->counters.failed++;
+        hand->doubtful = true;
+        break;
+    case OPS_RETRY:
+        hand->page.keys[hand->waiting++] = *key;
+        hand->doubtful = true;
+        break;
+    }
+}
+
 void ops_errand_note_outcomes(struct ops_page_in_hand *hand, const enum ops_removal *outcomes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (outcomes[i] == OPS_REMOVED)
-            hand->counters.deleted++;
-        else if (outcomes[i] == OPS_FAILED)
-            hand->counters.failed++;
-        else
-            hand->page.keys[hand->waiting++] = hand->page.keys[hand->at + i];
-        hand->doubtful = hand->doubtful || outcomes[i] != OPS_REMOVED;
+        const struct ops_key key = hand->page.keys[hand->at + i]; /* a copy: those that wait move to the front */
+        note_outcome(hand, &key, outcomes[i]);
     }
     hand->at += count;
 }
@@ -64,12 +92,7 @@ void ops_errand_note_outcomes(struct ops_page_in_hand *hand, const enum ops_remo
 enum ops_status ops_errand_recount(struct ops_errand *errand, struct ops_recount *ret_there, struct ops_error *error)
 {
     const struct ops_task *task = &errand->claim.task;
-    enum ops_status status =
-        ops_target_recount(errand->target, (uint32_t)task->segment, ops_buf_text(&task->receipt), ret_there, error);
-    if (status != OPS_TARGET_MISSING)
-        return status;
-    *ret_there = (struct ops_recount){.count = 0};
-    return OPS_OK;
+    return ops_target_recount(errand->target, (uint32_t)task->segment, ops_buf_text(&task->receipt), ret_there, error);
 }
 
 enum ops_status ops_errand_count_truly(struct ops_errand *errand, struct ops_error *error)
@@ -80,10 +103,12 @@ enum ops_status ops_errand_count_truly(struct ops_errand *errand, struct ops_err
     enum ops_status status = ops_errand_recount(errand, &there, error);
     if (status != OPS_OK)
         return status;
+    /* What was surely removed, or was away, and is there is new, or back: the next pass finds it. */
     json_int_t left = (json_int_t)there.count - task->receipt_protected;
-    hand->counters.failed = left < 0 ? 0 : left > hand->counters.matched ? hand->counters.matched : left;
+    json_int_t unsure = hand->counters.matched - hand->counters.deleted;
+    hand->counters.failed = left < 0 ? 0 : left > unsure ? unsure : left;
     hand->counters.deleted = hand->counters.matched - hand->counters.failed;
-    json_int_t left_bytes = there.size_bytes - (task->receipt_bytes - hand->counters.bytes); /* less the protected ones */
+    json_int_t left_bytes = there.size_bytes - hand->protected_bytes;
     hand->counters.failed_bytes = left_bytes < 0 ? 0 : left_bytes > hand->counters.bytes ? hand->counters.bytes : left_bytes;
     return OPS_OK;
 }
@@ -101,10 +126,30 @@ enum ops_status ops_errand_account_page(struct ops_errand *errand)
     return ops_buf_status(&task->cursor);
 }
 
+/* The receipt is then of the records of which it is not known, and of the protected ones. */
+static void account_known(struct ops_errand *errand)
+{
+    struct ops_page_in_hand *hand = &errand->hand;
+    const struct ops_counters known = {
+        .matched = hand->counters.deleted,
+        .deleted = hand->counters.deleted,
+        .unreadable = hand->counters.unreadable,
+        .incomparable = hand->counters.incomparable,
+        .absent = hand->counters.absent,
+    };
+    ops_counters_add(&errand->claim.task.counters, &known);
+    ops_remarks_merge(&errand->claim.task.remarks, &hand->remarks);
+    errand->claim.task.receipt_matched -= hand->counters.deleted + hand->counters.absent;
+}
+
 enum ops_status ops_errand_account_unfinished(struct ops_errand *errand)
 {
-    bool in_hand = errand->stage == OPS_STAGE_REMOVE;
-    return in_hand && ops_errand_count_truly(errand, NULL) == OPS_OK ? ops_errand_account_page(errand) : OPS_OK;
+    if (errand->stage != OPS_STAGE_REMOVE)
+        return OPS_OK;
+    if (ops_errand_count_truly(errand, NULL) == OPS_OK)
+        return ops_errand_account_page(errand);
+    account_known(errand);
+    return OPS_OK;
 }
 
 void ops_errand_name_refused(struct ops_page_in_hand *hand, const enum ops_removal *outcomes, size_t count, const char *why)

@@ -10,7 +10,7 @@ void ops_errand_sort_page(struct ops_errand *errand);
 /* Sorts the outcomes of a batch: what was not taken waits at the front for another round. */
 void ops_errand_note_outcomes(struct ops_page_in_hand *hand, const enum ops_removal *outcomes, size_t count);
 
-/* How much of the task's receipt is still there: nothing of a target that is not. */
+/* How much of the task's receipt is still there. */
 enum ops_status ops_errand_recount(struct ops_errand *errand, struct ops_recount *ret_there,
                                    struct ops_error *error) OPS_MUST_USE;
 
@@ -25,8 +25,8 @@ void ops_errand_name_refused(struct ops_page_in_hand *hand, const enum ops_remov
 /* Names the keys that were not taken, however often they were tried. */
 void ops_errand_name_left(struct ops_page_in_hand *hand);
 
-/* The removal of a page can't be finished. What the target can't tell now stays in the receipt, and is counted before the
- * vacuum ends (app/settle.h). */
+/* The removal of a page can't be finished. What is known to be gone is counted; what the target can't tell now stays in the
+ * receipt, and is counted before the vacuum ends (app/settle.h). */
 enum ops_status ops_errand_account_unfinished(struct ops_errand *errand) OPS_MUST_USE;
 
 #endif

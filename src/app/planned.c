@@ -4,6 +4,10 @@
 #include "base/json.h"
 #include "core/plan.h"
 
+#define WENT_AWAY                                                                                                           \
+    "It was there when the vacuum was planned and does not exist now: is a volume not mounted? Whether it was dropped "     \
+    "can't be told."
+
 /* A thing may get another name, or another thing its name, at any time: so both are looked at again. */
 static enum ops_status check_thing(struct ops_app *app, const struct ops_target_spec *spec, const json_t *doc,
                                    struct ops_error *error)
@@ -64,4 +68,14 @@ enum ops_status ops_planned_open(struct ops_app *app, const json_t *doc, struct 
     else
         ops_target_close(target);
     return status;
+}
+
+bool ops_planned_lasts(enum ops_status status)
+{
+    return status == OPS_TARGET_ERROR || status == OPS_TARGET_MISSING || status == OPS_LIMIT || status == OPS_PROTECTED;
+}
+
+const char *ops_planned_trouble(enum ops_status status, const struct ops_error *error)
+{
+    return status == OPS_TARGET_MISSING ? WENT_AWAY : ops_error_text(error, status);
 }

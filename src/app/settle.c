@@ -17,7 +17,8 @@
  *
  * A target that does not answer keeps the vacuum from ending, and with it the next one from starting: that is better than a
  * false figure, but not for ever. Past OPS_SETTLE_PATIENCE_MS without an answer of that target the page counts as
- * unreadable, with the reason.
+ * unreadable, with the reason; past OPS_SETTLE_LASTING_MS where the reason is one that does not pass by itself. A target
+ * that is missing is no answer: a volume that is not mounted has its records all the same.
  */
 #include "app/settle.h"
 
@@ -38,45 +39,59 @@ static enum ops_status recount(struct ops_app *app, const json_t *vacuum, const 
     if (status == OPS_OK)
         status = ops_target_recount(target, (uint32_t)task->segment, ops_buf_text(&task->receipt), ret_there, error);
     ops_target_close(target);
-    if (status != OPS_TARGET_MISSING)
-        return status;
-    *ret_there = (struct ops_recount){.count = 0};
-    return OPS_OK;
+    return status;
 }
 
-/* What is waited for: that one target of the vacuum can be asked. The others have answers of their own. */
-static void name_wait(const json_t *vacuum, const struct ops_task *task, char ret_name[static OPS_PATIENCE_NAME_SIZE])
+/* What is waited for: that one target of the vacuum can be asked. The others have answers of their own. Beside it: that what
+ * it says is not for good, which begins anew with every other answer. */
+struct wait {
+    char answer[OPS_PATIENCE_NAME_SIZE];
+    char change[OPS_PATIENCE_NAME_SIZE];
+};
+
+static void name_wait(const json_t *vacuum, const struct ops_task *task, struct wait *ret_wait)
 {
-    (void)snprintf(ret_name, OPS_PATIENCE_NAME_SIZE, "settle %s %" JSON_INTEGER_FORMAT,
-                   ops_json_text(vacuum, "vacuum_id", ""), task->target);
+    const char *id = ops_json_text(vacuum, "vacuum_id", "");
+    (void)snprintf(ret_wait->answer, sizeof ret_wait->answer, "settle %s %" JSON_INTEGER_FORMAT, id, task->target);
+    (void)snprintf(ret_wait->change, sizeof ret_wait->change, "change %s %" JSON_INTEGER_FORMAT, id, task->target);
 }
 
 /* The target has said how many of the page's records are there. */
-static void count(struct ops_app *app, const char *wait, struct ops_task *task, const struct ops_recount *there)
+static void count(struct ops_app *app, const struct wait *wait, struct ops_task *task, const struct ops_recount *there)
 {
-    ops_app_waited(app, wait);
+    ops_app_waited(app, wait->answer);
+    ops_app_waited(app, wait->change);
     if (task->done)
         ops_task_settle_ended(task, there);
     else
         ops_task_settle_lost(task, there);
 }
 
+static bool patience_is_over(struct ops_app *app, const struct wait *wait, enum ops_status status)
+{
+    bool is_over = ops_app_waits(app, wait->answer) > OPS_SETTLE_PATIENCE_MS;
+    if (ops_planned_lasts(status))
+        return ops_app_waits(app, wait->change) > OPS_SETTLE_LASTING_MS || is_over;
+    ops_app_waited(app, wait->change);
+    return is_over;
+}
+
 static enum ops_status settle_task(struct ops_app *app, const json_t *vacuum, struct ops_task *task, struct ops_error *error)
 {
     struct ops_recount there = {0};
     struct ops_error why = OPS_ERROR_INIT;
-    char wait[OPS_PATIENCE_NAME_SIZE];
-    name_wait(vacuum, task, wait);
+    struct wait wait;
+    name_wait(vacuum, task, &wait);
     enum ops_status status = recount(app, vacuum, task, &there, &why);
     if (status == OPS_OK) {
-        count(app, wait, task, &there);
-    } else if (status != OPS_NO_MEMORY && ops_app_waits(app, wait) > OPS_SETTLE_PATIENCE_MS) {
-        ops_task_settle_unknown(task, ops_error_text(&why, status));
+        count(app, &wait, task, &there);
+    } else if (status != OPS_NO_MEMORY && patience_is_over(app, &wait, status)) {
+        ops_task_settle_unknown(task, ops_planned_trouble(status, &why));
         status = OPS_OK;
     } else {
         const json_t *doc = json_array_get(json_object_get(vacuum, "targets"), (size_t)task->target);
-        status = ops_fail(error, status, "What became of a page of %s can't be counted yet: %s",
-                          ops_json_text(doc, "name", ""), ops_error_text(&why, status));
+        status = ops_fail(error, OPS_VACUUM_IN_PROGRESS, "What became of a page of %s can't be counted yet: %s",
+                          ops_json_text(doc, "name", ""), ops_planned_trouble(status, &why));
     }
     ops_error_release(&why);
     return status;

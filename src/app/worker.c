@@ -249,6 +249,8 @@ static enum ops_status do_job(struct ops_worker *worker, struct job *job, int64_
         *ret_wait_ms = IDLE_WAIT_MS;
         ops_progress_trouble(worker->app, ops_json_text(vacuum, "vacuum_id", ""), ops_error_text(error, status));
     }
+    if (status == OPS_VACUUM_IN_PROGRESS)
+        status = OPS_OK; /* a target is waited for: no trouble of a worker, and whoever asks for the vacuum is told */
     ops_board_end_work(worker->board, ops_json_text(vacuum, "vacuum_id", ""), monotonic_ms(worker), *ret_wait_ms);
     ops_shared_let_go(job->vacuum);
     return status;

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+enum { NAMED_MAX = 3 }; /* targets in a message */
+
 static const json_t *work_of(const json_t *vacuum)
 {
     return json_object_get(vacuum, "work");
@@ -57,6 +59,8 @@ struct target_tally {
     const char *error;                      /* the first one of any task, or NULL; borrowed from its document */
     const json_t *remarks[OPS_REMARKS_MAX]; /* the first of the latest pass; likewise */
     size_t remark_count;
+    bool arrives;      /* the last pass that there may be has found more */
+    char arrival[128]; /* that, in a sentence */
 };
 
 struct tally {
@@ -103,6 +107,27 @@ static void tally_task(struct target_tally *tally, const json_t *doc)
     tally_remarks(tally, json_object_get(doc, "remarks"));
 }
 
+/* Whether something in scope could not be seen, compared or removed. */
+static bool remains(const struct target_tally *tally)
+{
+    return tally->error || tally->last.failed > 0 || tally->last.unreadable > 0 || tally->last.incomparable > 0;
+}
+
+static bool found_something(const struct target_tally *tally)
+{
+    return tally->last.matched > 0 || tally->last.absent > 0;
+}
+
+static void find_arrival(struct target_tally *tally, const json_t *vacuum, const json_t *target)
+{
+    tally->arrives = !ops_vacuum_dry_run(vacuum) && !remains(tally) && found_something(tally) &&
+                     tally->passes == OPS_PASSES_MAX && tally->done == ops_json_integer(target, "segments", 1);
+    (void)snprintf(tally->arrival, sizeof tally->arrival,
+                   "Records kept arriving: the last of %d looks found %" JSON_INTEGER_FORMAT
+                   " more, and what came since is left.",
+                   OPS_PASSES_MAX, tally->last.matched + tally->last.absent);
+}
+
 static enum ops_status tally_init(struct tally *tally, const json_t *vacuum, const json_t *tasks)
 {
     tally->count = json_array_size(json_object_get(vacuum, "targets"));
@@ -123,18 +148,14 @@ static enum ops_status tally_init(struct tally *tally, const json_t *vacuum, con
         }
         tally_task(&tally->targets[target], doc);
     }
+    json_array_foreach(json_object_get(vacuum, "targets"), i, planned)
+        find_arrival(&tally->targets[i], vacuum, planned);
     return OPS_OK;
-}
-
-/* Whether something in scope could not be seen, compared or removed. */
-static bool remains(const struct target_tally *tally)
-{
-    return tally->error || tally->last.failed > 0 || tally->last.unreadable > 0 || tally->last.incomparable > 0;
 }
 
 static bool found_nothing_more(const json_t *vacuum, const struct target_tally *target)
 {
-    return !remains(target) && (target->last.matched == 0 || ops_vacuum_dry_run(vacuum));
+    return !remains(target) && (!found_something(target) || ops_vacuum_dry_run(vacuum));
 }
 
 static const char *status_word(const json_t *target, const struct target_tally *tally)
@@ -145,7 +166,7 @@ static const char *status_word(const json_t *target, const struct target_tally *
         return "pending";
     if (tally->done < ops_json_integer(target, "segments", 1))
         return "running";
-    return remains(tally) ? "failed" : "completed";
+    return remains(tally) || tally->arrives ? "failed" : "completed";
 }
 
 static bool is_what(const json_t *remark, enum ops_remark_kind kind)
@@ -166,7 +187,7 @@ static const char *first_reason(const struct target_tally *tally)
     for (size_t i = 0; remains(tally) && i < tally->remark_count; i++)
         if (counts(tally, tally->remarks[i]) && !is_what(tally->remarks[i], OPS_REMARK_UNDELETABLE))
             return ops_json_text(tally->remarks[i], "reason", NULL);
-    return NULL;
+    return tally->arrives ? tally->arrival : NULL;
 }
 
 static enum ops_status set_remarks(json_t *target, const struct target_tally *tally)
@@ -244,10 +265,12 @@ static bool pass_done(const json_t *vacuum, const json_t *tasks)
     return done == ops_pass_task_count(vacuum);
 }
 
-/* Whether another pass over the target is of use: this one found something, removed some of it, and met no error. */
+/* Whether another pass over the target is of use: this one found something, which is not there any more, and met no error.
+ */
 static bool look_again(const json_t *vacuum, const struct target_tally *tally)
 {
-    return !ops_vacuum_dry_run(vacuum) && !tally->error && tally->last.deleted > 0 && tally->passes < OPS_PASSES_MAX;
+    bool something_went = tally->last.deleted > 0 || tally->last.absent > 0;
+    return !ops_vacuum_dry_run(vacuum) && !tally->error && something_went && tally->passes < OPS_PASSES_MAX;
 }
 
 static const char *name_of(const json_t *vacuum, size_t target)
@@ -258,8 +281,9 @@ static const char *name_of(const json_t *vacuum, size_t target)
 /* What is left of all targets, and the first of them that is not as it should be. */
 struct remainder {
     size_t targets;
-    size_t broken;           /* of them, those that have an error */
-    size_t first;            /* a broken one where there is one */
+    size_t broken;           /* of them, those that have an error, */
+    size_t arriving;         /* and those in which records kept arriving, and nothing else is wrong */
+    size_t first;            /* a broken one where there is one, else one in which something could not be removed */
     struct ops_counters sum; /* failed, unreadable, incomparable */
 };
 
@@ -272,11 +296,24 @@ static struct remainder sum_up(const json_t *vacuum, const struct tally *tally)
             continue;
         remainder.targets++;
         remainder.broken += target->error != NULL;
+        remainder.arriving += target->arrives;
         ops_counters_add(&remainder.sum, &target->last);
-        if (target->error || remainder.broken == 0)
+        bool others_are_worse = remainder.broken > 0 || (target->arrives && remainder.targets > remainder.arriving);
+        if (target->error || !others_are_worse)
             remainder.first = i;
     }
     return remainder;
+}
+
+/* "a, b, c and 2 more". */
+static void name_arriving(const json_t *vacuum, const struct tally *tally, size_t count, struct ops_buf *text)
+{
+    size_t named = 0;
+    for (size_t i = 0; i < tally->count && named < NAMED_MAX; i++)
+        if (tally->targets[i].arrives)
+            ops_buf_append_format(text, "%s%.100s", named++ > 0 ? ", " : "", name_of(vacuum, i));
+    if (count > named)
+        ops_buf_append_format(text, " and %zu more", count - named);
 }
 
 static void append_count(struct ops_buf *text, json_int_t count, const char *one, const char *many)
@@ -292,23 +329,28 @@ static enum ops_status say_what_remains(const json_t *vacuum, const struct tally
     struct remainder remainder = sum_up(vacuum, tally);
     const struct target_tally *first = &tally->targets[remainder.first];
     const char *name = name_of(vacuum, remainder.first), *why = first_reason(first);
-    struct ops_buf what;
+    struct ops_buf what, arriving;
     ops_buf_init(&what, OPS_ERROR_TEXT_SIZE);
+    ops_buf_init(&arriving, OPS_ERROR_TEXT_SIZE);
+    name_arriving(vacuum, tally, remainder.arriving, &arriving);
+    const char *kept = arriving.length > 0 ? " Records kept arriving in " : "";
     append_count(&what, remainder.sum.failed, "record could not be deleted", "records could not be deleted");
     append_count(&what, remainder.sum.incomparable, "record could not be compared with the tenant's name",
                  "records could not be compared with the tenant's name");
     append_count(&what, remainder.sum.unreadable, "place could not be looked into", "places could not be looked into");
     if (first->error)
-        (void)ops_fail(error, OPS_TARGET_ERROR, "%zu of the targets could not be finished; %s: %.300s%s%s%s",
+        (void)ops_fail(error, OPS_TARGET_ERROR, "%zu of the targets could not be finished; %s: %.300s%s%s%s%s%s%s",
                        remainder.broken, name, why, what.length > 0 ? " Besides, " : "", ops_buf_text(&what),
-                       what.length > 0 ? "." : "");
+                       what.length > 0 ? "." : "", kept, ops_buf_text(&arriving), arriving.length > 0 ? "." : "");
     else if (what.length > 0)
-        (void)ops_fail(error, OPS_RECORDS_REMAIN, "In %zu of the targets %s; first in %s%s%s", remainder.targets,
-                       ops_buf_text(&what), name, why ? ": " : "", why ? why : ".");
+        (void)ops_fail(error, OPS_RECORDS_REMAIN, "In %zu of the targets %s; first in %s%s%s%s%s%s",
+                       remainder.targets - remainder.arriving, ops_buf_text(&what), name, why ? ": " : "", why ? why : ".",
+                       kept, ops_buf_text(&arriving), arriving.length > 0 ? "." : "");
     else
         (void)ops_fail(error, OPS_RECORDS_REMAIN,
-                       "Records kept arriving in %zu target%s, first in %s; stop what writes there and vacuum again.",
-                       remainder.targets, remainder.targets == 1 ? "" : "s", name);
+                       "Records kept arriving in %zu of the targets: %s; stop what writes to them and vacuum again.",
+                       remainder.arriving, ops_buf_text(&arriving));
+    ops_buf_release(&arriving);
     ops_buf_release(&what);
     ops_error_detail_integer(error, "targets", (json_int_t)remainder.targets);
     ops_error_detail_integer(error, "records", remainder.sum.failed);

@@ -5,6 +5,9 @@
  * left is the exact remainder). Records that arrive while the vacuum runs are removed by the next pass, up to
  * OPS_PASSES_MAX; a dry run has one pass.
  *
+ * A record that is gone when it is to be removed is neither matched nor deleted: we removed nothing. But it may only be
+ * away, with a directory that was moved, so its pass has found something.
+ *
  * Counts over passes: records that one pass failed to remove are found again by the next, so a target's matched is the sum
  * over its passes less the failed of every pass but the last, and so are its bytes; failed and protected are those of the
  * last.

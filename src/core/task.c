@@ -33,6 +33,7 @@ const struct ops_counter_member ops_counter_members[OPS_COUNTER_COUNT] = {
     {"incomparable", offsetof(struct ops_counters, incomparable), true, true, true},
     {"ignored", offsetof(struct ops_counters, ignored), true, true, true},
     {"undeletable", offsetof(struct ops_counters, undeletable), true, true, true},
+    {"absent", offsetof(struct ops_counters, absent), false, true, true},
 };
 
 void ops_counters_add(struct ops_counters *sum, const struct ops_counters *more)

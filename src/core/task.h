@@ -40,10 +40,11 @@ struct ops_counters {
     json_int_t incomparable; /* records that can't be compared with the tenant */
     json_int_t ignored;      /* likewise, where the manifest says that such records stay */
     json_int_t undeletable;  /* dry run: of matched, those whose removal would be refused as far as can be told */
+    json_int_t absent; /* records that were gone when they were to be removed: not of matched, and perhaps back later */
 };
 
-/* The order of the members in a record and in an answer; failed_bytes is internal. */
-enum { OPS_COUNTER_COUNT = 10 };
+/* The order of the members in a record and in an answer; failed_bytes and absent are internal. */
+enum { OPS_COUNTER_COUNT = 11 };
 
 struct ops_counter_member {
     const char *name;

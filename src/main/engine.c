@@ -259,8 +259,8 @@ enum ops_status ops_engine_open(const struct ops_engine_config *config, struct o
     struct ops_engine engine = {.data_dir = NULL};
     enum ops_status status = ops_engine_data_dir(config->data_dir, &engine.data_dir, error);
     if (status == OPS_OK)
-        status = ops_engine_load_manifest(engine.data_dir, config->manifest_path, &engine.manifest, &engine.manifest_name,
-                                          error);
+        status =
+            ops_engine_load_manifest(engine.data_dir, config->manifest_path, &engine.manifest, &engine.manifest_name, error);
     if (status == OPS_OK)
         engine.manifest_document = json_incref(engine.manifest.document);
     if (status == OPS_OK)

@@ -33,7 +33,8 @@ static bool reload_manifest(const struct ops_reload *reload, struct ops_log *log
     enum ops_status status = ops_engine_reload_manifest(reload->engine, reload->config, &news, &error);
     if (status == OPS_OK) {
         ops_buf_append_format(&line, "The manifest %s is in force, with %zu target%s%s", reload->engine->manifest_name,
-                              news.target_count, news.target_count == 1 ? "" : "s", news.changed ? "" : "; it says what it said before");
+                              news.target_count, news.target_count == 1 ? "" : "s",
+                              news.changed ? "" : "; it says what it said before");
     } else {
         ops_buf_append_format(&line, "The manifest in force stays: %s", ops_error_text(&error, status));
         append_problems(json_object_get(error.details, "problems"), &line);

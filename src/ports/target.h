@@ -129,7 +129,9 @@ void ops_key_page_release(struct ops_key_page *page);
 struct ops_key *ops_key_page_add(struct ops_key_page *page);
 
 enum ops_removal {
-    OPS_REMOVED, /* it is gone, whether we or someone else removed it */
+    OPS_REMOVED, /* it is gone: we removed it, or somebody else, where the engine can't tell (DynamoDB, S3, CloudWatch Logs)
+                  */
+    OPS_ABSENT,  /* it was not there any more, and nothing was removed */
     OPS_RETRY,   /* not taken this time (UnprocessedItems, SlowDown, busy); may be tried again */
     OPS_FAILED,  /* refused; trying again is no use */
 };
@@ -170,7 +172,8 @@ struct ops_target_ops {
     enum ops_status (*page)(struct ops_target *self, uint32_t segment, const char *cursor, size_t limit,
                             struct ops_key_page *ret_page, struct ops_error *error);
     /* Removes these keys, which all come from one page, in that page's order, and fills an outcome for each. OPS_OK: see
-     * the outcomes; where one is OPS_FAILED, a remark may name it, and error may say why. OPS_THROTTLED,
+     * the outcomes; where one is OPS_FAILED, a remark may name it, and error may say why, as it may where one
+     * is OPS_RETRY. OPS_THROTTLED,
      * OPS_STORE_UNAVAILABLE: nothing was removed. OPS_UNKNOWN: any part may have been. Removing again is harmless. Within
      * OPS_REMOVE_MAX_MS it is over, and nothing of it happens afterwards: the lease under which it was begun still holds
      * then. */

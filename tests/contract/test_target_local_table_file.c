@@ -323,6 +323,35 @@ static void what_sqlite_refuses_for_good_is_told_of_each_record(void **state)
     assert_int_equal(records_in("app.db"), 3);
 }
 
+static size_t count_absent(struct ops_target *target)
+{
+    enum ops_removal outcomes[8];
+    size_t absent = 0;
+    assert_int_equal(ops_target_remove(target, table.page.keys, table.page.count, outcomes, &table.error), OPS_OK);
+    for (size_t i = 0; i < table.page.count; i++) {
+        assert_true(outcomes[i] == OPS_REMOVED || outcomes[i] == OPS_ABSENT);
+        absent += outcomes[i] == OPS_ABSENT;
+    }
+    return absent;
+}
+
+static void a_record_that_is_gone_when_it_is_to_be_removed_is_absent(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"id INTEGER PRIMARY KEY", "id TEXT PRIMARY KEY", "id INTEGER PRIMARY KEY) WITHOUT ROWID; --"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        table_sql("DROP TABLE IF EXISTS t; CREATE TABLE t(org, name, %s%s", keys[i], i < 2 ? ");" : "\n");
+        table_sql("INSERT INTO t(id, org) VALUES (7, 'acme'), (8, 'acme'), (9, 'acme'), (10, 'globex')");
+        struct ops_target *target = open_acme();
+        assert_int_equal(table_page(target, "", 10), 3);
+        table_sql("DELETE FROM t WHERE id = 8");
+        assert_int_equal(count_absent(target), 1);
+        assert_int_equal(count_absent(target), 3);
+        ops_target_close(target);
+        assert_int_equal(records_in("app.db"), 1);
+    }
+}
+
 static void what_only_the_application_has_is_named(void **state)
 {
     (void)state;
@@ -369,6 +398,7 @@ int main(void)
         CASE(a_read_only_file_system_is_told_before_and_after),
         CASE(a_file_or_directory_that_is_immutable_is_told_before_and_after),
         CASE(what_sqlite_refuses_for_good_is_told_of_each_record),
+        CASE(a_record_that_is_gone_when_it_is_to_be_removed_is_absent),
         CASE(what_only_the_application_has_is_named),
     };
 #undef CASE

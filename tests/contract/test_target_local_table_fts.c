@@ -209,6 +209,18 @@ static void a_tokenizer_that_only_the_application_has_is_refused(void **state)
     table_refused(table_location("notes", "[\"id\"]", REBUILD), &table_all, "no such tokenizer: localized");
 }
 
+static void an_index_of_columns_that_the_table_does_not_have_is_refused(void **state)
+{
+    (void)state;
+    static const char *const indexes[] = {"fts5(gone, content='notes', content_rowid='id')", "fts4(gone, content=\"notes\")"};
+    for (size_t i = 0; i < COUNT_OF(indexes); i++)
+        for (int filled = 0; filled <= 1; filled++) {
+            table_sql("DROP TABLE IF EXISTS f; DROP TABLE IF EXISTS notes; " NOTES "CREATE VIRTUAL TABLE f USING %s; %s", indexes[i],
+                      filled ? "INSERT INTO notes VALUES (1, 'acme', 'secretone')" : "");
+            table_refused(table_location("notes", "[\"id\"]", REBUILD), &table_all, "does that have its columns?");
+        }
+}
+
 static void a_view_that_can_not_be_read_is_refused(void **state)
 {
     (void)state;
@@ -339,6 +351,7 @@ int main(void)
         CASE(the_last_look_makes_the_index_anew_in_whatever_process),
         CASE(an_index_that_is_locked_is_throttled_and_then_made_anew),
         CASE(a_tokenizer_that_only_the_application_has_is_refused),
+        CASE(an_index_of_columns_that_the_table_does_not_have_is_refused),
         CASE(a_view_that_can_not_be_read_is_refused),
         CASE(a_full_text_table_goes_by_its_rowid),
         CASE(what_is_no_table_of_its_own_is_refused_with_the_reason),

@@ -235,6 +235,8 @@ def test_a_tenant_s_vacuum_under_faults_takes_all_of_the_tenant_and_nothing_of_i
 # taken; what can't even be read has a reason of its own.
 LASTING = {
     "a table that is throttled": ([rule("throttle", "BatchWriteItem", containing="pvm_main")], "pvm_main", "records-remain"),
+    "a table that breaks down": ([rule("internal_error", "BatchWriteItem", containing="pvm_main")], "pvm_main", "records-remain"),
+    "a table whose connections break": ([rule("reset_before", "BatchWriteItem", containing="pvm_main")], "pvm_main", "records-remain"),
     "objects that can't be deleted": (
         [rule("key_errors", "DeleteObjects", containing="pvm-data", share=0.001, code="AccessDenied")], "pvm-data",
         "records-remain"),
@@ -245,6 +247,11 @@ LASTING = {
     "a table that can't be read": ([rule("garbage", "Scan", containing="pvm_days")], "pvm_days", "target-error"),
     "streams that can't be deleted": ([rule("unavailable", "DeleteLogStream")], "/pvm/api", "records-remain"),
 }
+
+
+# What the service said at last, or the connection.
+SAID = ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError", "AccessDenied", "SlowDown", "InternalError",
+        "ServiceUnavailable", "Connection reset", "closed"]
 
 
 @pytest.mark.parametrize("rules, name, tag", LASTING.values(), ids=LASTING)
@@ -262,6 +269,8 @@ def test_a_fault_that_lasts_ends_in_a_failure_that_tells_the_exact_remainder(hom
     details = done["error"]["details"]
     assert details["first_target"] == name and details["targets"] == 1
     if tag == "records-remain":
+        assert any(word in targets[name]["error"] for word in SAID), targets[name]
+        assert targets[name]["error"] in done["error"]["message"], done["error"]
         assert details["records"] == left == targets[name]["failed"]
     records = [record for record in serve.audit() if record.get("vacuum_id") == done["vacuum_id"]]
     assert [record["type"] for record in records][-1] == "vacuum.failed"
@@ -291,6 +300,34 @@ def test_a_target_that_can_never_be_looked_at_fails_alone_with_the_reason(home, 
     for other in set(before) - {"pvm-data"}:
         assert targets[other]["status"] == "completed", targets[other]
         assert truth(account)[other] == (0, before[other][0]), other
+    check_audit(home, account, serve)
+
+
+def gone(code, operations, containing):
+    """After the first ones, what these operations are about does not exist any more."""
+    return [rule("access_denied", operation, containing=containing, code=code, skip=skip) for operation, skip in operations.items()]
+
+
+GONE = {
+    "a table": (gone("ResourceNotFoundException", {"BatchWriteItem": 4, "BatchGetItem": 0}, "pvm_main"), "pvm_main"),
+    "a bucket": (gone("NoSuchBucket", {"DeleteObjects": 1, "ListObjectsV2": 4}, "pvm-data"), "pvm-data"),
+    "a log group": (gone("ResourceNotFoundException", {"DescribeLogStreams": 1}, "/pvm/api"), "/pvm/api"),
+}
+
+
+@pytest.mark.parametrize("rules, name", GONE.values(), ids=GONE)
+def test_a_target_that_is_deleted_meanwhile_has_failed_and_counts_nothing_that_is_not_known(home, account, rules, name):
+    before = truth(account)
+    serve = home.serve("--workers", 4, clock=True)
+    done = ended(serve, start(home, serve, *rules))
+    assert done["status"] == "failed" and done["error"]["tag"] == "target-error", done
+    targets = {target["name"]: target for target in done["targets"]}
+    assert targets[name]["status"] == "failed" and "does not exist now" in targets[name]["error"], targets[name]
+    assert targets[name]["matched"] == targets[name]["deleted"] + targets[name]["failed"], targets[name]
+    assert targets[name]["deleted"] <= truth(account)[name][1], (targets[name], truth(account)[name])
+    for other in set(before) - {name}:
+        assert targets[other]["status"] == "completed" and targets[other]["failed"] == 0, targets[other]
+    serve.do("vacuumorg", orgcode=TENANT)  # nothing keeps the next one waiting
     check_audit(home, account, serve)
 
 

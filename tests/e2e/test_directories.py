@@ -3,9 +3,11 @@
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -322,6 +324,66 @@ def test_after_a_kill_among_empty_and_unreadable_directories_every_count_is_true
     finally:
         for directory in bad:
             directory.chmod(0o700)
+
+
+# ---- volumes that are away ----
+
+ROWS = 3000
+
+
+def kill(serve):
+    serve.kill()
+
+
+def stop(serve):
+    serve.stop()
+
+
+@pytest.mark.parametrize("end, placeholder", [(kill, False), (stop, True)])
+def test_what_lies_on_a_volume_that_is_not_mounted_after_a_restart_is_not_said_to_be_gone(bare, end, placeholder):
+    volume = bare.directory / "volume"
+    volume.mkdir()
+    file = volume / "shop.db"
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TABLE orders(id INTEGER PRIMARY KEY, org TEXT)")
+        db.executemany("INSERT INTO orders(org) VALUES (?)", [("acme",)] * ROWS)
+        db.commit()
+    services = buckets("pvm-data", log_groups=["/g3nretailstack/pvm/api"])
+    services[0]["tables"] = [{"name": "orders", "org": {"by": "attribute", "name": "org"},
+                              "sqlite": {"file": str(file), "table": "orders"}}]
+    stack.write_manifest(bare, services)
+    bucket, group = bare.bucket("pvm-data"), bare.log_group("/g3nretailstack/pvm/api")
+    stack.make_objects(bucket, [f"acme/{i:04}" for i in range(ROWS)])
+    stack.make_objects(group, [f"stream-{i:04}" for i in range(ROWS)])
+    places = {"orders": volume, "pvm-data": bucket, "/g3nretailstack/pvm/api": group}
+    away = {name: bare.directory / f"away-{i}" for i, name in enumerate(places)}
+
+    def left():
+        at = {name: away[name] if away[name].exists() else places[name] for name in places}
+        return {name: stack.query(path / "shop.db", "SELECT count(*) FROM orders")[0][0] if name == "orders" else len(stack.files(path))
+                for name, path in at.items()}
+    serve = bare.serve("--max-rate", 600, clock=True)
+    vacuum_id = serve.do("vacuumall", confirmation_phrase=PHRASE)["vacuum_id"]
+    bare.clock.ahead(301)
+    until(lambda: any(count < ROWS for count in left().values()), "it is at it")
+    end(serve)
+    before = left()
+    assert any(0 < count < ROWS for count in before.values()), before
+    for name, path in places.items():
+        path.rename(away[name])
+        if placeholder:
+            path.mkdir()
+    serve = bare.serve(clock=True)
+    done = serve.vacuum_ended(vacuum_id, deadline=180)
+    assert done["status"] == "failed" and done["error"]["tag"] == "target-error", done
+    assert left() == before, "what is away is untouched"
+    for name in places:
+        entry = target(done, name)
+        assert entry["status"] == "failed" and entry["deleted"] <= ROWS - before[name], entry
+        assert entry["matched"] == entry["deleted"] + entry["failed"], entry
+        assert "is a volume not mounted?" in entry["error"] or "not what was planned" in entry["error"], entry
+    assert all(entry["status"] != "running" for entry in done["targets"])
+    serve.do("vacuumorg", orgcode="acme")  # and the next one may be asked for
 
 
 # ---- streams that somebody writes to ----

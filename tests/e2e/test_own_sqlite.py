@@ -543,3 +543,35 @@ def test_a_damaged_index_hides_no_record(bare):
     done = vacuum(home, serve, "vacuumorg", ahead=1000, orgcode="acme")
     assert done["status"] == "completed" and done["totals"]["deleted"] == 2, done
     assert stack.query(file, "SELECT id FROM hidden") == [(3,)]
+
+
+def drop(file):
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("DROP TABLE orders")
+        db.execute("DROP TABLE events")
+        db.commit()
+
+
+def overwrite(file):
+    with open(file, "r+b") as data:
+        data.write(b"x" * 8192)
+
+
+@pytest.mark.parametrize("change, reason", [(drop, "has no table"), (overwrite, "not a database"), (os.remove, "is a volume not mounted?")])
+def test_a_page_that_can_never_be_counted_again_does_not_keep_the_vacuum_running(shop, change, reason):
+    home, file = shop
+    serve = home.serve("--max-rate", 300, clock=True)
+    vacuum_id = serve.do("vacuumorg", orgcode="acme")["vacuum_id"]
+    home.clock.ahead(301)
+    until(lambda: stack.query(file, "SELECT count(*) FROM orders WHERE tenant = 'acme'") < [(1000,)], "it is at it")
+    serve.kill()
+    gone = 2000 - sum(stack.query(file, f"SELECT count(*) FROM {name} WHERE tenant = 'acme'")[0][0] for name in ("orders", "events"))
+    change(file)
+    serve = home.serve(clock=True)
+    done = serve.vacuum_ended(vacuum_id, deadline=180)
+    assert done["status"] == "failed" and reason in done["error"]["message"], done
+    assert done["totals"]["deleted"] <= gone and done["totals"]["matched"] == done["totals"]["deleted"] + done["totals"]["failed"], done
+    assert any("up to" in remark["name"] for entry in done["targets"] for remark in entry.get("remarks", [])), done
+    serve.do("vacuumorg", orgcode="globex")
+    troubles = [event for event in serve.events("worker.trouble", "worker.recovered")]
+    assert len(troubles) < 10, troubles

@@ -22,6 +22,7 @@ enum { EXPECTED_MAX = 8 };
  * unknown. */
 #define PLANNING_PATIENCE_MS (5 * OPS_MINUTE_MS)
 #define PAGE_PATIENCE_MS (15 * OPS_MINUTE_MS)
+#define PAGE_FOR_GOOD_MS (15 * OPS_SECOND_MS) /* where the target says what does not pass by itself */
 
 /* The audit records that a transaction should have brought: "type subject". */
 struct expected {
@@ -231,15 +232,16 @@ static void see_secret(struct sim_world *world, struct expected *expected)
     json_decref(doc);
 }
 
-/* That it is not known what became of a page is said only of a target that has not told for a quarter of an hour, or has
- * another thing in its place. process: the one that says so, or NULL where that has died meanwhile. */
+/* That it is not known what became of a page is said only of a target that has not told for a quarter of an hour, or for a quarter
+ * of a minute where it says that it is missing or no good, or has another thing in its place. process: the one that says so, or NULL where that has died meanwhile. */
 static void check_unknown_page(struct sim_world *world, const struct sim_process *process, struct sim_vacuum *vacuum,
                                size_t target, json_int_t records)
 {
     int64_t since_ms = process ? process->silent_since_ms[target] : 0;
     int64_t silent_ms = since_ms < 0 ? 0 : sim_monotonic_ms(world) - since_ms;
     bool same_thing = sim_thing_same(&world->things[target], &vacuum->plan[target].thing);
-    if (same_thing && silent_ms < PAGE_PATIENCE_MS)
+    bool for_good = process && process->says_for_good[target];
+    if (same_thing && silent_ms < (for_good ? PAGE_FOR_GOOD_MS : PAGE_PATIENCE_MS))
         sim_violate(world, SIM_COUNTS, "a page of %lld records of %s is told as unknown, and it was silent for %lld ms",
                     (long long)records, world->targets[target]->name, (long long)silent_ms);
     vacuum->unknown[target] += records;

@@ -52,6 +52,15 @@ static const json_t *find_target(const struct sim_world *world, const json_t *ta
     return NULL;
 }
 
+bool sim_counts_in_plan(struct sim_world *world, const struct sim_vacuum *vacuum, size_t number)
+{
+    json_t *doc = sim_peek(world, "VACUUM", vacuum->id);
+    const json_t *target = find_target(world, json_object_get(doc, "targets"), number);
+    bool is = strcmp(text_of(target, "status"), "pending") == 0 && !text_of(target, "plan_error")[0];
+    json_decref(doc);
+    return is;
+}
+
 static bool touched(const json_t *target)
 {
     const char *status = text_of(target, "status");
@@ -95,7 +104,7 @@ static void check_removed(struct sim_world *world, const struct sim_vacuum *vacu
 {
     json_int_t said = touched(target) ? number_of(target, "deleted") : 0;
     json_int_t removed = vacuum->removed[number];
-    if (said > removed + vacuum->vanished[number] || said < removed - vacuum->unknown[number])
+    if (said > removed || said < removed - vacuum->unknown[number])
         sim_violate(world, SIM_COUNTS, "vacuum %s says that %lld records of %s were deleted, %lld were", vacuum->id,
                     (long long)said, world->targets[number]->name, (long long)removed);
 }
@@ -179,6 +188,21 @@ static void check_completed(struct sim_world *world, const struct sim_vacuum *va
                     (long long)left.matched, name);
 }
 
+/* Nor when a target that it was to empty went away with records in it, unless that came back and they were removed. */
+static void check_left_behind(struct sim_world *world, const struct sim_vacuum *vacuum, size_t number)
+{
+    const struct sim_thing *thing = &world->things[number];
+    bool is_back = thing->where == SIM_THERE && (sim_stack_count(world, number, &vacuum->scope).matched == 0 ||
+                                                 !sim_thing_same(thing, &vacuum->plan[number].thing));
+    if (vacuum->left_behind[number] == 0 || is_back)
+        return;
+    if (strcmp(vacuum->status, "completed") == 0)
+        sim_violate(world, SIM_WHOLE, "vacuum %s is completed, and %s went away with %lld records in it", vacuum->id,
+                    world->targets[number]->name, (long long)vacuum->left_behind[number]);
+    else
+        sim_cloud_count(world, SIM_CLOUD_LEFT_BEHIND);
+}
+
 static bool same_scope(const struct sim_scope *a, const struct sim_scope *b)
 {
     return a->all == b->all && strcmp(a->orgcode, b->orgcode) == 0;
@@ -231,6 +255,7 @@ static void check_target(struct sim_world *world, const struct sim_vacuum *vacuu
     bool nobody_wrote = world->additions == vacuum->additions_at_start;
     check_removed(world, vacuum, number, target);
     check_completed(world, vacuum, number);
+    check_left_behind(world, vacuum, number);
     if (!touched(target) || incomplete || !nobody_wrote)
         return;
     if (!vacuum->dry_run)

@@ -370,18 +370,17 @@ static enum ops_status sim_page(struct ops_target *self, uint32_t segment, const
 
 /* Removes the keys at from..to that are to be removed, one by one: whoever looks meanwhile sees any part done. */
 static enum ops_status remove_some(struct sim_target *target, const struct ops_key *keys, size_t from, size_t to,
-                                   const enum ops_removal *outcomes, struct ops_error *error)
+                                   enum ops_removal *outcomes, struct ops_error *error)
 {
     enum ops_status status = OPS_OK;
     struct sim_world *world = target->process->world;
     struct sim_vacuum *whose = sim_vacuum_find(world, target->process->at_work ? target->process->at_work->vacuum_id : "");
     for (size_t i = from; i < to && status == OPS_OK; i++) {
-        enum ops_removal ignored;
         if (outcomes[i] != OPS_REMOVED)
             continue;
         sim_check_under_way(target->process);
         world->removing = whose;
-        status = ops_target_remove(target->inner, &keys[i], 1, &ignored, error);
+        status = ops_target_remove(target->inner, &keys[i], 1, &outcomes[i], error);
         world->removing = NULL;
     }
     return status;
@@ -395,7 +394,7 @@ static void begin_removal(struct sim_world *world)
 
 /* Some time into the removal the process may be gone: a request that has left goes on without it, or does not. */
 static enum ops_status remove_in_time(struct sim_target *target, const struct ops_key *keys, size_t count,
-                                      const enum ops_removal *outcomes, struct ops_error *error)
+                                      enum ops_removal *outcomes, struct ops_error *error)
 {
     struct sim_process *process = target->process;
     struct sim_world *world = process->world;
@@ -443,6 +442,7 @@ static enum ops_status sim_remove(struct ops_target *self, const struct ops_key 
         sim_note_answer(process, target->number, status);
     trace_target(target, "removal", status, count);
     process->world->removals--;
+    sim_thing_may_go(process, target->number);
     return leave(process, SIM_SITE_REMOVE) ? status : OPS_STORE_UNAVAILABLE;
 }
 

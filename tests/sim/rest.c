@@ -349,10 +349,41 @@ static void while_one_has_gone(struct sim_world *world, const struct sim_scope *
     sim_things_settle(world);
 }
 
+/* A target goes away with what the vacuum was to remove, in the middle of a page, perhaps with the process that was at it, and
+ * may come back. While it is away the vacuum comes to its end all the same. */
+static void while_one_goes(struct sim_world *world, const struct sim_scope *scope, bool reviewed)
+{
+    size_t victim = choose_victim(world, scope);
+    bool comes_back = sim_chance(&world->rng, 400);
+    int64_t back_ms = INT64_MAX;
+    if (victim == world->target_count || sim_thing_has_twin(world, victim)) {
+        in_peace(world, scope, reviewed);
+        return;
+    }
+    world->leave = (struct sim_leave){victim, 1 + sim_below(&world->rng, 4), sim_chance(&world->rng, 500)};
+    ask_for_vacuum(world, scope, false, reviewed);
+    struct sim_vacuum *vacuum = latest(world);
+    while (!world->violated && vacuum_open(world)) {
+        start_everything(world);
+        work_a_second(world);
+        bool is_away = world->things[victim].where != SIM_THERE;
+        if (is_away && back_ms == INT64_MAX)
+            back_ms = sim_monotonic_ms(world) + sim_between(&world->rng, 0, 2 * OPS_MINUTE_MS);
+        if (is_away && comes_back && sim_monotonic_ms(world) >= back_ms)
+            sim_thing_comes_back(world, victim);
+        else if (is_away && sim_monotonic_ms(world) >= back_ms + TROUBLE_OVER_MS / 4)
+            sim_violate(world, SIM_LIVENESS, "vacuum %s still runs ten minutes after %s went away", vacuum->id,
+                        world->targets[victim]->name);
+    }
+    world->leave.removals = 0;
+    work_until_rest(world);
+    sim_things_settle(world);
+}
+
 static scene_fn draw_scene(struct sim_world *world)
 {
     static const scene_fn scenes[] = {in_peace,          in_peace, in_peace, under_a_clock_that_is_set, with_one_in_trouble,
-                                      while_one_has_gone};
+                                      while_one_has_gone, while_one_goes};
     return scenes[sim_below(&world->rng, sizeof scenes / sizeof scenes[0])];
 }
 

@@ -185,7 +185,9 @@ struct sim_rates {
     X(WENT_ON, "vacuums that went on after the clock went back")                                                            \
     X(RUN_OUT, "mutexes that ran out with a page in hand")                                                                  \
     X(NOT_OVER, "clocks set back while somebody ended a vacuum whose time was over")                                        \
-    X(UNKNOWN_PAGE, "pages told as unknown")
+    X(UNKNOWN_PAGE, "pages told as unknown")                                                                                 \
+    X(AWAY_MIDDLE, "targets that went away in the middle of a page")                                                        \
+    X(LEFT_BEHIND, "vacuums that told of a target that went away with records")
 
 enum sim_cloud {
 #define X(symbol, name) SIM_CLOUD_##symbol,
@@ -277,6 +279,13 @@ struct sim_trouble {
     bool at_removal;  /* it begins with the next removal, whose answer is lost already */
 };
 
+/* One target goes away when so many more removals from it are over; 0: none does. */
+struct sim_leave {
+    size_t target;
+    uint32_t removals;
+    bool with_process; /* the one that removed dies too */
+};
+
 /* A target when a vacuum's plan was fixed. */
 struct sim_planned {
     struct sim_thing thing;   /* as it was */
@@ -310,7 +319,7 @@ struct sim_vacuum {
     bool reviewed; /* it was asked for with a plan's hash */
     struct sim_planned plan[SIM_TARGETS_MAX];
     struct sim_count at_start[SIM_TARGETS_MAX];
-    json_int_t vanished[SIM_TARGETS_MAX]; /* records in scope that went with their target while it ran */
+    json_int_t left_behind[SIM_TARGETS_MAX]; /* records in scope that went with their target since it was planned */
     struct sim_page pages[SIM_TASKS_MAX]; /* by the task's number */
     json_int_t unknown[SIM_TARGETS_MAX];  /* records of pages of which it says that it does not know */
     json_int_t removed[SIM_TARGETS_MAX];
@@ -395,6 +404,7 @@ struct sim_process {
     struct sim_worker *at_work; /* whose step is under way */
     /* Monotonic; since when a target has not told this process what became of its pages. Below zero: it has. */
     int64_t silent_since_ms[SIM_TARGETS_MAX];
+    bool says_for_good[SIM_TARGETS_MAX]; /* the last failure that a target told it of is one that does not pass */
 };
 
 /* A transaction whose answer was lost and that happens later. */
@@ -436,6 +446,7 @@ struct sim_world {
     uint64_t thing_changes;
     uint64_t seen_changes;
     struct sim_trouble trouble;
+    struct sim_leave leave;
     struct sim_record records[SIM_RECORDS_MAX];
     size_t record_count;
     uint64_t changes;   /* of the stack */
@@ -527,6 +538,8 @@ bool sim_stack_empty(const struct sim_world *world, size_t target); /* there is 
 void sim_things_make(struct sim_world *world);   /* once the stack is there */
 void sim_things_change(struct sim_world *world); /* at every step */
 void sim_thing_goes(struct sim_world *world, size_t target);
+void sim_thing_comes_back(struct sim_world *world, size_t target);
+void sim_thing_may_go(struct sim_process *process, size_t target); /* a removal from it is over */
 void sim_thing_may_change(struct sim_world *world, size_t target);
 void sim_things_settle(struct sim_world *world); /* all are back, and nobody is in trouble */
 void sim_thing_text(const struct sim_world *world, size_t target, char text[static 32]); /* equal ones are one thing */
@@ -628,5 +641,7 @@ void sim_counts_begin(struct sim_world *world, struct sim_vacuum *vacuum);
 void sim_counts_end(struct sim_world *world, struct sim_vacuum *vacuum, const json_t *doc);
 /* The target at an index of a vacuum's plan; target_count: none of ours. */
 size_t sim_counts_target_at(struct sim_world *world, const struct sim_vacuum *vacuum, json_int_t index);
+/* Whether the vacuum's plan has the target to be emptied, and it could be looked at. */
+bool sim_counts_in_plan(struct sim_world *world, const struct sim_vacuum *vacuum, size_t number);
 
 #endif

@@ -236,13 +236,17 @@ static void swap(struct sim_world *world, size_t target)
     changed(world, target, same_thing ? "has another name" : "is another thing");
 }
 
-/* What goes away goes for those that are at it too. */
-static void count_vanished(struct sim_world *world, size_t target)
+/* What goes away with records that a vacuum was to remove, or a dry run to count, is not empty for that. What writers have
+ * added since may have come when it was done with the target. */
+static void count_left_behind(struct sim_world *world, size_t target)
 {
     for (size_t i = 0; i < world->vacuum_count; i++) {
         struct sim_vacuum *vacuum = &world->vacuums[i];
-        if (!vacuum->dry_run && strcmp(vacuum->status, "running") == 0)
-            vacuum->vanished[target] += sim_stack_count(world, target, &vacuum->scope).matched;
+        const struct sim_planned *planned = &vacuum->plan[target];
+        bool is_at_it = strcmp(vacuum->status, "running") == 0 && !vacuum->dry_run && vacuum->planned && !planned->kept;
+        if (is_at_it && sim_thing_same(&planned->thing, &world->things[target]) && planned->thing.where == SIM_THERE &&
+            world->additions == vacuum->additions_at_start && sim_counts_in_plan(world, vacuum, target))
+            vacuum->left_behind[target] = sim_stack_count(world, target, &vacuum->scope).matched;
     }
 }
 
@@ -250,7 +254,7 @@ void sim_thing_goes(struct sim_world *world, size_t target)
 {
     const struct sim_target_form *form = world->targets[target];
     struct sim_thing *thing = &world->things[target];
-    count_vanished(world, target);
+    count_left_behind(world, target);
     ops_memory_resource_drop(world->catalogue, form->kind, form->name);
     thing->generation++;
     thing->where = chance(world, 500) ? SIM_AWAY : SIM_EMPTIED;
@@ -261,7 +265,7 @@ void sim_thing_goes(struct sim_world *world, size_t target)
     changed(world, target, thing->where == SIM_AWAY ? "goes away" : "leaves an empty place");
 }
 
-static void come_back(struct sim_world *world, size_t target)
+void sim_thing_comes_back(struct sim_world *world, size_t target)
 {
     const struct sim_target_form *form = world->targets[target];
     ops_memory_resource_drop(world->catalogue, form->kind, form->name);
@@ -277,7 +281,23 @@ static void vanish(struct sim_world *world, size_t target)
     if (world->things[target].where == SIM_THERE)
         sim_thing_goes(world, target);
     else
-        come_back(world, target);
+        sim_thing_comes_back(world, target);
+}
+
+/* In the middle of a page: its worker has more of it in hand. */
+void sim_thing_may_go(struct sim_process *process, size_t target)
+{
+    struct sim_world *world = process->world;
+    struct sim_leave *leave = &world->leave;
+    bool planned = leave->removals > 0 && leave->target == target && --leave->removals == 0;
+    bool may = world->removals == 0 && world->things[target].where == SIM_THERE && is_touchable(world, target) &&
+               !is_twin(world, target);
+    if (!may || !(planned || chance(world, world->rates.vanish)))
+        return;
+    sim_cloud_count(world, SIM_CLOUD_AWAY_MIDDLE);
+    sim_thing_goes(world, target);
+    if (planned && leave->with_process)
+        sim_process_kill(process, SIM_SITE_REMOVE);
 }
 
 static void hide(struct sim_world *world, size_t target)
@@ -338,7 +358,7 @@ void sim_things_settle(struct sim_world *world)
         if (!is_touchable(world, i))
             continue;
         if (world->things[i].where != SIM_THERE)
-            come_back(world, i);
+            sim_thing_comes_back(world, i);
         if (world->things[i].hidden && !chance(world, 200))
             hide(world, i);
     }
@@ -370,9 +390,13 @@ bool sim_trouble_takes_answer(struct sim_world *world, size_t target)
 void sim_note_answer(struct sim_process *process, size_t target, enum ops_status status)
 {
     struct sim_world *world = process->world;
-    if (target >= world->target_count || status == OPS_OK || status == OPS_TARGET_MISSING)
+    if (target >= world->target_count || status == OPS_OK)
         return;
-    world->things[target].failed_ms = sim_monotonic_ms(world);
+    process->says_for_good[target] =
+        status == OPS_TARGET_ERROR || status == OPS_TARGET_MISSING || status == OPS_LIMIT || status == OPS_PROTECTED;
     if (process->silent_since_ms[target] < 0)
         process->silent_since_ms[target] = sim_monotonic_ms(world);
+    if (status == OPS_TARGET_MISSING)
+        return;
+    world->things[target].failed_ms = sim_monotonic_ms(world);
 }

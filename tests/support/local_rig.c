@@ -431,7 +431,7 @@ static bool remove_page(struct run *run)
     } else {
         bool doubtful = false;
         for (size_t i = 0; i < count; i++)
-            doubtful = doubtful || outcomes[i] != OPS_REMOVED;
+            doubtful = doubtful || (outcomes[i] != OPS_REMOVED && outcomes[i] != OPS_ABSENT);
         if (why.text[0] && !tally->error.text[0])
             (void)ops_fail(&tally->error, OPS_TARGET_ERROR, "%s", why.text);
         if (!doubtful || count_truly(run, receipt, total - count, all_bytes - bytes, &failed, &failed_bytes)) {

@@ -93,10 +93,26 @@ static void what_becomes_of_a_stream_is_told_by_the_answer(void **state)
         assert_int_equal(ops_target_remove(target, page.keys, 2, outcomes, &error), OPS_OK);
         assert_int_equal(outcomes[0], cases[i].outcome);
         assert_int_equal(outcomes[1], cases[i].outcome);
-        assert_int_equal(error.text[0] != '\0', cases[i].outcome == OPS_FAILED);
+        assert_int_equal(error.text[0] != '\0', cases[i].outcome != OPS_REMOVED);
         ops_error_release(&error);
         close_group();
     }
+}
+
+static void a_group_that_is_gone_is_no_stream_that_is_removed(void **state)
+{
+    (void)state;
+    static const struct aws_script_answer gone = {
+        400, "{\"__type\":\"ResourceNotFoundException\",\"message\":\"The specified log group does not exist.\"}", OPS_OK};
+    enum ops_removal outcomes[2];
+    struct ops_error error = OPS_ERROR_INIT;
+    script_answers answers = {GROUP, STREAMS, gone};
+    assert_int_equal(open_group(answers, NULL), OPS_OK);
+    assert_int_equal(read_page(), OPS_OK);
+    assert_int_equal(ops_target_remove(target, page.keys, 2, outcomes, &error), OPS_TARGET_MISSING);
+    assert_non_null(strstr(error.text, "does not exist any more"));
+    ops_error_release(&error);
+    close_group();
 }
 
 static void throttling_halves_what_goes_side_by_side(void **state)
@@ -444,6 +460,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_becomes_of_a_stream_is_told_by_the_answer),
+        cmocka_unit_test(a_group_that_is_gone_is_no_stream_that_is_removed),
         cmocka_unit_test(throttling_halves_what_goes_side_by_side),
         cmocka_unit_test(a_page_that_can_not_be_read_is_an_error_and_not_the_end),
         cmocka_unit_test(a_protected_group_is_an_error_and_another_name_is_no_group),

@@ -140,6 +140,83 @@ static void a_target_with_an_error_is_failed_and_says_why(void **state)
     json_decref(vacuum);
 }
 
+enum { MANY = 5 };
+
+/* So many passes over so many targets, each of which found something; one that never ends well has an error. */
+static json_t *tasks_of_passes(int passes, int targets, const char *error)
+{
+    json_t *tasks = json_array();
+    for (int i = 0; i < passes * targets; i++) {
+        const struct row row = {i, i / targets, i % targets, true, 3, 3, .error = i == 0 ? error : NULL};
+        json_t *one = tasks_of(&row, 1);
+        assert_int_equal(json_array_extend(tasks, one), 0);
+        json_decref(one);
+    }
+    return tasks;
+}
+
+static json_t *vacuum_of_many(int passes)
+{
+    char text[1024];
+    (void)snprintf(text, sizeof text,
+                   "{'vacuum_id': 'v', 'dry_run': false, 'status': 'running', 'revision': 3, 'targets': ["
+                   " {'kind': 'table', 'name': 'a', 'status': 'pending'}, {'kind': 'table', 'name': 'b', 'status': 'pending'},"
+                   " {'kind': 'table', 'name': 'c', 'status': 'pending'}, {'kind': 'table', 'name': 'd', 'status': 'pending'},"
+                   " {'kind': 'table', 'name': 'e', 'status': 'pending'}],"
+                   " 'work': {'phase': 'tasks', 'pass': %d, 'first_task': %d, 'task_count': %d, 'in_pass': [0, 1, 2, 3, 4]}}",
+                   passes - 1, (passes - 1) * MANY, MANY);
+    return manifest_text_json(text);
+}
+
+static void a_target_in_which_records_keep_arriving_has_failed_and_says_so(void **state)
+{
+    (void)state;
+    for (int passes = OPS_PASSES_MAX - 1; passes <= OPS_PASSES_MAX; passes++) {
+        json_t *vacuum = vacuum_of_many(passes), *tasks = tasks_of_passes(passes, MANY, NULL), *targets = NULL;
+        bool is_last = passes == OPS_PASSES_MAX;
+        assert_int_equal(ops_pass_tally(vacuum, tasks, &targets), OPS_OK);
+        for (size_t i = 0; i < MANY; i++) {
+            const json_t *target = json_array_get(targets, i);
+            assert_string_equal(ops_json_text(target, "status", ""), is_last ? "failed" : "completed");
+            assert_string_equal(ops_json_text(target, "error", ""),
+                                is_last ? "Records kept arriving: the last of 5 looks found 3 more, and what came since is "
+                                          "left."
+                                        : "");
+        }
+        json_decref(targets);
+        json_decref(tasks);
+        json_decref(vacuum);
+    }
+}
+
+static void the_message_names_three_of_those_in_which_records_keep_arriving(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *error, *says;
+        enum ops_status failure;
+    } cases[] = {
+        {NULL, "Records kept arriving in 5 of the targets: a, b, c and 2 more; stop what writes to them and vacuum again.",
+         OPS_RECORDS_REMAIN},
+        {"It is broken.",
+         "1 of the targets could not be finished; a: It is broken. Records kept arriving in b, c, d and 1 more.",
+         OPS_TARGET_ERROR},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        json_t *vacuum = vacuum_of_many(OPS_PASSES_MAX), *tasks = tasks_of_passes(OPS_PASSES_MAX, MANY, cases[i].error);
+        struct ops_error error = OPS_ERROR_INIT;
+        struct ops_pass_result result;
+        assert_int_equal(ops_pass_result(vacuum, tasks, &result, &error), OPS_OK);
+        assert_int_equal(result.outcome, OPS_PASS_REMAINS);
+        assert_int_equal(result.failure, cases[i].failure);
+        assert_string_equal(ops_error_text(&error, result.failure), cases[i].says);
+        assert_string_equal(ops_json_text(error.details, "first_target", ""), "a");
+        ops_error_release(&error);
+        json_decref(tasks);
+        json_decref(vacuum);
+    }
+}
+
 struct result_case {
     const char *name;
     const char *dry_run;
@@ -388,6 +465,8 @@ int main(void)
         cmocka_unit_test(a_target_is_pending_then_running_then_completed),
         cmocka_unit_test(matched_is_deleted_and_failed_together_over_any_passes),
         cmocka_unit_test(a_target_with_an_error_is_failed_and_says_why),
+        cmocka_unit_test(a_target_in_which_records_keep_arriving_has_failed_and_says_so),
+        cmocka_unit_test(the_message_names_three_of_those_in_which_records_keep_arriving),
         cmocka_unit_test(what_follows_a_pass_depends_on_what_it_found),
         cmocka_unit_test(a_deferred_target_is_looked_at_again_when_the_pass_over_the_others_is_done),
         cmocka_unit_test(a_target_that_was_tried_often_enough_has_failed_and_only_it),

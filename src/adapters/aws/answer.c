@@ -168,6 +168,13 @@ const char *ops_aws_answer_reason(const struct ops_aws_call *call, char ret_reas
     return ret_reason;
 }
 
+void ops_aws_answer_note(const struct ops_aws_call *call, struct ops_error *error)
+{
+    char reason[OPS_AWS_REASON_SIZE];
+    if (error && !error->text[0])
+        (void)ops_fail(error, call->status, "%s", ops_aws_answer_reason(call, reason));
+}
+
 bool ops_aws_answer_lacks(const struct ops_aws_call *call)
 {
     return call->status == OPS_TARGET_ERROR && (call->response.status == 501 || strcmp(call->code, "NotImplemented") == 0);

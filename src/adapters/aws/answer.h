@@ -16,6 +16,10 @@ void ops_aws_answer_explain(struct ops_aws_call *call);
 enum { OPS_AWS_REASON_SIZE = 512 };
 const char *ops_aws_answer_reason(const struct ops_aws_call *call, char ret_reason[static OPS_AWS_REASON_SIZE]);
 
+/* Says in error why a call was not taken that is sent again: should it stay so, the operator needs to know. What is there
+ * already stays. */
+void ops_aws_answer_note(const struct ops_aws_call *call, struct ops_error *error);
+
 /* Whether the server says that it can't do such a thing at all. */
 bool ops_aws_answer_lacks(const struct ops_aws_call *call);
 

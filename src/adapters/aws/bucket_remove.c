@@ -287,6 +287,8 @@ static void on_error(void *context, const struct ops_s3_error *error)
     removal->throttled = removal->throttled || ops_aws_code_status(code, 0) == OPS_THROTTLED;
     if (outcome == OPS_FAILED)
         say_refused(removal, error->code, error->message);
+    else if (outcome == OPS_RETRY && removal->error && !removal->error->text[0])
+        (void)ops_fail(removal->error, OPS_STORE_UNAVAILABLE, "DeleteObjects: %s", reason);
 }
 
 /* What an answer does not name as not removed is removed, provided that it can be read from one end to the other and speaks
@@ -318,6 +320,8 @@ static void judge_refusal(struct removal *removal, const struct request *request
         return;
     enum ops_removal outcome = outcome_of_code(call->code);
     set_outcomes(removal, request, outcome);
+    if (outcome == OPS_RETRY)
+        ops_aws_answer_note(call, removal->error);
     if (outcome != OPS_FAILED)
         return;
     char reason[OPS_AWS_REASON_SIZE];
@@ -344,6 +348,7 @@ static void judge(struct removal *removal, const struct request *request, const 
         break;
     case OPS_THROTTLED:
         removal->throttled = true;
+        ops_aws_answer_note(call, removal->error);
         break;
     case OPS_TARGET_MISSING:
     case OPS_TARGET_ERROR:
@@ -353,6 +358,7 @@ static void judge(struct removal *removal, const struct request *request, const 
             judge_refusal(removal, request, call);
         break;
     default:
+        ops_aws_answer_note(call, removal->error);
         break; /* it may have happened or not: another time */
     }
 }

@@ -36,8 +36,8 @@ struct log_group {
     struct ops_target target;
     struct ops_aws_stack *stack;
     char *name;
-    char *walked_to; /* the cursor that token goes on from */
-    json_t *token;   /* NULL: from the first stream */
+    char *walked_to;       /* the cursor that token goes on from */
+    json_t *token;         /* NULL: from the first stream */
     struct ops_buf walked; /* the last stream that was named on the way to there; "": none */
 };
 
@@ -246,6 +246,12 @@ static void release_calls(struct stream_calls *calls)
     ops_mem_free(calls);
 }
 
+/* "The specified log group does not exist." and "The specified log stream does not exist." have one code. */
+static bool misses_group(const struct ops_aws_call *call)
+{
+    return call->status == OPS_TARGET_MISSING && strstr(call->message, "log group");
+}
+
 /* A stream that is not there any more is removed, whoever did it. */
 static enum ops_removal outcome_of(const struct ops_aws_call *call)
 {
@@ -279,8 +285,12 @@ static enum ops_status log_group_remove(struct ops_target *self, const struct op
     }
     for (size_t i = 0; i < count && status == OPS_OK; i++) {
         ret_outcomes[i] = outcome_of(&calls->calls[i]);
+        if (misses_group(&calls->calls[i]))
+            status = ops_fail(error, OPS_TARGET_MISSING, "The log group %s does not exist any more.", group->name);
         if (ret_outcomes[i] == OPS_FAILED)
             say_refused(group, &keys[i], &calls->calls[i], error);
+        else if (ret_outcomes[i] == OPS_RETRY)
+            ops_aws_answer_note(&calls->calls[i], error);
     }
     release_calls(calls);
     return status;

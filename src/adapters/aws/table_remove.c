@@ -178,6 +178,7 @@ static enum ops_status read_answer(const struct ops_aws_table *table, const stru
         return OPS_OK;
     default:
         *throttled = *throttled || call->status == OPS_THROTTLED;
+        ops_aws_answer_note(call, error);
         set_outcomes(share, OPS_RETRY);
         return OPS_OK;
     }

@@ -76,7 +76,7 @@ static enum ops_removal removal_of(int number)
     case EISDIR:
     case ENOTEMPTY:
     case EEXIST: /* the other word for ENOTEMPTY (rmdir(2)) */
-        return OPS_REMOVED;
+        return OPS_ABSENT;
     case EBUSY:
     case EINTR:
     case EMFILE:

@@ -22,7 +22,7 @@ struct local_remover {
  * that does not begin with it, with its final '/', is not removed for being empty. */
 void local_remover_begin(struct local_remover *remover, int root_fd, uint64_t mount_id, const struct local_kept *kept,
                          struct ops_view prefix);
-/* A key with a final '/' is an empty directory: one that is not empty any more is no key, and counts as gone. *ret_why is
+/* A key with a final '/' is an empty directory: one that is not empty any more is no key, and absent. *ret_why is
  * set where the outcome is OPS_FAILED: a clause, until the next call. */
 enum ops_removal local_remover_remove(struct local_remover *remover, struct ops_view key, const char **ret_why);
 void local_remover_end(struct local_remover *remover);

@@ -28,6 +28,32 @@ static enum ops_status prepare_command(struct local_table *table, const struct l
     return status;
 }
 
+/* Reads an entry, for which FTS reads the record's columns as it does to make the index anew: one whose columns the table
+ * does not have any more is found before anything is deleted. */
+static enum ops_status check_columns(struct local_table *table, const struct local_index *index, struct ops_error *error)
+{
+    struct ops_buf sql;
+    sqlite3_stmt *statement = NULL;
+    ops_buf_init(&sql, LOCAL_TABLE_SQL_MAX_BYTES);
+    ops_buf_append_text(&sql, "SELECT * FROM main.");
+    local_sql_append_identifier(&sql, index->name);
+    ops_buf_append_text(&sql, " LIMIT 1");
+    enum ops_status status = local_sql_prepare(table->db, &sql, table->schema.file, &statement, error);
+    ops_buf_release(&sql);
+    if (status != OPS_OK)
+        return status;
+    int result = sqlite3_step(statement);
+    if ((result & 0xff) == SQLITE_ERROR)
+        status = ops_fail(error, OPS_TARGET_ERROR,
+                          "In file %s, the full-text table %s can't be made anew from the records of %s; does that have its "
+                          "columns? (%s)",
+                          table->schema.file, index->name, table->schema.name, sqlite3_errmsg(table->db));
+    else if (result != SQLITE_ROW && result != SQLITE_DONE)
+        status = local_table_fail(table, result, error);
+    (void)sqlite3_finalize(statement); /* repeats the failure of the step */
+    return status;
+}
+
 enum ops_status local_index_prepare(struct local_table *table, struct ops_error *error)
 {
     enum ops_status status = OPS_OK;
@@ -36,6 +62,8 @@ enum ops_status local_index_prepare(struct local_table *table, struct ops_error 
         status = prepare_command(table, index, "integrity-check", &index->check, error);
         if (status == OPS_OK)
             status = prepare_command(table, index, "rebuild", &index->rebuild, error);
+        if (status == OPS_OK)
+            status = check_columns(table, index, error);
     }
     return status;
 }

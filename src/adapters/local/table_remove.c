@@ -4,8 +4,15 @@
 
 enum { RANGE_SPARSE_MAX = 64 }; /* rowids per record beyond which a range delete reads more than it saves */
 
+/* Outcomes for records of which so many were there. Which ones, nobody asks. */
+static void set_outcomes(enum ops_removal *ret_outcomes, size_t count, sqlite3_int64 removed)
+{
+    for (size_t i = 0; i < count; i++)
+        ret_outcomes[i] = (sqlite3_int64)i < removed ? OPS_REMOVED : OPS_ABSENT;
+}
+
 static enum ops_status delete_range(struct local_table *table, sqlite3_int64 first, sqlite3_int64 last, size_t count,
-                                    struct ops_error *error)
+                                    enum ops_removal *ret_outcomes, struct ops_error *error)
 {
     sqlite3_stmt *statement = table->statements[LOCAL_TABLE_DELETE_RANGE];
     if (sqlite3_bind_int64(statement, LOCAL_PARAM_FIRST, first) != SQLITE_OK ||
@@ -14,6 +21,7 @@ static enum ops_status delete_range(struct local_table *table, sqlite3_int64 fir
     enum ops_status status = local_table_run(table, LOCAL_TABLE_DELETE_RANGE, NULL, error);
     if (status == OPS_OK && sqlite3_changes64(table->db) > (sqlite3_int64)count)
         return ops_fail(error, OPS_INTERNAL_ERROR, "Table file %s changed inside a transaction.", table->schema.file);
+    set_outcomes(ret_outcomes, count, sqlite3_changes64(table->db));
     return status;
 }
 
@@ -66,7 +74,7 @@ static bool range_pays(const struct ops_key *keys, size_t length)
 }
 
 static enum ops_status delete_batch(struct local_table *table, const struct ops_key *keys, size_t count,
-                                    struct ops_error *error)
+                                    enum ops_removal *ret_outcomes, struct ops_error *error)
 {
     sqlite3_int64 version = 0;
     enum ops_status status = local_rowids_check(table, table->page_schema, error);
@@ -77,11 +85,14 @@ static enum ops_status delete_batch(struct local_table *table, const struct ops_
         struct local_id_head head = local_id_head(keys[i].id);
         length = unchanged && head.page_serial == table->page_serial ? run_length(keys + i, count - i) : 1;
         if (range_pays(keys + i, length)) {
-            status = delete_range(table, head.rowid, local_id_head(keys[i + length - 1].id).rowid, length, error);
+            status = delete_range(table, head.rowid, local_id_head(keys[i + length - 1].id).rowid, length, ret_outcomes + i,
+                                  error);
             continue;
         }
-        for (size_t k = i; k < i + length && status == OPS_OK; k++)
+        for (size_t k = i; k < i + length && status == OPS_OK; k++) {
             status = delete_one(table, keys[k].id, error);
+            set_outcomes(ret_outcomes + k, 1, sqlite3_changes64(table->db));
+        }
     }
     return status;
 }
@@ -142,7 +153,7 @@ enum ops_status local_table_remove(struct ops_target *self, const struct ops_key
     enum ops_status status = local_table_begin_write(table, reason, error);
     table->has_removed = true;
     if (status == OPS_OK)
-        status = delete_batch(table, keys, count, error);
+        status = delete_batch(table, keys, count, ret_outcomes, error);
     status = take_less(table, count, status);
     if (status == OPS_OK)
         status = commit(table, error);
@@ -151,7 +162,5 @@ enum ops_status local_table_remove(struct ops_target *self, const struct ops_key
     local_table_roll_back(table);
     if (reason[0])
         refuse_batch(table, keys, count, reason, ret_outcomes);
-    for (size_t i = 0; i < count && status == OPS_OK; i++)
-        ret_outcomes[i] = OPS_REMOVED;
     return reason[0] ? OPS_OK : status;
 }

@@ -291,6 +291,13 @@ static bool level_rewind(struct local_tree_level *level)
     return level->directory;
 }
 
+/* A directory that is open reads as empty once somebody has removed it. */
+static bool was_removed(int fd)
+{
+    struct stat info;
+    return fstat(fd, &info) == 0 && info.st_nlink == 0;
+}
+
 static enum ops_status level_fill(struct local_walk *walk, struct local_tree_level *level, struct ops_error *error)
 {
     level_clear_names(level);
@@ -306,6 +313,8 @@ static enum ops_status level_fill(struct local_walk *walk, struct local_tree_lev
         status = pass_over_or_fail(walk, "can't be listed to its end", errno, error);
     } else if (status == OPS_OK && errno == 0 && level->content == CONTENT_UNKNOWN) {
         level->content = CONTENT_NONE;
+        if (walk->path.length == 0 && was_removed(level->fd))
+            status = ops_fail(error, OPS_TARGET_MISSING, "The directory of %s does not exist any more.", walk->options.name);
     }
     qsort(level->names, level->count, sizeof level->names[0], compare_names);
     return status;

@@ -174,7 +174,7 @@ static enum ops_removal remove_one_locked(struct memory_target *target, struct m
     struct memory_stack *stack = target->stack;
     size_t index = memory_record_index(resource, id, id_sort(id), false);
     if (!memory_record_is_at(resource, index, id, id_sort(id)))
-        return OPS_REMOVED;
+        return OPS_ABSENT;
     if (is_kept_locked(target, resource->records[index]))
         return OPS_FAILED;
     if (stack->synced.on_removed)
