@@ -35,7 +35,7 @@ void ops_errand_sort_page(struct ops_errand *errand)
         struct ops_key key = hand->page.keys[i];
         task->receipt_bytes += key.size_bytes;
         if (ops_guard_key(&manifest->guard, errand->kind, key.guarded)) {
-            hand->counters.protected ++;
+            hand->counters.protected++;
             hand->protected_bytes += key.size_bytes;
             continue;
         }
