@@ -317,8 +317,7 @@ static enum ops_status open_target(struct ops_errand *errand, struct ops_error *
     const json_t *doc = json_array_get(json_object_get(errand->claim.vacuum, "targets"), (size_t)task->target);
     errand->kind = ops_plan_target_kind(doc);
     (void)snprintf(errand->target_name, sizeof errand->target_name, "%s", ops_json_text(doc, "name", ""));
-    errand->manifest_number =
-        atomic_load(&errand->app->manifest_number); /* or an older one, and then it is looked at again */
+    errand->manifest_number = atomic_load(&errand->app->manifest_number); /* or an older one, and then it is looked at again */
     enum ops_status status = ops_planned_open(errand->app, doc, &errand->target, error);
     if (status == OPS_CORRUPT || status == OPS_NO_MEMORY)
         return status;

@@ -265,8 +265,7 @@ static bool pass_done(const json_t *vacuum, const json_t *tasks)
     return done == ops_pass_task_count(vacuum);
 }
 
-/* Whether another pass over the target is of use: this one found something, which is not there any more, and met no error.
- */
+/* Whether another pass over the target is of use: this one found something that is gone now, and met no error. */
 static bool look_again(const json_t *vacuum, const struct target_tally *tally)
 {
     bool something_went = tally->last.deleted > 0 || tally->last.absent > 0;

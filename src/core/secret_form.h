@@ -10,8 +10,7 @@ struct ops_view ops_secret_trimmed(struct ops_view text);
 /* Why a trimmed text can be no secret code, to go on after "The secret code": "is empty"; NULL: it can. Static. */
 const char *ops_secret_objection(struct ops_view code);
 
-/* The same of a new one, which has to be typed and copied by people: blanks at its ends are refused too, since they get
- * lost. */
+/* The same of a new one, which has to be typed and copied by people: blanks at its ends are refused too, since they get lost. */
 const char *ops_secret_objection_to_new(struct ops_view code);
 
 #endif

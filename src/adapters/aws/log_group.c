@@ -36,8 +36,8 @@ struct log_group {
     struct ops_target target;
     struct ops_aws_stack *stack;
     char *name;
-    char *walked_to;       /* the cursor that token goes on from */
-    json_t *token;         /* NULL: from the first stream */
+    char *walked_to; /* the cursor that token goes on from */
+    json_t *token;   /* NULL: from the first stream */
     struct ops_buf walked; /* the last stream that was named on the way to there; "": none */
 };
 
