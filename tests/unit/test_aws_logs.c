@@ -86,7 +86,7 @@ static void what_becomes_of_a_stream_is_told_by_the_answer(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         enum ops_removal outcomes[2];
         struct ops_error error = OPS_ERROR_INIT;
-        script_answers answers = {GROUP, STREAMS, cases[i].answer};
+        script_answers answers = {GROUP, STREAMS, cases[i].answer, cases[i].answer, STREAMS};
         assert_int_equal(open_group(answers, NULL), OPS_OK);
         assert_int_equal(read_page(), OPS_OK);
         assert_int_equal(page.count, 2);
@@ -103,7 +103,7 @@ static void a_group_that_is_gone_is_no_stream_that_is_removed(void **state)
 {
     (void)state;
     static const struct aws_script_answer gone = {
-        400, "{\"__type\":\"ResourceNotFoundException\",\"message\":\"The specified log group does not exist.\"}", OPS_OK};
+        400, "{\"__type\":\"ResourceNotFoundException\",\"message\":\"It does not exist.\"}", OPS_OK};
     enum ops_removal outcomes[2];
     struct ops_error error = OPS_ERROR_INIT;
     script_answers answers = {GROUP, STREAMS, gone};

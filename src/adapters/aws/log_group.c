@@ -36,8 +36,8 @@ struct log_group {
     struct ops_target target;
     struct ops_aws_stack *stack;
     char *name;
-    char *walked_to; /* the cursor that token goes on from */
-    json_t *token;   /* NULL: from the first stream */
+    char *walked_to;       /* the cursor that token goes on from */
+    json_t *token;         /* NULL: from the first stream */
     struct ops_buf walked; /* the last stream that was named on the way to there; "": none */
 };
 
@@ -246,10 +246,24 @@ static void release_calls(struct stream_calls *calls)
     ops_mem_free(calls);
 }
 
-/* "The specified log group does not exist." and "The specified log stream does not exist." have one code. */
-static bool misses_group(const struct ops_aws_call *call)
+/* A stream that does not exist and a group that does not are one code (Amazon CloudWatch Logs API Reference,
+ * DeleteLogStream), and the sentences are the services' own: so the group is asked for where anything is missing.
+ * OPS_TARGET_MISSING: it is. */
+static enum ops_status check_group(struct log_group *group, const struct stream_calls *calls, struct ops_error *error)
 {
-    return call->status == OPS_TARGET_MISSING && strstr(call->message, "log group");
+    json_t *answer = NULL;
+    size_t i = 0;
+    while (i < calls->count && calls->calls[i].status != OPS_TARGET_MISSING)
+        i++;
+    if (i == calls->count)
+        return OPS_OK;
+    enum ops_status status =
+        ops_aws_json_ask_once(group->stack->client, OPS_AWS_LOGS, DESCRIBE_STREAMS,
+                              json_pack("{s:s, s:i}", "logGroupName", group->name, "limit", 1), &answer, error);
+    json_decref(answer);
+    if (status == OPS_TARGET_MISSING)
+        return ops_fail(error, status, "The log group %s does not exist any more.", group->name);
+    return status == OPS_UNKNOWN ? OPS_STORE_UNAVAILABLE : status;
 }
 
 /* A stream that is not there any more is removed, whoever did it. */
@@ -282,11 +296,10 @@ static enum ops_status log_group_remove(struct ops_target *self, const struct op
     if (status == OPS_OK) {
         forget_walk(group);
         send_calls(group, calls);
+        status = check_group(group, calls, error);
     }
     for (size_t i = 0; i < count && status == OPS_OK; i++) {
         ret_outcomes[i] = outcome_of(&calls->calls[i]);
-        if (misses_group(&calls->calls[i]))
-            status = ops_fail(error, OPS_TARGET_MISSING, "The log group %s does not exist any more.", group->name);
         if (ret_outcomes[i] == OPS_FAILED)
             say_refused(group, &keys[i], &calls->calls[i], error);
         else if (ret_outcomes[i] == OPS_RETRY)
