@@ -357,7 +357,7 @@ def test_a_connection_goes_on_after_a_body_that_nobody_wants(blocked):
 
 
 @pytest.mark.parametrize("method, path", [("OPTIONS", "/api/x"), ("GET", "/healthz"), ("GET", "/healthz?verbose=1"),
-                                          ("GET", "/probe/live"), ("GET", "/%68ealthz"), ("GET", "/x/../probe/live")])
+                                          ("GET", "/probe/live"), ("GET", "/%68ealthz")])
 def test_what_passes(blocked, method, path):
     """Also where access hangs on a subrequest into a gated location: it is not asked about."""
     answer = blocked.http(method, path)
@@ -367,7 +367,7 @@ def test_what_passes(blocked, method, path):
 
 @pytest.mark.parametrize("path", ["/healthz/", "/healthzz", "/healthz%3Fx", "/healthz%23x", "/probes", "/healthz#/../page.txt", "//healthz",
                                   "/probe/..;/page.txt", "/x/../healthz", "/probe/%5c../page.txt",
-                                  "/probe/../page.txt", "/probe/%2E%2E/page.txt", "/page.txt?x=/healthz"])
+                                  "/probe/../page.txt", "/x/../probe/live", "/probe/%2E%2E/page.txt", "/page.txt?x=/healthz"])
 def test_what_only_looks_like_a_health_path_does_not(blocked, path):
     assert blocked.status(path) == 503
 
