@@ -127,13 +127,25 @@ static enum ops_status stage_settle(struct ops_errand *errand, struct ops_error 
     return OPS_OK;
 }
 
+/* Counts are written down with each page, so under a rate a page is no more than what goes in a second: else nobody would
+ * see for minutes that records go. */
+static size_t page_limit(const struct ops_errand *errand)
+{
+    struct ops_app *app = errand->app;
+    size_t most = errand->target->page_max;
+    pthread_mutex_lock(&app->pace_lock);
+    int64_t per_second = app->rate.per_second;
+    pthread_mutex_unlock(&app->pace_lock);
+    return deletes(errand) && per_second > 0 && (uint64_t)per_second < most ? (size_t)per_second : most;
+}
+
 static enum ops_status stage_read(struct ops_errand *errand, struct ops_error *error)
 {
     struct ops_task *task = &errand->claim.task;
     struct ops_key_page *page = &errand->hand.page;
     ops_remarks_clear(&errand->hand.remarks);
     enum ops_status status = ops_target_page(errand->target, (uint32_t)task->segment, ops_buf_text(&task->cursor),
-                                             errand->target->page_max, page, error);
+                                             page_limit(errand), page, error);
     if (status == OPS_TARGET_MISSING)
         close_target(errand); /* the next try looks anew what is there */
     if (status != OPS_OK)
@@ -317,7 +329,8 @@ static enum ops_status open_target(struct ops_errand *errand, struct ops_error *
     const json_t *doc = json_array_get(json_object_get(errand->claim.vacuum, "targets"), (size_t)task->target);
     errand->kind = ops_plan_target_kind(doc);
     (void)snprintf(errand->target_name, sizeof errand->target_name, "%s", ops_json_text(doc, "name", ""));
-    errand->manifest_number = atomic_load(&errand->app->manifest_number); /* or an older one, and then it is looked at again */
+    errand->manifest_number =
+        atomic_load(&errand->app->manifest_number); /* or an older one, and then it is looked at again */
     enum ops_status status = ops_planned_open(errand->app, doc, &errand->target, error);
     if (status == OPS_CORRUPT || status == OPS_NO_MEMORY)
         return status;

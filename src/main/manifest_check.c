@@ -8,6 +8,9 @@
 #include "core/vacuum.h"
 #include "main/engine.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 struct check {
     struct ops_manifest manifest;
     char *manifest_name;
@@ -126,6 +129,9 @@ static enum ops_status run(struct ops_cli *cli, struct check *check, struct ops_
 {
     struct ops_place place;
     enum ops_status status = ops_command_place(cli, &place, error);
+    bool is_typo = status == OPS_OK && !place.aws && !ops_cli_manifest(cli) && access(place.data_dir, F_OK) != 0;
+    if (is_typo && errno == ENOENT)
+        status = ops_fail(error, OPS_IO_ERROR, "There is no data directory %s.", place.data_dir);
     if (status == OPS_OK)
         status =
             ops_engine_load_manifest(place.data_dir, ops_cli_manifest(cli), &check->manifest, &check->manifest_name, error);

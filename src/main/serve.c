@@ -43,6 +43,7 @@ struct serving {
     struct ops_engine_config config;
     struct ops_engine engine;
     struct ops_serve_flags flags;
+    bool made_directory; /* there was no data directory */
     struct ops_ready ready;
     struct ops_traffic *traffic;
     struct ops_http_server *http;
@@ -88,13 +89,15 @@ static struct ops_log *access_log(const struct ops_cli *cli, const struct servin
 }
 
 /* A start that is refused makes no data directory. */
-static enum ops_status check_manifest(const struct ops_engine_config *config, struct ops_error *error)
+static enum ops_status check_manifest(struct serving *serving, struct ops_error *error)
 {
+    const struct ops_engine_config *config = &serving->config;
     struct ops_manifest manifest;
     char *name = NULL;
     enum ops_status status = OPS_OK;
     if (access(config->data_dir, F_OK) == 0)
         return OPS_OK; /* nothing is made, and opening it reads the manifest */
+    serving->made_directory = true;
     status = ops_engine_load_manifest(config->data_dir, config->manifest_path, &manifest, &name, error);
     if (status != OPS_OK)
         return status;
@@ -118,7 +121,7 @@ static enum ops_status open_engine(struct ops_cli *cli, const struct ops_place *
     };
     char *data_dir = NULL;
     serving->config.data_dir = place->data_dir;
-    enum ops_status status = check_manifest(&serving->config, error);
+    enum ops_status status = check_manifest(serving, error);
     if (status == OPS_OK)
         status = ops_engine_data_dir(place->data_dir, &data_dir, error);
     if (status == OPS_OK)
@@ -278,10 +281,14 @@ static void tell_no_more(struct serving *serving)
 }
 
 /* Files in it are looked at before they are used (base/trust.h), but whoever may write it can take them away. */
-static void warn_of_open_directory(const struct serving *serving)
+static void warn_of_directory(const struct serving *serving)
 {
     struct stat info;
     const char *data_dir = serving->engine.data_dir;
+    if (serving->made_directory)
+        ops_log_say(serving->log, OPS_LOG_WARN, "data.made",
+                    "there was no data directory %s: it was made, and the manifest in force is %s", data_dir,
+                    serving->engine.manifest_name);
     bool open_to_others = stat(data_dir, &info) == 0 && info.st_mode & (S_IWGRP | S_IWOTH);
     if (open_to_others && !(info.st_mode & S_ISVTX))
         ops_log_say(serving->log, OPS_LOG_WARN, "data.open",
@@ -326,7 +333,7 @@ static enum ops_status start(struct ops_cli *cli, struct serving *serving, struc
     if (status == OPS_OK)
         status = open_engine(cli, &place, serving, error);
     if (status == OPS_OK)
-        warn_of_open_directory(serving);
+        warn_of_directory(serving);
     if (status == OPS_OK)
         ops_app_log_to(serving->engine.app, serving->log);
     if (status == OPS_OK)

@@ -430,9 +430,9 @@ static void a_vacuum_without_a_plan_shows_no_zeros(void **state)
         {"\"status\":\"pending\"", "\nNot planned yet: what it will delete is looked up when it starts.\n"},
         {"\"status\":\"running\"", "\nNot planned yet: what there is to delete is being looked up.\n"},
         {"\"status\":\"cancelled\",\"finished_at\":\"2025-11-24T03:40:00Z\"",
-         "\nNothing was counted: it ended before it was planned.\n"},
+         "\nNothing was deleted: it was cancelled before it began.\n"},
         {"\"status\":\"failed\",\"finished_at\":\"2025-11-24T03:40:00Z\"",
-         "\nNothing was counted: it ended before it was planned.\n"},
+         "\nNothing was deleted: it ended before it was planned.\n"},
         {"\"status\":\"completed\",\"finished_at\":\"2025-11-24T03:40:00Z\",\"plan_sha256\":\"5c\"",
          "\nTotal: 0 matched, 0 deleted, 0 failed, 0 protected, 0 B\n"},
     };

@@ -137,6 +137,54 @@ def test_manifest_check_says_each_reason_once(bare):
     assert result.returncode == 1 and reason and reason not in result.stderr
 
 
+def test_manifest_check_of_a_directory_that_is_not_there_says_so(tmp_path):
+    result = subprocess.run([PROGRAM, "manifest-check", "--data", tmp_path / "typo"], capture_output=True, text=True,
+                            env=base_environment(), timeout=30)
+    assert result.returncode == 1 and f"There is no data directory {tmp_path}/typo" in result.stderr and result.stdout == ""
+
+
+def test_a_serve_that_makes_its_data_directory_says_so(make_home):
+    home = make_home()
+    home.data = home.directory / "other"
+    serve = home.serve()
+    [made] = until(lambda: serve.events("data.made"), "it is told")
+    assert made["level"] == "warn" and str(home.data) in made["msg"] and "sample stack" in made["msg"]
+
+
+@needs_root
+def test_who_has_no_name_is_told_by_number(bare):
+    """As in a container."""
+    command = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", PROGRAM, "secret-set", "--data",
+               bare.directory / "theirs", "--new-secret-code-file", "-"]
+    bare.directory.chmod(0o777)
+    for parent in bare.directory.parents:
+        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o011)
+    done = subprocess.run(command, capture_output=True, text=True, input="correct horse battery", env=base_environment(), timeout=30)
+    assert done.returncode == 0, done
+    bare.data = bare.directory / "theirs"
+    assert bare.serve().audit()[0]["actor"] == "uid:54321"
+
+
+# ---- how far it is ----
+
+@pytest.mark.usefixtures("settable_clock")
+def test_under_a_rate_counts_grow_by_the_second(bare):
+    stack.make_table(bare.table("pvm_main"), [(f"{i:05}", "1", "acme", "x") for i in range(3000)])
+    stack.write_manifest(bare, [{"code": "pvm", "tables": [{"name": "pvm_main", "org": {"by": "attribute", "name": "orgcode"}}]}])
+    serve = bare.serve("--max-rate", 300, clock=True)
+    vacuum = serve.do("vacuumorg", orgcode="acme")["vacuum_id"]
+    bare.clock.ahead(301)
+    seen = set()
+
+    def ended():
+        record = serve.vacuum(vacuum)
+        seen.add(record["totals"].get("deleted", 0))
+        return record["status"] == "completed"
+    until(ended, "it is done")
+    assert len(seen) >= 5 and max(seen) == 3000, seen
+
+
 # ---- SIGHUP ----
 
 def test_a_manifest_that_can_be_read_is_taken_whatever_it_names(bare):

@@ -181,8 +181,9 @@ const char *ops_cli_actor(struct ops_cli *cli)
     if (!cli->actor) {
         const char *caller = sudo_caller();
         const struct passwd *user = caller ? NULL : getpwuid(geteuid());
-        const char *name = caller ? caller : user ? user->pw_name : NULL;
-        cli->actor = name ? ops_mem_strdup(name) : NULL;
+        char number[sizeof "uid:" + 3 * sizeof(uid_t)];
+        (void)snprintf(number, sizeof number, "uid:%lld", (long long)geteuid()); /* in a container users have no names */
+        cli->actor = ops_mem_strdup(caller ? caller : user ? user->pw_name : number);
     }
     return cli->actor;
 }

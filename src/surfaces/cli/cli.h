@@ -110,7 +110,8 @@ void ops_cli_note_store(struct ops_cli *cli, const char *data_dir, const char *r
 /* --manifest, else $G3NOPS_MANIFEST, else NULL. */
 const char *ops_cli_manifest(const struct ops_cli *cli);
 
-/* --actor; else, for root by way of sudo, who called that; else the effective user; else NULL. Owned by the run. */
+/* --actor; else, for root by way of sudo, who called that; else the effective user, by name
+ * or as "uid:1001"; NULL: no memory. Owned by the run. */
 const char *ops_cli_actor(struct ops_cli *cli);
 
 enum { OPS_CLI_SECRET_MAX = 1024, OPS_CLI_SECRET_SPARE = 3 /* a line end, and one that tells what is too long */ };

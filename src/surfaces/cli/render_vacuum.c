@@ -389,7 +389,8 @@ static void append_unplanned(const json_t *data, const struct ops_style *style, 
     bool ended = json_object_get(data, "finished_at") != NULL, pending = has_status(data, "pending");
     ops_buf_append_char(buf, '\n');
     ops_paint_append_wrapped(buf, style, OPS_PAINT_NONE,
-                             ended     ? "Nothing was counted: it ended before it was planned."
+                             has_status(data, "cancelled") ? "Nothing was deleted: it was cancelled before it began."
+                             : ended                       ? "Nothing was deleted: it ended before it was planned."
                              : pending ? "Not planned yet: what it will delete is looked up when it starts."
                                        : "Not planned yet: what there is to delete is being looked up.",
                              0, HANG);
