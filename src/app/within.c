@@ -87,14 +87,10 @@ static enum ops_status is_same(const struct ops_survey *survey, const struct ops
 
 static enum ops_status add_suspect(struct ops_within *within, size_t index, const struct ops_alias *alias)
 {
-    if (within->count == within->capacity) {
-        size_t capacity = within->capacity ? 2 * within->capacity : 16;
-        struct ops_suspect *suspects = ops_mem_resize(within->suspects, capacity * sizeof *suspects);
-        if (!suspects)
-            return OPS_NO_MEMORY;
-        within->suspects = suspects;
-        within->capacity = capacity;
-    }
+    struct ops_suspect *suspects = ops_mem_room(within->suspects, within->count, &within->capacity, sizeof *suspects);
+    if (!suspects)
+        return OPS_NO_MEMORY;
+    within->suspects = suspects;
     within->suspects[within->count++] = (struct ops_suspect){.index = index, .alias = *alias};
     return OPS_OK;
 }

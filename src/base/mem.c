@@ -50,6 +50,20 @@ void *ops_mem_resize(void *block, size_t size_bytes)
     return counted(is_lost() ? NULL : current->resize(block, size_bytes ? size_bytes : 1));
 }
 
+void *ops_mem_room(void *items, size_t count, size_t *capacity, size_t item_bytes)
+{
+    enum { FIRST_CAPACITY = 16 };
+    if (count < *capacity)
+        return items;
+    if (*capacity > SIZE_MAX / 2 / item_bytes)
+        return NULL;
+    size_t larger = *capacity ? 2 * *capacity : FIRST_CAPACITY;
+    void *moved = ops_mem_resize(items, larger * item_bytes);
+    if (moved)
+        *capacity = larger;
+    return moved;
+}
+
 char *ops_mem_strndup(const char *text, size_t length)
 {
     if (length == SIZE_MAX)

@@ -22,6 +22,10 @@ void ops_mem_use(const struct ops_mem_functions *functions);
 void *ops_mem_alloc(size_t size_bytes);
 void *ops_mem_zeroed(size_t count, size_t size_bytes);
 void *ops_mem_resize(void *block, size_t size_bytes);
+
+/* A list of count items with room for at least one more: items itself, or moved to a block of twice the *capacity, which is
+ * set. items may be NULL, with a *capacity of zero. NULL: no memory, and items is as it was. */
+void *ops_mem_room(void *items, size_t count, size_t *capacity, size_t item_bytes);
 char *ops_mem_strdup(const char *text);
 char *ops_mem_strndup(const char *text, size_t length);
 

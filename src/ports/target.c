@@ -83,14 +83,10 @@ void ops_key_page_release(struct ops_key_page *page)
 
 struct ops_key *ops_key_page_add(struct ops_key_page *page)
 {
-    if (page->count == page->capacity) {
-        size_t capacity = page->capacity ? page->capacity * 2 : 256;
-        struct ops_key *keys = ops_mem_resize(page->keys, capacity * sizeof *keys);
-        if (!keys)
-            return NULL;
-        page->keys = keys;
-        page->capacity = capacity;
-    }
+    struct ops_key *keys = ops_mem_room(page->keys, page->count, &page->capacity, sizeof *keys);
+    if (!keys)
+        return NULL;
+    page->keys = keys;
     struct ops_key *key = &page->keys[page->count++];
     *key = (struct ops_key){.size_bytes = 0};
     return key;

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { FIRST_CAPACITY = 256, ENTRY_DEPTH = 2, FIELD_DEPTH = 3 };
+enum { ENTRY_DEPTH = 2, FIELD_DEPTH = 3 };
 
 struct list_shape {
     const char *root;
@@ -75,14 +75,10 @@ static void listing_clear(struct ops_s3_listing *listing)
 
 static struct ops_s3_entry *add_entry(struct ops_s3_listing *listing)
 {
-    if (listing->count == listing->capacity) {
-        size_t capacity = listing->capacity ? 2 * listing->capacity : FIRST_CAPACITY;
-        struct ops_s3_entry *entries = ops_mem_resize(listing->entries, capacity * sizeof *entries);
-        if (!entries)
-            return NULL;
-        listing->entries = entries;
-        listing->capacity = capacity;
-    }
+    struct ops_s3_entry *entries = ops_mem_room(listing->entries, listing->count, &listing->capacity, sizeof *entries);
+    if (!entries)
+        return NULL;
+    listing->entries = entries;
     struct ops_s3_entry *entry = &listing->entries[listing->count++];
     *entry = (struct ops_s3_entry){.key = ops_view("", 0), .id = ops_view("", 0)};
     return entry;

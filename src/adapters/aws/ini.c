@@ -70,18 +70,6 @@ void ops_ini_release(struct ops_ini *ini)
     *ini = (struct ops_ini){.sections = NULL};
 }
 
-/* Room for one more item; the block, or NULL without memory. */
-static void *grown(void *items, size_t count, size_t *capacity, size_t item_size)
-{
-    if (count < *capacity)
-        return items;
-    size_t larger = *capacity ? *capacity * 2 : 8;
-    void *resized = ops_mem_resize(items, larger * item_size);
-    if (resized)
-        *capacity = larger;
-    return resized;
-}
-
 static struct ops_ini_section *current_section(struct reader *reader)
 {
     return reader->ini.section_count ? &reader->ini.sections[reader->ini.section_count - 1] : NULL;
@@ -103,7 +91,7 @@ static enum ops_status add_setting(struct reader *reader, struct ops_view name, 
     if (section->setting_count == OPS_INI_SETTINGS_MAX)
         return refuse(reader, "the section has too many settings");
     struct ops_ini_setting *settings =
-        grown(section->settings, section->setting_count, &section->setting_capacity, sizeof *settings);
+        ops_mem_room(section->settings, section->setting_count, &section->setting_capacity, sizeof *settings);
     if (!settings)
         return OPS_NO_MEMORY;
     section->settings = settings;
@@ -179,7 +167,8 @@ static enum ops_status begin_section(struct reader *reader, struct ops_view head
             return refuse(reader, "this section has been there before");
     if (ini->section_count == OPS_INI_SECTIONS_MAX)
         return refuse(reader, "the file has too many sections");
-    struct ops_ini_section *sections = grown(ini->sections, ini->section_count, &ini->section_capacity, sizeof *sections);
+    struct ops_ini_section *sections =
+        ops_mem_room(ini->sections, ini->section_count, &ini->section_capacity, sizeof *sections);
     if (!sections)
         return OPS_NO_MEMORY;
     ini->sections = sections;

@@ -9,7 +9,6 @@
 #include <time.h>
 
 enum {
-    POLLED_FIRST = 8,
     WAIT_MAX_MS = 1000, /* libcurl always has a timer; should it not, this is how late its time-outs are */
 };
 
@@ -37,14 +36,10 @@ static int64_t monotonic_ms(void)
 
 static struct pollfd *add_polled(struct ops_curl_lane *lane)
 {
-    if (lane->polled_count == lane->polled_room) {
-        size_t room = lane->polled_room ? 2 * lane->polled_room : POLLED_FIRST;
-        struct pollfd *polled = ops_mem_resize(lane->polled, room * sizeof *polled);
-        if (!polled)
-            return NULL;
-        lane->polled = polled;
-        lane->polled_room = room;
-    }
+    struct pollfd *polled = ops_mem_room(lane->polled, lane->polled_count, &lane->polled_room, sizeof *polled);
+    if (!polled)
+        return NULL;
+    lane->polled = polled;
     return &lane->polled[lane->polled_count++];
 }
 

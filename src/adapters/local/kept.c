@@ -87,14 +87,10 @@ static enum ops_status add_file(struct local_kept *kept, const struct stat *info
 {
     if (S_ISDIR(info->st_mode))
         return OPS_OK;
-    if (kept->count == kept->capacity) {
-        size_t capacity = kept->capacity ? 2 * kept->capacity : 64;
-        struct local_kept_file *files = ops_mem_resize(kept->files, capacity * sizeof *files);
-        if (!files)
-            return OPS_NO_MEMORY;
-        kept->files = files;
-        kept->capacity = capacity;
-    }
+    struct local_kept_file *files = ops_mem_room(kept->files, kept->count, &kept->capacity, sizeof *files);
+    if (!files)
+        return OPS_NO_MEMORY;
+    kept->files = files;
     kept->files[kept->count++] = (struct local_kept_file){info->st_dev, info->st_ino, reason};
     return OPS_OK;
 }

@@ -256,14 +256,11 @@ enum ops_status ops_memory_resource_hide(struct ops_catalogue *catalogue, enum o
 
 static enum ops_status record_insert(struct memory_resource *resource, size_t index, struct memory_record *record)
 {
-    if (resource->count == resource->capacity) {
-        size_t capacity = resource->capacity ? 2 * resource->capacity : 16;
-        struct memory_record **records = ops_mem_resize(resource->records, capacity * sizeof(records[0]));
-        if (!records)
-            return OPS_NO_MEMORY;
-        resource->records = records;
-        resource->capacity = capacity;
-    }
+    struct memory_record **records =
+        ops_mem_room(resource->records, resource->count, &resource->capacity, sizeof(records[0]));
+    if (!records)
+        return OPS_NO_MEMORY;
+    resource->records = records;
     memmove(resource->records + index + 1, resource->records + index,
             (resource->count - index) * sizeof(resource->records[0]));
     resource->records[index] = record;

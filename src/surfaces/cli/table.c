@@ -4,7 +4,7 @@
 #include "surfaces/cli/human.h"
 #include "surfaces/cli/text.h"
 
-enum { CELL_MAX_BYTES = 64 * 1024, FIRST_CAPACITY = 64 };
+enum { CELL_MAX_BYTES = 64 * 1024 };
 
 void ops_table_init(struct ops_table *table, const struct ops_table_column *columns, size_t column_count)
 {
@@ -24,20 +24,6 @@ void ops_table_release(struct ops_table *table)
     ops_table_init(table, table->columns, table->column_count);
 }
 
-/* Room for one more in a block of items. */
-static bool reserve(void **block, size_t size_bytes, size_t count, size_t *capacity)
-{
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? *capacity * 2 : FIRST_CAPACITY;
-    void *grown = ops_mem_resize(*block, wanted * size_bytes);
-    if (!grown)
-        return false;
-    *block = grown;
-    *capacity = wanted;
-    return true;
-}
-
 /* The text made safe, on the heap; NULL and the table's failure without memory. */
 static char *safe_copy(struct ops_table *table, const char *text)
 {
@@ -55,8 +41,8 @@ void ops_table_add_painted(struct ops_table *table, const char *text, enum ops_p
     char *copy = table->status == OPS_OK ? safe_copy(table, text) : NULL;
     if (!copy)
         return;
-    void *cells = table->cells;
-    if (!reserve(&cells, sizeof *table->cells, table->cell_count, &table->cell_capacity)) {
+    void *cells = ops_mem_room(table->cells, table->cell_count, &table->cell_capacity, sizeof *table->cells);
+    if (!cells) {
         ops_mem_free(copy);
         table->status = OPS_NO_MEMORY;
         return;
@@ -70,8 +56,8 @@ void ops_table_note(struct ops_table *table, const char *text, enum ops_paint pa
     char *copy = table->status == OPS_OK ? safe_copy(table, text) : NULL;
     if (!copy)
         return;
-    void *notes = table->notes;
-    if (!reserve(&notes, sizeof *table->notes, table->note_count, &table->note_capacity)) {
+    void *notes = ops_mem_room(table->notes, table->note_count, &table->note_capacity, sizeof *table->notes);
+    if (!notes) {
         ops_mem_free(copy);
         table->status = OPS_NO_MEMORY;
         return;
